@@ -1,0 +1,44 @@
+# `make ablation` and `make test` do all the set-up they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEAM   ?= $(MUSEMO_DEAM)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+export HF_HUB_DISABLE_TELEMETRY := 1
+export GRADIO_ANALYTICS_ENABLED := False
+
+.PHONY: install ablation test test-slow test-end-to-end bench quality style demo
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+ablation: install
+	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py
+
+test: install
+	$(PYTEST) tests $(if $(DEAM),--deam $(DEAM))
+
+test-slow: install
+	$(PYTEST) tests --run-slow $(if $(DEAM),--deam $(DEAM))
+
+test-end-to-end: install
+	$(PYTEST) tests/training --run-slow
+
+bench: install
+	$(BIN)/python -m benchmarks $(if $(DEAM),--deam $(DEAM))
+
+quality: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+style: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: install
+	$(BIN)/python spaces_demo/app.py

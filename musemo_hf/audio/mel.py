@@ -1,0 +1,107 @@
+"""Waveform -> log-mel in batched torch, equal to librosa's."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import librosa
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MelSettings:
+    """The one signal convention of the project.
+
+    Power mel bands (Slaney scale and norm), dB re 1.0, clipped to [`min_db`, `max_db`] only when normalised.
+
+    Attributes:
+        sampling_rate: Hz.
+        n_fft: window length, samples (Hann).
+        hop_length: samples between frames; frames are centred, the signal is padded with zeros.
+        n_mels: mel bands between 0 Hz and half the sampling rate.
+        min_db: the floor, -1 when normalised; also the padding.
+        max_db: the ceiling, +1 when normalised.
+    """
+
+    sampling_rate: int = 22050
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int = 128
+    min_db: float = -60.0
+    max_db: float = 40.0
+
+    def n_samples(self, n_frames: int) -> int:
+        """The shortest signal, in samples, that gives `n_frames` frames, rounded up to a tenth of a second.
+
+        431 frames are 220,500 samples (10 s), 1292 are 661,500 (30 s).
+        """
+        tenth = self.sampling_rate // 10
+        shortest = (n_frames - 1) * self.hop_length
+        return -(-shortest // tenth) * tenth
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of a signal of `n_samples`."""
+        return 1 + n_samples // self.hop_length
+
+
+@lru_cache(maxsize=8)
+def mel_filters(settings: MelSettings) -> Tensor:
+    """librosa's Slaney filter matrix, float32 `(n_mels, 1 + n_fft // 2)`."""
+    return torch.from_numpy(
+        librosa.filters.mel(sr=settings.sampling_rate, n_fft=settings.n_fft, n_mels=settings.n_mels)
+    )
+
+
+def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+    """Power mel spectrogram, `librosa.feature.melspectrogram(pad_mode="constant")`.
+
+    Args:
+        waveform: float `(..., samples)`, mono, at `settings.sampling_rate`.
+        settings: the signal convention.
+
+    Returns:
+        `(..., n_mels, 1 + samples // hop_length)`, power.
+    """
+    window = torch.hann_window(settings.n_fft, dtype=waveform.dtype, device=waveform.device)
+    flat = waveform.reshape(-1, waveform.shape[-1])
+    filters = mel_filters(settings).to(waveform)
+    powers = []
+    for clip in flat:  # a clip at a time keeps the complex spectrum within the cache, faster than one large batch
+        spectrum = torch.stft(
+            clip, settings.n_fft, settings.hop_length, window=window, pad_mode="constant", return_complex=True
+        )
+        powers.append(filters @ (spectrum.real.square() + spectrum.imag.square()))
+    stacked = torch.stack(powers)
+    return stacked.reshape(*waveform.shape[:-1], *stacked.shape[-2:])
+
+
+def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+    """Mel spectrogram in dB re 1.0: 10 log10(max(power, 1e-10)), no `top_db`.
+
+    Args:
+        waveform: float `(..., samples)`, mono, at `settings.sampling_rate`.
+        settings: the signal convention.
+
+    Returns:
+        dB `(..., n_mels, n_frames)`, at least -100.
+
+    Raises:
+        ValueError: `waveform` is not floating point, or holds no samples.
+    """
+    if not waveform.is_floating_point() or waveform.ndim == 0 or waveform.shape[-1] == 0:
+        raise ValueError(
+            f"expected floating-point audio of shape (..., samples), got {waveform.dtype} {tuple(waveform.shape)}"
+        )
+    return 10 * mel_power(waveform, settings).clamp_min(1e-10).log10()
+
+
+def normalise(decibels: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+    """DB -> [-1, 1] on the one fixed scale, (clip(dB, -60, 40) + 10) / 50: loudness is part of emotion."""
+    centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
+    return (decibels.clamp(settings.min_db, settings.max_db) - centre) / half
+
+
+def denormalise(spectrogram: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+    """[-1, 1] -> dB, the inverse of `normalise` within the range."""
+    centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
+    return spectrogram * half + centre

@@ -1,0 +1,68 @@
+"""Markers, the DEAM folder, and the rule on skips: only `gpu`, `slow`, and `deam` without a folder may skip."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: one thread each, or they fight
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ALLOWED_SKIPS = ("gpu:", "slow:", "deam:")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--deam", default=os.environ.get("MUSEMO_DEAM") or None, help="folder of real DEAM files")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--run-slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
+        if item.get_closest_marker("deam") and not config.getoption("--deam"):
+            item.add_marker(pytest.mark.skip(reason="deam: no DEAM folder was given"))
+        if item.get_closest_marker("gpu") and not _has_gpu():
+            item.add_marker(pytest.mark.skip(reason="gpu: no CUDA device"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _skips(reporter) -> list[tuple[str, str]]:
+    return [(report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: ")) for report in reporter.getreports("skipped")]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    skips = _skips(terminalreporter)
+    forbidden = [f"{node} ({reason})" for node, reason in skips if not reason.startswith(ALLOWED_SKIPS)]
+    counts = {kind: sum(reason.startswith(kind) for _, reason in skips) for kind in ALLOWED_SKIPS}
+    listed = ", ".join(f"{kind[:-1]} {count}" for kind, count in counts.items()) + f", other {len(forbidden)}"
+    terminalreporter.write_line(f"skipped: {listed}")
+    for line in forbidden:
+        terminalreporter.write_line(f"FORBIDDEN SKIP {line}", red=True)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    if exitstatus == 0 and any(not reason.startswith(ALLOWED_SKIPS) for _, reason in _skips(reporter)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def deam_dir(request) -> Path:
+    """The folder of real DEAM files; only tests marked `deam` may ask for it."""
+    return Path(request.config.getoption("--deam")).resolve()
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_caches(tmp_path_factory, monkeypatch):
+    """Nothing a test does lands in the caches of the machine that runs it."""
+    monkeypatch.setenv("MUSEMO_CACHE", str(tmp_path_factory.getbasetemp() / "musemo-cache"))
