@@ -1,0 +1,1 @@
+"""Signal <-> log-mel, no learning."""

@@ -31,13 +31,14 @@ class MelSettings:
     max_db: float = 40.0
 
     def n_samples(self, n_frames: int) -> int:
-        """The shortest signal, in samples, that gives `n_frames` frames, rounded up to a tenth of a second.
+        """Samples of a signal of `n_frames` frames: whole tenths of a second where they give just these frames.
 
         431 frames are 220,500 samples (10 s), 1292 are 661,500 (30 s).
         """
         tenth = self.sampling_rate // 10
         shortest = (n_frames - 1) * self.hop_length
-        return -(-shortest // tenth) * tenth
+        rounded = -(-shortest // tenth) * tenth
+        return rounded if self.n_frames(rounded) == n_frames else shortest
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a signal of `n_samples`."""

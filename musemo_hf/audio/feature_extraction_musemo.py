@@ -1,0 +1,134 @@
+"""Audio or files -> normalised log-mels, and back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import BatchFeature, SequenceFeatureExtractor
+
+from .decoding import read_audio, resample, to_mono
+from .inversion import mel_to_audio
+from .mel import MelSettings, denormalise, log_mel, normalise
+
+AudioInput = str | Path | np.ndarray | Tensor | Sequence[float]
+
+
+class MusemoFeatureExtractor(SequenceFeatureExtractor):
+    """Audio -> log-mel on the project's fixed scale, and a log-mel -> audio.
+
+    Args:
+        n_frames: frames of a spectrogram: 1292 are 30 s, 431 are 10 s.
+        sampling_rate, n_fft, hop_length, n_mels, min_db, max_db: see `MelSettings`.
+    """
+
+    model_input_names = ["spectrogram"]  # noqa: RUF012 (the base class declares it so)
+
+    def __init__(
+        self,
+        n_frames: int = 1292,
+        sampling_rate: int = 22050,
+        n_fft: int = 2048,
+        hop_length: int = 512,
+        n_mels: int = 128,
+        min_db: float = -60.0,
+        max_db: float = 40.0,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("feature_size", None)
+        kwargs.pop("padding_value", None)
+        super().__init__(feature_size=n_mels, sampling_rate=sampling_rate, padding_value=-1.0, **kwargs)
+        self.n_frames, self.n_fft, self.hop_length, self.n_mels = n_frames, n_fft, hop_length, n_mels
+        self.min_db, self.max_db = min_db, max_db
+
+    @property
+    def settings(self) -> MelSettings:
+        """The signal convention as one value."""
+        return MelSettings(self.sampling_rate, self.n_fft, self.hop_length, self.n_mels, self.min_db, self.max_db)
+
+    def __call__(
+        self,
+        audio: AudioInput | Sequence[AudioInput],
+        sampling_rate: int | None = None,
+        return_tensors: str | None = "pt",
+    ) -> BatchFeature:
+        """Normalised log-mels, one fixed scale for every clip.
+
+        Args:
+            audio: a file, an array of samples (mono, or `(samples, channels)`), or a list of either.
+            sampling_rate: of the arrays, Hz; required for them, and not read for files, which carry their own.
+            return_tensors: "pt" or "np".
+
+        Returns:
+            `spectrogram`: `(B, 1, n_mels, n_frames)` in [-1, 1]. A longer input is cropped from its start, a shorter
+            one padded with -60 dB.
+
+        Raises:
+            ValueError: arrays without a sampling rate, of another rank, empty, or with NaN; no input at all.
+            FileNotFoundError: no such file.
+            AudioDecodingError: a file that is not audio.
+        """
+        clips = [self._waveform(clip, sampling_rate) for clip in self._as_list(audio)]
+        spectrograms = torch.stack([self._spectrogram(clip) for clip in clips])[:, None]
+        return BatchFeature({"spectrogram": spectrograms}, tensor_type=return_tensors)
+
+    @staticmethod
+    def _as_list(audio: Any) -> list:
+        if isinstance(audio, (str, Path, np.ndarray, Tensor)):
+            return [audio]
+        clips = list(audio)
+        if not clips:
+            raise ValueError("expected at least one file or array of samples, got an empty list")
+        return [np.asarray(clips)] if np.isscalar(clips[0]) and not isinstance(clips[0], str) else clips
+
+    def _waveform(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
+        seconds = self.settings.n_samples(self.n_frames) / self.sampling_rate
+        if isinstance(clip, (str, Path)):
+            return read_audio(clip, self.sampling_rate, duration=seconds)
+        if sampling_rate is None:
+            raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
+        samples = to_mono(clip.detach().cpu().numpy() if isinstance(clip, Tensor) else np.asarray(clip))
+        return resample(samples[: round(seconds * sampling_rate) + 1], sampling_rate, self.sampling_rate)
+
+    def _spectrogram(self, samples: np.ndarray) -> Tensor:
+        settings = self.settings
+        decibels = log_mel(torch.from_numpy(samples[: settings.n_samples(self.n_frames)]), settings)
+        missing = self.n_frames - decibels.shape[-1]
+        return normalise(functional.pad(decibels, (0, max(missing, 0)), value=self.min_db), settings)
+
+    def to_decibels(self, spectrogram: Tensor) -> Tensor:
+        """Normalised -> dB, any shape."""
+        return denormalise(torch.as_tensor(spectrogram), self.settings)
+
+    def from_decibels(self, decibels: Tensor | np.ndarray) -> Tensor:
+        """DB -> normalised, any shape; what the data set's `spectrogram` column needs before a model."""
+        return normalise(torch.as_tensor(decibels), self.settings)
+
+    @torch.no_grad()
+    def invert(self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0) -> Tensor:
+        """Normalised log-mels -> audio by non-negative least squares and Griffin-Lim, at true loudness.
+
+        Args:
+            spectrogram: `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`, in [-1, 1].
+            n_iter: Griffin-Lim iterations.
+            seed: of the starting phases.
+
+        Returns:
+            `(B, samples)` float32 at `sampling_rate`; 10 s for 431 frames, 30 s for 1292.
+
+        Raises:
+            ValueError: another shape, NaN, or values far outside [-1, 1] (as in dB).
+        """
+        spectrogram = torch.as_tensor(spectrogram).float()
+        if spectrogram.ndim < 2 or spectrogram.ndim > 4 or spectrogram.shape[-2] != self.n_mels:
+            raise ValueError(f"expected (B, 1, {self.n_mels}, n_frames), got {tuple(spectrogram.shape)}")
+        if not torch.isfinite(spectrogram).all():
+            raise ValueError("expected a finite spectrogram, got NaN or infinity")
+        if spectrogram.abs().max() > 1.5:
+            low, high = spectrogram.min().item(), spectrogram.max().item()
+            raise ValueError(f"expected a normalised log-mel in [-1, 1], got {low:g} to {high:g}; is it in dB?")
+        flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
+        return mel_to_audio(self.to_decibels(flat), self.settings, n_iter, seed)

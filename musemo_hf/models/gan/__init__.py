@@ -1,0 +1,25 @@
+"""Emotion -> log-mel by a conditional GAN. Importing registers the classes with transformers' Auto classes."""
+
+from transformers import AutoConfig, AutoModel
+
+from .configuration_gan import PRESETS, MusemoGanConfig
+from .modeling_gan import (
+    MusemoDiscriminatorOutput,
+    MusemoGanDiscriminator,
+    MusemoGanGenerator,
+    MusemoGeneratorOutput,
+    check_emotion,
+)
+
+AutoConfig.register(MusemoGanConfig.model_type, MusemoGanConfig, exist_ok=True)
+AutoModel.register(MusemoGanConfig, MusemoGanGenerator, exist_ok=True)
+
+__all__ = [
+    "PRESETS",
+    "MusemoDiscriminatorOutput",
+    "MusemoGanConfig",
+    "MusemoGanDiscriminator",
+    "MusemoGanGenerator",
+    "MusemoGeneratorOutput",
+    "check_emotion",
+]

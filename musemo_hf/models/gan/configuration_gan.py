@@ -1,0 +1,99 @@
+"""Configuration of the emotion-conditioned spectrogram GAN."""
+
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+# What a preset decides; every value can be set by name on top of it.
+PRESETS: dict[str, dict[str, Any]] = {
+    # the plain conditional DCGAN that the published improvements start from
+    "simple": {
+        "emotion_embedding": "linear",
+        "upsampling": "transposed",
+        "attention_stage": -1,
+        "spectral_norm": False,
+    },
+    # the published improvements together
+    "enhanced": {
+        "emotion_embedding": "mlp",
+        "upsampling": "residual",
+        "attention_stage": 1,
+        "spectral_norm": True,
+    },
+}
+_CHOICES = {"emotion_embedding": ("linear", "mlp"), "upsampling": ("transposed", "residual")}
+
+
+class MusemoGanConfig(PreTrainedConfig):
+    """Generator and discriminator share one configuration.
+
+    Args:
+        preset: "enhanced" (default) or "simple"; fills every value below that is None.
+        n_mels: mel bands; a multiple of 16.
+        n_frames: frames of a spectrogram; any number from 16 on. The networks work on the next multiple of 16.
+        noise_dim: length of the noise vector.
+        emotion_dim: length of the emotion embedding that is joined to the noise.
+        emotion_hidden_dim: hidden width of the MLP 2 -> `emotion_hidden_dim` -> `emotion_dim`.
+        generator_channels: channels at 8 x n_frames / 16; halved from the second stage on.
+        discriminator_channels: channels at the first stage; doubled up to eight times that.
+        emotion_embedding: "mlp", or "linear" (the plain network).
+        upsampling: "residual" (nearest neighbour + two convolutions + skip), or "transposed" (DCGAN).
+        attention_stage: stage after which the generator attends to itself, 0 (8 x 81 before any upsampling) to 2
+            (32 x 324); -1 for none. The cost grows with the square of the positions.
+        spectral_norm: on every layer of the discriminator (Miyato et al. 2018).
+        group_norm_groups: groups of the generator's normalisation, which does not depend on the batch.
+
+    Raises:
+        ValueError: an unknown preset or choice, or a size that the networks cannot take.
+    """
+
+    model_type = "musemo_gan"
+
+    preset: str = "enhanced"
+    n_mels: int = 128
+    n_frames: int = 1292
+    noise_dim: int = 100
+    emotion_dim: int = 256
+    emotion_hidden_dim: int = 128
+    generator_channels: int = 256
+    discriminator_channels: int = 64
+    group_norm_groups: int = 8
+    emotion_embedding: str | None = None
+    upsampling: str | None = None
+    attention_stage: int | None = None
+    spectral_norm: bool | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"expected preset to be one of {sorted(PRESETS)}, got {self.preset!r}")
+        for name, value in PRESETS[self.preset].items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
+        self._check()
+        super().__post_init__(**kwargs)
+
+    def _check(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"expected {name} to be one of {choices}, got {getattr(self, name)!r}")
+        if self.n_mels % 16 or self.n_mels < 16:
+            raise ValueError(f"expected n_mels to be a multiple of 16, got {self.n_mels}")
+        if self.n_frames < 16:
+            raise ValueError(f"expected n_frames of at least 16, got {self.n_frames}")
+        if self.attention_stage not in (-1, 0, 1, 2):
+            raise ValueError(f"expected attention_stage to be -1 (none), 0, 1 or 2, got {self.attention_stage}")
+        if self.generator_channels % (8 * self.group_norm_groups):
+            raise ValueError(
+                "expected generator_channels to be a multiple of 8 * group_norm_groups = "
+                f"{8 * self.group_norm_groups}, got {self.generator_channels}"
+            )
+
+    @property
+    def padded_frames(self) -> int:
+        """The next multiple of 16, on which the networks work."""
+        return -(-self.n_frames // 16) * 16
+
+    @property
+    def stage_channels(self) -> list[int]:
+        """Generator channels at 8 x 81, 16 x 162, 32 x 324, 64 x 648 and 128 x 1296 (for 1292 frames)."""
+        return [self.generator_channels // divisor for divisor in (1, 1, 2, 4, 8)]

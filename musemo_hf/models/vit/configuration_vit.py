@@ -1,0 +1,68 @@
+"""Configuration of the ViT that reads valence and arousal from a log-mel."""
+
+from typing import Any
+
+from transformers import PreTrainedConfig, ViTConfig
+
+
+class MusemoViTConfig(PreTrainedConfig):
+    """A ViT (Dosovitskiy et al. 2021) on non-square, single-channel input with a two-value regression head.
+
+    Args:
+        n_mels: mel bands.
+        n_frames: frames of a spectrogram; padded on the right with -60 dB to the next multiple of the patch.
+        patch_size: (mel bands, frames) of a patch.
+        hidden_size, num_hidden_layers, num_attention_heads, intermediate_size: the encoder's sizes.
+        hidden_dropout_prob, attention_probs_dropout_prob: dropout.
+        regression_loss: "ccc" (1 - concordance, mean of the dimensions), "mse", or "ccc+mse".
+
+    Raises:
+        ValueError: an unknown loss, or sizes that do not divide.
+    """
+
+    model_type = "musemo_vit"
+
+    n_mels: int = 128
+    n_frames: int = 1292
+    patch_size: list[int] | tuple[int, int] = (16, 17)  # 8 x 76 patches: 1292 = 76 x 17, no frame padded
+    hidden_size: int = 384
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 6
+    intermediate_size: int = 1536
+    hidden_dropout_prob: float = 0.0
+    attention_probs_dropout_prob: float = 0.0
+    initializer_range: float = 0.02
+    regression_loss: str = "ccc"
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.regression_loss not in ("ccc", "mse", "ccc+mse"):
+            raise ValueError(f"expected regression_loss to be 'ccc', 'mse' or 'ccc+mse', got {self.regression_loss!r}")
+        if len(self.patch_size) != 2 or min(self.patch_size) < 1 or self.n_mels % self.patch_size[0]:
+            raise ValueError(
+                f"expected patch_size (mel bands, frames) with mel bands that divide {self.n_mels}, got {self.patch_size}"
+            )
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"expected hidden_size to be a multiple of the {self.num_attention_heads} heads, got {self.hidden_size}"
+            )
+        super().__post_init__(**kwargs)
+
+    @property
+    def padded_frames(self) -> int:
+        """The next multiple of the patch's frames."""
+        return -(-self.n_frames // self.patch_size[1]) * self.patch_size[1]
+
+    def to_vit_config(self) -> ViTConfig:
+        """The encoder's own configuration in transformers."""
+        return ViTConfig(
+            image_size=[self.n_mels, self.padded_frames],
+            patch_size=list(self.patch_size),
+            num_channels=1,
+            hidden_size=self.hidden_size,
+            num_hidden_layers=self.num_hidden_layers,
+            num_attention_heads=self.num_attention_heads,
+            intermediate_size=self.intermediate_size,
+            hidden_dropout_prob=self.hidden_dropout_prob,
+            attention_probs_dropout_prob=self.attention_probs_dropout_prob,
+            initializer_range=self.initializer_range,
+        )
