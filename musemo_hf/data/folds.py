@@ -1,0 +1,171 @@
+"""Splits: artist-disjoint folds, stratified and hashed, and the random split of published work."""
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+# Names that say that the artist is not known: such songs share nothing, each is a group of its own.
+NO_ARTIST = frozenset({"", "-", "n/a", "various", "various artists", "unknown", "unknown artist"})
+
+
+class FoldsError(ValueError):
+    """A file of folds that is not what was written; the message names file:line."""
+
+
+def artist_groups(artists: Sequence[str]) -> list[str]:
+    """A group for each song: its artist's name without case or odd spaces, or a group of its own.
+
+    Args:
+        artists: (N,) names; "" and the like (`NO_ARTIST`) are unknown.
+
+    Returns:
+        N keys; two songs share a key where they share a known artist.
+    """
+    names = [" ".join(artist.casefold().split()) for artist in artists]
+    # A tab cannot be within a cleaned name, so that no artist's name can be such a key.
+    return [f"\t{index:06d}" if name in NO_ARTIST else name for index, name in enumerate(names)]
+
+
+def strata(emotions: np.ndarray, years: Sequence[int]) -> np.ndarray:
+    """Valence-arousal quadrant times year, as int `(N,)` from 0.
+
+    Args:
+        emotions: (N, 2) = (valence, arousal) in [-1, 1]; 0 counts as positive.
+        years: (N,).
+    """
+    emotions = np.asarray(emotions)
+    quadrant = 2 * (emotions[:, 0] >= 0) + (emotions[:, 1] >= 0)
+    _, year = np.unique(np.asarray(years), return_inverse=True)
+    return np.unique(4 * year + quadrant, return_inverse=True)[1]
+
+
+def artist_folds(
+    artists: Sequence[str], emotions: np.ndarray, years: Sequence[int], n_folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Folds in which no artist is in two, balanced in size, quadrant and year.
+
+    Greedy: artists by falling number of songs, each into the fold where it adds least to the squared counts of its
+    strata (each relative to the stratum's size) and of the fold. Depends on nothing but the arguments.
+
+    Args:
+        artists: (N,) names, "" where unknown.
+        emotions: (N, 2) = (valence, arousal) in [-1, 1].
+        years: (N,).
+        n_folds: at least 2, at most the number of artists.
+        seed: of the order among artists with equally many songs.
+
+    Returns:
+        int8 `(N,)`, 0 to `n_folds - 1`.
+
+    Raises:
+        ValueError: lengths differ, or `n_folds` is out of range.
+    """
+    emotions = np.asarray(emotions, dtype=np.float64)
+    if emotions.shape != (len(artists), 2) or len(years) != len(artists):
+        raise ValueError(
+            f"expected emotions ({len(artists)}, 2) and {len(artists)} years, got {emotions.shape} and {len(years)}"
+        )
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(artist_groups(artists)):
+        members[group].append(index)
+    if not 2 <= n_folds <= min(len(members), 127):
+        raise ValueError(f"expected 2 to {min(len(members), 127)} folds for {len(members)} artists, got {n_folds}")
+    stratum = strata(emotions, years)
+    totals = np.bincount(stratum)
+    counts = np.zeros((n_folds, len(totals)))
+    folds = np.empty(len(artists), dtype=np.int8)
+    for songs in _by_falling_size(members, seed):
+        added = np.bincount(stratum[songs], minlength=len(totals))
+        within = ((2 * counts + added) * added / totals).sum(axis=1)
+        size = (2 * counts.sum(axis=1) + len(songs)) * len(songs) / len(artists)
+        chosen = int(np.argmin(within + size))
+        counts[chosen] += added
+        folds[songs] = chosen
+    return folds
+
+
+def _by_falling_size(members: dict[str, list[int]], seed: int) -> list[list[int]]:
+    names = sorted(members)
+    order = np.random.default_rng((seed, len(names))).permutation(len(names))
+    return sorted((members[names[i]] for i in order), key=len, reverse=True)
+
+
+def inner_split(
+    artists: Sequence[str], emotions: np.ndarray, years: Sequence[int], fraction: float = 0.1, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out an artist-disjoint, stratified part of a training part, for early stopping.
+
+    Args:
+        artists: (N,) names of the songs of the training part.
+        emotions: (N, 2) in [-1, 1].
+        years: (N,).
+        fraction: held out, about; one over a whole number.
+        seed: as for `artist_folds`.
+
+    Returns:
+        Indices into the arrays given, ascending: those to fit on, those held out.
+    """
+    folds = artist_folds(artists, emotions, years, n_folds=round(1 / fraction), seed=seed)
+    return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
+
+
+def random_split(n: int, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> list[np.ndarray]:
+    """The split of published work: songs at random, whoever their artist is. Artists leak across it.
+
+    Args:
+        n: number of songs.
+        fractions: of the parts, summing to 1; 1,744 songs give 1395, 175 and 174.
+        seed: of the permutation.
+
+    Returns:
+        Indices of each part, ascending.
+
+    Raises:
+        ValueError: the fractions are negative or do not sum to 1.
+    """
+    if min(fractions) < 0 or not np.isclose(sum(fractions), 1):
+        raise ValueError(f"expected fractions that sum to 1, got {tuple(fractions)}")
+    cuts = [round(n * edge) for edge in np.cumsum(fractions)[:-1]]
+    return [np.sort(part) for part in np.split(np.random.default_rng((seed, n)).permutation(n), cuts)]
+
+
+def folds_hash(song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
+    """SHA-256 of "song_id,fold" lines by ascending id: two hashes agree where the folds do, in any order."""
+    lines = sorted((int(song), int(fold)) for song, fold in zip(song_ids, folds, strict=True))
+    return hashlib.sha256("".join(f"{song},{fold}\n" for song, fold in lines).encode()).hexdigest()
+
+
+def write_folds(path: str | Path, song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
+    """Write folds as a CSV that carries its own hash in a first line, and return that hash."""
+    digest = folds_hash(song_ids, folds)
+    lines = sorted((int(song), int(fold)) for song, fold in zip(song_ids, folds, strict=True))
+    rows = "".join(f"{song},{fold}\n" for song, fold in lines)
+    Path(path).write_text(f"# sha256 {digest}\nsong_id,fold\n{rows}", encoding="utf-8")
+    return digest
+
+
+def read_folds(path: str | Path) -> dict[int, int]:
+    """Read what `write_folds` wrote: song id -> fold.
+
+    Raises:
+        FoldsError: no such header, a row that is not two integers, an id twice, or a hash that does not fit.
+    """
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        first, header = file.readline().split(), file.readline().strip()
+        if first[:2] != ["#", "sha256"] or len(first) != 3 or header != "song_id,fold":
+            raise FoldsError(
+                f'{path}:1: expected "# sha256 <hash>" and "song_id,fold", got {" ".join(first)!r}, {header!r}'
+            )
+        folds: dict[int, int] = {}
+        for line, row in enumerate(csv.reader(file), start=3):
+            if len(row) != 2 or not all(cell.isdigit() for cell in row) or int(row[0]) in folds:
+                raise FoldsError(f"{path}:{line}: expected a new song id and its fold, got {row}")
+            folds[int(row[0])] = int(row[1])
+    digest = folds_hash(list(folds), list(folds.values()))
+    if digest != first[2]:
+        raise FoldsError(f"{path}:1: expected folds of hash {first[2]}, got {digest}: the file was changed")
+    return folds
