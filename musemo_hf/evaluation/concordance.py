@@ -1,0 +1,158 @@
+"""Agreement of predicted and annotated emotion: Lin's concordance correlation, and what it is made of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .bootstrap import group_indices, interval, multinomial_weights
+
+Array = NDArray[np.float64]
+
+# The sums that every figure of the report is a function of.
+_N, _P, _R, _PP, _RR, _PR = range(6)
+
+
+def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array, bool]:
+    """Both sides as float64 `(N, dimensions)`, and whether they were one-dimensional."""
+    predicted, annotated = (np.asarray(side, dtype=np.float64) for side in (predictions, references))
+    if predicted.shape != annotated.shape:
+        raise ValueError(f"expected as many predictions as references, got {predicted.shape} and {annotated.shape}")
+    if predicted.ndim not in (1, 2):
+        raise ValueError(f"expected (N,) or (N, 2) predictions and references, got {predicted.shape}")
+    if predicted.size == 0:
+        raise ValueError(f"expected at least one prediction and reference, got {predicted.shape}")
+    for name, side in (("predictions", predicted), ("references", annotated)):
+        bad = ~np.isfinite(side).reshape(len(side), -1).all(axis=1)
+        if bad.any():
+            raise ValueError(f"expected finite {name}, got NaN or infinity in row {int(bad.argmax())}")
+    single = predicted.ndim == 1
+    return predicted.reshape(len(predicted), -1), annotated.reshape(len(annotated), -1), single
+
+
+def _sums(predicted: Array, annotated: Array) -> Array:
+    """Per item and dimension the six sums `(6, N, dimensions)`, about the annotations' mean so that nothing cancels."""
+    centre = annotated.mean(axis=0)
+    p, r = predicted - centre, annotated - centre
+    return np.stack([np.ones_like(p), p, r, p * p, r * r, p * r])
+
+
+def _agreement(sums: Array) -> dict[str, Array]:
+    """Every figure from the six sums `(6, ..., dimensions)`; NaN where it is undefined.
+
+    Population moments throughout, as Lin (1989, Biometrics 45, p. 257) defines the concordance correlation:
+    2 s_pr / (s_p^2 + s_r^2 + (m_p - m_r)^2).
+    """
+    mean_p, mean_r = sums[_P] / sums[_N], sums[_R] / sums[_N]
+    var_p = np.maximum(sums[_PP] / sums[_N] - mean_p**2, 0)
+    var_r = np.maximum(sums[_RR] / sums[_N] - mean_r**2, 0)
+    covariance = sums[_PR] / sums[_N] - mean_p * mean_r
+    bias = mean_p - mean_r
+    mse = (sums[_PP] - 2 * sums[_PR] + sums[_RR]) / sums[_N]
+    # a spread below rounding error is none: the correlation of a constant is undefined, not arbitrary
+    var_p, var_r = (np.where(v > 1e-20 * (1 + m**2), v, 0) for v, m in ((var_p, mean_p), (var_r, mean_r)))
+    covariance = np.where((var_p > 0) & (var_r > 0), covariance, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pearson = np.clip(covariance / np.sqrt(var_p * var_r), -1, 1)
+        return {
+            "ccc": 2 * covariance / (var_p + var_r + bias**2),
+            "pearson_r": pearson,
+            "bias": bias,
+            "scale_ratio": np.where(var_r > 0, np.sqrt(var_p / var_r), np.nan),
+            "rmse": np.sqrt(np.maximum(mse, 0)),
+            "r2": np.where(var_r > 0, 1 - mse / var_r, np.nan),
+            "variance_matched_ccc": 2 * pearson * var_r / (2 * var_r + bias**2),
+        }
+
+
+def concordance_correlation(predictions: ArrayLike, references: ArrayLike) -> float | Array:
+    """Concordance correlation coefficient, with population moments (Lin 1989).
+
+    Args:
+        predictions: `(N,)`, or `(N, 2)` = (valence, arousal).
+        references: the same shape.
+
+    Returns:
+        In [-1, 1]: a float for `(N,)`, float64 `(2,)` for `(N, 2)`. 0 where one side is constant, NaN where both are
+        the same constant.
+
+    Raises:
+        ValueError: shapes that differ, another rank, nothing, NaN or infinity.
+    """
+    predicted, annotated, single = _paired(predictions, references)
+    ccc = _agreement(_sums(predicted, annotated).sum(axis=1))["ccc"]
+    return float(ccc[0]) if single else ccc
+
+
+def _resampled(sums: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int) -> dict[str, Array]:
+    """Every figure `(n_resamples, dimensions)` by resampling the groups' sums: a draw is one row of a product."""
+    n, dimensions = sums.shape[1:]
+    members, n_groups = group_indices(n, groups)
+    by_group = np.zeros((n_groups, 6 * dimensions))
+    np.add.at(by_group, members, np.moveaxis(sums, 1, 0).reshape(n, -1))
+    drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])
+    return _agreement(np.moveaxis(drawn.reshape(-1, 6, dimensions), 1, 0))
+
+
+def _plain(values: Array, single: bool) -> Any:
+    """A float, or a list of one float a dimension: what JSON can hold."""
+    return float(values[0]) if single else [float(value) for value in values]
+
+
+def concordance_report(
+    predictions: ArrayLike,
+    references: ArrayLike,
+    groups: Sequence | NDArray | None = None,
+    confidence: float | None = None,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Concordance, and what it is made of, with bootstrap intervals where asked for.
+
+    Args:
+        predictions: `(N,)`, or `(N, 2)` = (valence, arousal) in [-1, 1].
+        references: the same shape.
+        groups: one label a row, such as the artist: intervals then draw whole groups (cluster bootstrap).
+        confidence: of the intervals, such as 0.95; None for none.
+        n_resamples: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        A float each for `(N,)`, a list of one float a dimension for `(N, 2)`: `ccc`, `pearson_r`, `bias` (mean
+        prediction less mean reference), `scale_ratio` (deviation of the predictions over that of the references),
+        `rmse`, `r2` (1 - mean square error / variance of the references), `variance_matched_ccc` (CCC after the
+        predictions are stretched about their own mean to the spread of these references: how much of a CCC is
+        scale). `ccc_mean` is the mean of `ccc` over dimensions. With `confidence`, `<name>_interval` = [low, high]
+        for each, in the same nesting. `notes` holds a reason for every figure that is NaN.
+
+    Raises:
+        ValueError: shapes that differ, another rank, nothing, NaN or infinity, a wrong number of groups, or a
+            confidence outside (0, 1).
+    """
+    predicted, annotated, single = _paired(predictions, references)
+    sums = _sums(predicted, annotated)
+    figures = _agreement(sums.sum(axis=1))
+    report: dict[str, Any] = {name: _plain(values, single) for name, values in figures.items()}
+    report["ccc_mean"] = float(np.mean(figures["ccc"]))
+    if confidence is not None:
+        draws = _resampled(sums, groups, n_resamples, seed)
+        for name, values in draws.items():
+            ends = np.stack(interval(values, confidence), axis=-1)
+            report[f"{name}_interval"] = ends[0].tolist() if single else ends.tolist()
+        report["ccc_mean_interval"] = [float(end) for end in interval(draws["ccc"].mean(axis=1), confidence)]
+    report["n"] = len(predicted)
+    report["notes"] = _notes(predicted, annotated)
+    return report
+
+
+def _notes(predicted: Array, annotated: Array) -> dict[str, str]:
+    """Why a figure is undefined, or says less than it seems to."""
+    notes = {}
+    if len(predicted) < 2:
+        notes["n"] = "one prediction has no spread: correlations are undefined"
+    elif (np.ptp(predicted, axis=0) == 0).any():
+        notes["predictions"] = "constant predictions: pearson_r and variance_matched_ccc are undefined"
+    if len(predicted) > 1 and (np.ptp(annotated, axis=0) == 0).any():
+        notes["references"] = "constant references: pearson_r, scale_ratio and r2 are undefined"
+    return notes
