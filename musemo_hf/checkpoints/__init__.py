@@ -1,0 +1,19 @@
+"""Checkpoints that the package carries, each made by a command of the repository (see the card in its folder)."""
+
+from pathlib import Path
+
+
+def embedded_checkpoint(name: str) -> str:
+    """Folder of a packaged checkpoint.
+
+    Args:
+        name: "generator" (which the pipeline loads too) or "recogniser".
+
+    Raises:
+        ValueError: no such checkpoint.
+    """
+    root = Path(__file__).parent
+    known = sorted(path.parent.name for path in root.glob("*/config.json"))
+    if name not in known:
+        raise ValueError(f"expected one of the packaged checkpoints {known}, got {name!r}")
+    return str(root / name)

@@ -1,0 +1,188 @@
+"""Emotion -> log-mel -> audio, as a diffusers pipeline."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.pipelines import pipeline_loading_utils
+from diffusers.utils import BaseOutput
+
+from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.models.gan import MusemoGanGenerator, check_emotion
+from musemo_hf.pipelines.song import Song
+
+# the five published points of the valence-arousal plane
+PRESETS: dict[str, tuple[float, float]] = {
+    "sad & calm": (-0.8, -0.6),
+    "happy & energetic": (0.8, 0.7),
+    "angry & tense": (-0.3, 0.8),
+    "content & relaxed": (0.5, -0.5),
+    "neutral": (0.0, 0.0),
+}
+
+# diffusers loads components of a library that it does not know only where it is told the classes and their methods
+_COMPONENTS = {name: ["save_pretrained", "from_pretrained"] for name in ("MusemoGanGenerator", "MusemoFeatureExtractor")}
+pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
+pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)
+
+
+@dataclass
+class MusemoPipelineOutput(BaseOutput):
+    """`songs`: one `Song` a sample, in the order emotion by emotion, sample by sample.
+
+    For a single song, `audio`, `sampling_rate`, `spectrogram`, `save` and `plot` are the song's own.
+    """
+
+    songs: list[Song]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("audio", "sampling_rate", "spectrogram", "valence", "arousal", "seed", "save", "plot"):
+            raise AttributeError(name)
+        songs = self["songs"]
+        if len(songs) != 1:
+            raise AttributeError(f"`{name}` is of one song, and there are {len(songs)}: take it from `.songs[i]`")
+        return getattr(songs[0], name)
+
+    def __len__(self) -> int:
+        return len(self["songs"])
+
+
+class MusemoPipeline(DiffusionPipeline):
+    """Valence and arousal -> music.
+
+    Args:
+        generator: a model with `generate(emotion, seed)` that gives normalised log-mels.
+        feature_extractor: turns them into decibels and audio.
+    """
+
+    def __init__(self, generator: MusemoGanGenerator, feature_extractor: MusemoFeatureExtractor) -> None:
+        super().__init__()
+        self.register_modules(generator=generator, feature_extractor=feature_extractor)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> "MusemoPipeline":
+        """Load a pipeline folder or repository, or a bare generator's.
+
+        Args:
+            pretrained_model_name_or_path: as diffusers takes it; also the folder or repository of a generator with its
+                `preprocessor_config.json`.
+            **kwargs: as `DiffusionPipeline.from_pretrained` takes them.
+        """
+        path = str(pretrained_model_name_or_path)
+        if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
+            return cls(MusemoGanGenerator.from_pretrained(path), MusemoFeatureExtractor.from_pretrained(path))
+        return super().from_pretrained(path, **kwargs)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        valence: float | Sequence[float],
+        arousal: float | Sequence[float],
+        num_samples: int = 1,
+        seed: int | Sequence[int] | None = None,
+        n_iter: int = 32,
+        batch_size: int = 8,
+    ) -> MusemoPipelineOutput:
+        """Generate songs.
+
+        Args:
+            valence: in [-1, 1]; one value or a sequence.
+            arousal: in [-1, 1]; one value or as many as `valence`.
+            num_samples: songs an emotion.
+            seed: an int gives the i-th song the seed `seed + i`; a sequence gives each song its own.
+            n_iter: Griffin-Lim iterations.
+            batch_size: songs made at once; changes memory, not the songs.
+
+        Raises:
+            ValueError: emotions outside [-1, 1], NaN, of unequal length, or a wrong number of seeds.
+        """
+        emotion = self._emotions(valence, arousal).repeat_interleave(_positive("num_samples", num_samples), dim=0)
+        seeds = self._seeds(seed, len(emotion))
+        songs: list[Song] = []
+        for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
+            part = slice(start, start + batch_size)
+            songs += self._songs(emotion[part], seeds[part], n_iter)
+        return MusemoPipelineOutput(songs=songs)
+
+    def walk(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        steps: int = 5,
+        seed: int | None = None,
+        end_seed: int | None = None,
+        n_iter: int = 32,
+    ) -> MusemoPipelineOutput:
+        """Songs on the way from one emotion to another.
+
+        Args:
+            start: (valence, arousal) of the first song.
+            end: (valence, arousal) of the last.
+            steps: songs, the two ends included; at least 2.
+            seed: of the noise at the start.
+            end_seed: of the noise at the end, reached on the great circle between the two (Shoemake 1985); the noise
+                stays the same where None, and only the emotion moves.
+            n_iter: Griffin-Lim iterations.
+        """
+        if steps < 2:
+            raise ValueError(f"expected at least 2 steps, got {steps}")
+        share = torch.linspace(0, 1, steps)[:, None]
+        ends = check_emotion([list(start), list(end)])
+        emotion = ends[:1] * (1 - share) + ends[1:] * share
+        first_seed = self._seeds(seed, 1)[0]
+        noise = self.generator.sample_noise(2, [first_seed, first_seed if end_seed is None else end_seed])
+        noise = noise[:1].expand(steps, -1) if end_seed is None else _great_circle(noise[0], noise[1], share)
+        mels = self.generator.generate(emotion, noise=noise)
+        return MusemoPipelineOutput(songs=self._to_songs(mels, emotion, [first_seed] * steps, n_iter))
+
+    @staticmethod
+    def _emotions(valence: float | Sequence[float], arousal: float | Sequence[float]) -> torch.Tensor:
+        pair = [np.atleast_1d(np.asarray(value, dtype=np.float32)) for value in (valence, arousal)]
+        if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:
+            raise ValueError(
+                f"expected as many values of valence as of arousal, got {pair[0].shape} and {pair[1].shape}"
+            )
+        return check_emotion(torch.from_numpy(np.stack(pair, axis=1)))
+
+    @staticmethod
+    def _seeds(seed: int | Sequence[int] | None, n_songs: int) -> list[int]:
+        if seed is None:
+            seed = int(torch.randint(2**31, (1,)).item())
+        seeds = [seed + i for i in range(n_songs)] if isinstance(seed, int) else [int(value) for value in seed]
+        if len(seeds) != n_songs:
+            raise ValueError(f"expected one seed, or one for each of the {n_songs} songs, got {len(seeds)}")
+        return seeds
+
+    def _songs(self, emotion: torch.Tensor, seeds: list[int], n_iter: int) -> list[Song]:
+        return self._to_songs(self.generator.generate(emotion, seed=seeds), emotion, seeds, n_iter)
+
+    def _to_songs(self, mels: torch.Tensor, emotion: torch.Tensor, seeds: list[int], n_iter: int) -> list[Song]:
+        extractor = self.feature_extractor
+        decibels = extractor.to_decibels(mels[:, 0].float().cpu()).numpy()
+        audio = extractor.invert(mels.float(), n_iter=n_iter).cpu().numpy()
+        return [
+            Song(audio[i], extractor.sampling_rate, decibels[i], float(v), float(a), seeds[i], extractor.hop_length)
+            for i, (v, a) in enumerate(emotion.tolist())
+        ]
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise ValueError(f"expected {name} of at least 1, got {value}")
+    return value
+
+
+def _great_circle(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Spherical interpolation `(steps, D)`: the straight line between two Gaussian samples is too short in the middle."""
+    angle = torch.acos(torch.cosine_similarity(first, second, dim=0).clamp(-1, 1))
+    return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / torch.sin(angle)
+
+
+# the generic `DiffusionPipeline.from_pretrained` looks the class up in diffusers itself
+diffusers.MusemoPipeline = MusemoPipeline

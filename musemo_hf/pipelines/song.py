@@ -1,0 +1,69 @@
+"""One generated song: audio, spectrogram, and what it was asked to be."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass
+class Song:
+    """A generated song.
+
+    Attributes:
+        audio: float32 `(samples,)`, at its true loudness.
+        sampling_rate: Hz.
+        spectrogram: dB `(n_mels, n_frames)`.
+        valence: requested, in [-1, 1].
+        arousal: requested, in [-1, 1].
+        seed: gives the same song again.
+        hop_length: samples between frames.
+    """
+
+    audio: np.ndarray
+    sampling_rate: int
+    spectrogram: np.ndarray
+    valence: float
+    arousal: float
+    seed: int
+    hop_length: int = 512
+
+    def save(self, path: str | Path) -> Path:
+        """Write the audio; the ending (wav, flac, ogg, mp3) is the format.
+
+        Samples beyond ±1 are scaled down together with all others, and only then: loudness is part of emotion.
+
+        Raises:
+            ValueError: an ending that soundfile does not write.
+        """
+        path = Path(path)
+        ending = path.suffix.lstrip(".").upper()
+        if ending not in soundfile.available_formats():
+            raise ValueError(f"expected a path that ends in .wav, .flac, .ogg or .mp3, got {path.name!r}")
+        soundfile.write(str(path), self.audio / max(1.0, float(np.abs(self.audio).max())), self.sampling_rate)
+        return path
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the spectrogram with seconds and Hz (mel-spaced), -60 to 40 dB."""
+        from musemo_hf.reporting.figures import draw_spectrogram
+
+        title = f"valence {self.valence:+.2f}, arousal {self.arousal:+.2f}"
+        return draw_spectrogram(self.spectrogram, axes, self.sampling_rate, self.hop_length, title=title)
+
+    def __repr__(self) -> str:
+        seconds = len(self.audio) / self.sampling_rate
+        return f"Song(valence={self.valence:g}, arousal={self.arousal:g}, seed={self.seed}, {seconds:.1f} s)"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # a notebook shows the player
+        import base64
+        import io
+
+        buffer = io.BytesIO()
+        soundfile.write(buffer, np.clip(self.audio, -1, 1), self.sampling_rate, format="WAV")
+        encoded = base64.b64encode(buffer.getvalue()).decode()
+        return {"text/plain": repr(self), "text/html": f'<audio controls src="data:audio/wav;base64,{encoded}"></audio>'}

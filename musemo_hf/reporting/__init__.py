@@ -1,0 +1,1 @@
+"""Pictures and pages made from results. Apart from `evaluation`, so that that stays pure."""
