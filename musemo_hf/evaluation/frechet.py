@@ -4,16 +4,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh, svdvals
+from scipy.linalg import LinAlgError, cholesky, eigh, svdvals
 
 Array = NDArray[np.float64]
 
 
 def _factor(covariance: Array) -> Array:
-    """`F` `(D, rank)` with `F F^T` = `covariance`; eigenvalues that are rounding error are left out."""
+    """`F` `(D, rank)` with `F F^T` = `covariance`: Cholesky, or by eigenvalues where some are rounding error."""
+    try:
+        lower = cholesky(covariance, lower=True, check_finite=False)
+        if np.diag(lower).min() > 1e-6 * np.diag(lower).max():
+            return lower
+    except LinAlgError:
+        pass  # fewer clips than dimensions, or a constant feature
     values, vectors = eigh(covariance, check_finite=False, driver="evd")
     kept = values > max(values[-1], 0) * len(values) * np.finfo(np.float64).eps
     return vectors[:, kept] * np.sqrt(values[kept])
+
+
+def _nuclear_norm(product: Array) -> float:
+    """Sum of the singular values of `(M, N)`."""
+    if product.size == 0:
+        return 0.0
+    wide = product if product.shape[0] <= product.shape[1] else product.T
+    squares = eigh(wide @ wide.T, eigvals_only=True, check_finite=False, driver="evd")
+    if squares[0] > 1e-12 * squares[-1]:
+        return float(np.sqrt(squares).sum())
+    return float(svdvals(product, check_finite=False).sum())  # squaring would cost the small ones their digits
 
 
 def _checked(mean: ArrayLike, covariance: ArrayLike, side: str) -> tuple[Array, Array]:
@@ -50,8 +67,7 @@ def frechet_distance(mean_x: ArrayLike, cov_x: ArrayLike, mean_y: ArrayLike, cov
     mean_y, cov_y = _checked(mean_y, cov_y, "y")
     if mean_x.shape != mean_y.shape:
         raise ValueError(f"expected the same dimension on both sides, got {len(mean_x)} and {len(mean_y)}")
-    factor_x, factor_y = _factor(cov_x), _factor(cov_y)
-    shared = svdvals(factor_x.T @ factor_y).sum() if factor_x.size and factor_y.size else 0.0
+    shared = _nuclear_norm(_factor(cov_x).T @ _factor(cov_y))
     difference = mean_x - mean_y
     return float(max(difference @ difference + np.trace(cov_x) + np.trace(cov_y) - 2 * shared, 0.0))
 
