@@ -1,6 +1,7 @@
 """`DeamSpectrograms`: DEAM as a Hugging Face data set of log-mels with valence and arousal."""
 
 import errno
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from datasets import Array2D, Features, List, Value
 
 from musemo_hf.audio.decoding import AudioDecodingError
 from musemo_hf.audio.mel import MelSettings
+from musemo_hf.data.demo_corpus import demo_corpus_dir, demo_corpus_path, demo_parameters
 from musemo_hf.data.excerpts import TooShortError, excerpt_log_mel, excerpt_start, file_duration
 from musemo_hf.data.folds import folds_hash
 from musemo_hf.data.layout import DeamError, find_deam
@@ -74,7 +76,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     Args:
         cache_dir: where prepared data sets are kept; the Hub's cache where None.
         config_name: "excerpt_30s" or "excerpt_10s".
-        data_dir: the DEAM folder.
+        data_dir: the DEAM folder; where None, a procedural corpus (`demo_corpus`) that is rendered while preparing.
         labels: "corrected" or "published", see `read_annotations`.
         n_folds: artist-disjoint folds.
         fold_seed: their seed.
@@ -119,17 +121,22 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     ) -> None:
         if labels not in ("corrected", "published"):
             raise ValueError(f'expected labels "corrected" or "published", got {labels!r}')
+        self._is_demo = data_dir is None
         if data_dir is None:
-            raise ValueError("expected data_dir, the folder of DEAM, got None")
-        layout = find_deam(data_dir)
+            duration = _demo_duration(config_name or self.DEFAULT_CONFIG_NAME)
+            data_dir = demo_corpus_path(duration=duration)
+            fingerprint = json.dumps(demo_parameters(duration=duration))
+        else:
+            layout = find_deam(data_dir)
+            data_dir, fingerprint = layout.root, layout.fingerprint()
         super().__init__(
             cache_dir=cache_dir if cache_dir is None else str(cache_dir),
             config_name=config_name,
-            data_dir=str(layout.root),
+            data_dir=str(data_dir),
             labels=labels,
             n_folds=n_folds,
             fold_seed=fold_seed,
-            fingerprint=layout.fingerprint(),
+            fingerprint=fingerprint,
             **options,
         )
 
@@ -199,8 +206,11 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         self.info.description = f"{_DESCRIPTION} Labels: {self.config.labels}. Folds: sha256 {digest}."
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        layout = find_deam(self.config.data_dir)
         config = self.config
+        if self._is_demo:
+            logger.warning("no data_dir was given: this data set is procedural, not songs, and says nothing of music")
+            demo_corpus_dir(duration=_demo_duration(config.name))
+        layout = find_deam(config.data_dir)
         self._songs, self._unread = list_songs(layout, config.labels, config.n_folds, config.fold_seed)  # type: ignore[arg-type]
         if not self._songs:
             raise NoSongsError(self._no_songs(self._unread))
@@ -245,6 +255,11 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             other = next(config.name for config in self.BUILDER_CONFIGS if config.name != self.config.name)
             message += f'. Files too short for "{self.config.name}" may do for config_name="{other}"'
         return message
+
+
+def _demo_duration(config_name: str) -> float:
+    """Long enough for a configuration's excerpt, and a little over, as codecs trim."""
+    return 10.3 if config_name == "excerpt_10s" else 45.3
 
 
 def _skip(song: Song, reason: Reason, error: Exception) -> SkippedSong:

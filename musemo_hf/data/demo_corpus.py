@@ -1,0 +1,163 @@
+"""A small procedural corpus laid out as DEAM is, rendered on the fly for a machine that has no DEAM.
+
+It is for trying the machinery: what is measured on it says nothing about music.
+"""
+
+import csv
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from tqdm.auto import tqdm
+
+from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
+from musemo_hf.data.layout import ANNOTATION_FILES, METADATA_FILES
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1  # of what the same parameters render
+MANIFEST = "demo_corpus.json"
+SONGS_AN_ARTIST = 2.5
+# DEAM's own headers, odd spaces and all: the reader is tried on them.
+_ANNOTATION_HEADERS = (
+    "song_id, valence_mean, valence_std, arousal_mean, arousal_std",
+    "song_id, valence_mean, valence_std, valence_ max_mean, valence_max_std, valence_min_mean, valence_min_std, "
+    "arousal_mean, arousal_std, arousal_max_mean, arousal_max_std, arousal_min_mean, arousal_min_std",
+)
+_METADATA_HEADERS = (
+    "song_id,album,artist,title,Genre",
+    "song_id,artist,album,title,Genre",
+    "song_id,title,artist,album,Genre",
+)
+
+
+def demo_parameters(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> dict[str, float]:
+    """What decides each byte of a corpus; written beside it as `demo_corpus.json`."""
+    return {"version": VERSION, "n_songs": n_songs, "duration": duration, "seed": seed}
+
+
+def demo_corpus_path(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
+    """The folder that a corpus of these parameters has, under `$MUSEMO_CACHE` or `~/.cache/musemo_hf`."""
+    cache = Path(os.environ.get("MUSEMO_CACHE") or "~/.cache/musemo_hf").expanduser()
+    return cache / f"demo-v{VERSION}-{n_songs}x{duration:g}s-seed{seed}"
+
+
+def demo_corpus_dir(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
+    """That folder, with the corpus in it: rendered if it is not there yet."""
+    return render_demo_corpus(demo_corpus_path(n_songs, duration, seed), n_songs, duration, seed)
+
+
+def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
+    """Render a corpus: mp3s, annotations and metadata in DEAM's flat layout.
+
+    Tempo, mode, loudness, brightness and articulation follow valence and arousal, with scatter; an artist's songs
+    share a timbre; labels carry the noise of raters. Songs that are there already are kept, so that an interrupted
+    rendering resumes.
+
+    Args:
+        folder: empty, missing, or a corpus of the same parameters.
+        n_songs: 1 to 1,050.
+        duration: of each song, s.
+        seed: of everything.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: a parameter is out of range, or the folder holds something else.
+    """
+    if not 1 <= n_songs <= 1050 or not duration > 0:
+        raise ValueError(f"expected 1 to 1050 songs of more than 0 s, got {n_songs} of {duration} s")
+    folder = Path(folder).expanduser()
+    _claim(folder, demo_parameters(n_songs, duration, seed))
+    ids = _song_ids(n_songs)
+    emotions = _draw_emotions(n_songs, seed)
+    artist_of = _draw_artists(n_songs, seed)
+    _write_tables(folder, ids, emotions, artist_of, seed)
+    missing = [index for index in range(n_songs) if not (folder / "MEMD_audio" / f"{ids[index]}.mp3").exists()]
+    if missing:
+        logger.warning("rendering %d procedural songs to %s: synthetic sounds, not music", len(missing), folder)
+    for index in tqdm(missing, desc="Rendering demo corpus", unit=" songs", disable=not missing):
+        timbre = draw_timbre(np.random.default_rng((seed, 2, artist_of[index])))
+        rng = np.random.default_rng((seed, 3, index))
+        samples = synthesise(draw_performance(emotions[index], rng), timbre, duration, rng)
+        _write_mp3(folder / "MEMD_audio" / f"{ids[index]}.mp3", samples)
+    return folder
+
+
+def _claim(folder: Path, parameters: dict[str, float]) -> None:
+    """Make the folder ours, or find that it is; never write into someone's DEAM."""
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        if found != parameters:
+            raise ValueError(f"{folder}: expected a demo corpus of {parameters}, got one of {found}")
+    elif folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder}: expected an empty folder or a demo corpus, got other files")
+    (folder / "MEMD_audio").mkdir(parents=True, exist_ok=True)
+    _write_text(manifest, json.dumps(parameters))
+
+
+def _song_ids(n_songs: int) -> list[int]:
+    """Ids above 1000, where published labels are not swapped; up to 50 in the second part, as DEAM has about."""
+    second = min(n_songs // 5, 50)
+    return [*range(1001, 1001 + n_songs - second), *range(2001, 2001 + second)]
+
+
+def _draw_emotions(n_songs: int, seed: int) -> np.ndarray:
+    """(n_songs, 2) in [-0.9, 0.9], as wide as DEAM's and correlated as they are."""
+    covariance = 0.35**2 * np.array([[1, 0.4], [0.4, 1]])
+    drawn = np.random.default_rng((seed, 0)).multivariate_normal(np.zeros(2), covariance, size=n_songs)
+    return np.clip(drawn, -0.9, 0.9)
+
+
+def _draw_artists(n_songs: int, seed: int) -> np.ndarray:
+    n_artists = max(1, round(n_songs / SONGS_AN_ARTIST))
+    return np.random.default_rng((seed, 1)).permutation(np.arange(n_songs) % n_artists)
+
+
+def _write_tables(folder: Path, ids: list[int], emotions: np.ndarray, artist_of: np.ndarray, seed: int) -> None:
+    rng = np.random.default_rng((seed, 4))
+    means = np.clip(5 + 4 * (emotions + rng.normal(0, 0.06, emotions.shape)), 1, 9).round(1)
+    deviations = rng.uniform(0.8, 1.9, emotions.shape).round(2)
+    labels: tuple[list, list] = ([], [])
+    metadata: tuple[list, list, list] = ([], [], [])
+    for number, (valence, arousal), (v_std, a_std), artist in zip(ids, means, deviations, artist_of, strict=True):
+        family = draw_timbre(np.random.default_rng((seed, 2, artist))).family
+        name, title = f"Procedural Artist {artist + 1}", f"Study {number}"
+        if number <= 2000:
+            labels[0].append((number, valence, v_std, arousal, a_std))
+            metadata[1].append((number, name, "", title, family))
+        else:  # DEAM's second part has maxima and minima in between; ours say no more than the mean
+            labels[1].append((number, valence, v_std, *(valence, v_std) * 2, arousal, a_std, *(arousal, a_std) * 2))
+            metadata[2].append((number, title, name, "", family))
+    for file, header, rows in zip(ANNOTATION_FILES, _ANNOTATION_HEADERS, labels, strict=True):
+        _write_csv(folder / "annotations" / file, header, rows)
+    for file, header, rows in zip(METADATA_FILES, _METADATA_HEADERS, metadata, strict=True):
+        _write_csv(folder / "metadata" / file, header, rows)
+
+
+def _write_csv(path: Path, header: str, rows: Iterable[tuple]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        file.write(header + "\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    part.replace(path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _write_mp3(path: Path, samples: np.ndarray) -> None:
+    """Under another name until it is whole, so that a song that exists is finished."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    soundfile.write(part, samples, SAMPLING_RATE, format="MP3")
+    part.replace(path)
