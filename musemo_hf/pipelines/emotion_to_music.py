@@ -27,7 +27,9 @@ PRESETS: dict[str, tuple[float, float]] = {
 }
 
 # diffusers loads components of a library that it does not know only where it is told the classes and their methods
-_COMPONENTS = {name: ["save_pretrained", "from_pretrained"] for name in ("MusemoGanGenerator", "MusemoFeatureExtractor")}
+_COMPONENTS = {
+    name: ["save_pretrained", "from_pretrained"] for name in ("MusemoGanGenerator", "MusemoFeatureExtractor")
+}
 pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
 pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)
 

@@ -66,4 +66,7 @@ class Song:
         buffer = io.BytesIO()
         soundfile.write(buffer, np.clip(self.audio, -1, 1), self.sampling_rate, format="WAV")
         encoded = base64.b64encode(buffer.getvalue()).decode()
-        return {"text/plain": repr(self), "text/html": f'<audio controls src="data:audio/wav;base64,{encoded}"></audio>'}
+        return {
+            "text/plain": repr(self),
+            "text/html": f'<audio controls src="data:audio/wav;base64,{encoded}"></audio>',
+        }

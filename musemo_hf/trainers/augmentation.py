@@ -1,0 +1,50 @@
+"""Augmentations of a batch of normalised log-mels, each a function of its generator."""
+
+import torch
+from torch import Tensor
+
+FLOOR = -1.0  # -60 dB
+
+
+def specaugment(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Two masks of up to 24 mel bands and two of up to a tenth of the frames, at the floor (Park et al. 2019)."""
+    masked = spectrogram.clone()
+    for axis, longest in ((-2, 24), (-1, spectrogram.shape[-1] // 10)):
+        size = spectrogram.shape[axis]
+        for _ in range(2):
+            width = torch.randint(0, longest + 1, (len(masked),), generator=generator)
+            start = (torch.rand(len(masked), generator=generator) * (size - width + 1)).long()
+            place = torch.arange(size)
+            inside = (place >= start[:, None]) & (place < (start + width)[:, None])
+            shape = (len(masked), 1, size, 1) if axis == -2 else (len(masked), 1, 1, size)
+            masked.masked_fill_(inside.view(shape).to(masked.device), FLOOR)
+    return masked, emotion
+
+
+def mixup(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Convex combinations of clips and of their emotions, Beta(0.3, 0.3) (Zhang et al. 2018)."""
+    partner = torch.randperm(len(emotion), generator=generator).to(emotion.device)
+    # Beta(a, a) as a ratio of Gamma(a) draws, by Johnk's method, from this generator alone
+    first, second = (torch.rand(len(emotion), generator=generator).clamp_min(1e-6) ** (1 / 0.3) for _ in range(2))
+    share = (first / (first + second)).to(emotion)
+    return (
+        torch.lerp(spectrogram[partner], spectrogram, share[:, None, None, None]),
+        torch.lerp(emotion[partner], emotion, share[:, None]),
+    )
+
+
+def shift_gain(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Roll each clip in time by any amount, and change its level by up to 3 dB (0.06 on the normalised scale)."""
+    shifts = torch.randint(0, spectrogram.shape[-1], (len(emotion),), generator=generator)
+    place = (torch.arange(spectrogram.shape[-1])[None] - shifts[:, None]) % spectrogram.shape[-1]
+    index = place[:, None, None, :].expand(spectrogram.shape).to(spectrogram.device)
+    gain = (0.12 * torch.rand(len(emotion), generator=generator) - 0.06).to(spectrogram)
+    return (spectrogram.gather(-1, index) + gain[:, None, None, None]).clamp(-1, 1), emotion
+
+
+def unchanged(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The batch as it is."""
+    return spectrogram, emotion
+
+
+AUGMENTATIONS = {"none": unchanged, "specaugment": specaugment, "mixup": mixup, "shift_gain": shift_gain}

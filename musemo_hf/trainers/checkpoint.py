@@ -1,0 +1,88 @@
+"""Checkpoints of a run in progress: written whole or not at all, so that a full disk or a kill loses nothing."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PREFIX = "checkpoint-"
+
+
+class CheckpointError(OSError):
+    """A checkpoint could not be written; the one before it still stands."""
+
+
+def save_checkpoint(
+    run_dir: Path, step: int, models: Mapping[str, Any], tensors: dict, state: dict, keep: int = 2
+) -> Path:
+    """Write `run_dir/checkpoint-<step>` by way of a temporary folder and a rename.
+
+    Args:
+        run_dir: of the run.
+        step: updates done.
+        models: name -> `PreTrainedModel`, each saved as safetensors in a folder of that name.
+        tensors: optimizer states, for `torch.save`.
+        state: what JSON can hold.
+        keep: newest checkpoints that stay.
+
+    Raises:
+        CheckpointError: the disk is full or not writable.
+    """
+    final = run_dir / f"{_PREFIX}{step:08d}"
+    partial = final.with_suffix(".part")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, model in models.items():
+            model.save_pretrained(partial / name)
+        torch.save(tensors, partial / "optimizers.pt")
+        write_text(partial / "state.json", json.dumps({"step": step, **state}, indent=1))
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
+    except Exception as error:  # safetensors and torch wrap a full disk in errors of their own
+        shutil.rmtree(partial, ignore_errors=True)
+        raise CheckpointError(f"could not write {final}: {error}; the last good checkpoint still stands") from error
+    for old in checkpoints(run_dir)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def checkpoints(run_dir: Path) -> list[Path]:
+    """Whole checkpoints of a run, oldest first."""
+    return sorted(
+        path for path in Path(run_dir).glob(f"{_PREFIX}*") if (path / "state.json").is_file() and not path.suffix
+    )
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """The JSON state of a checkpoint."""
+    return json.loads((checkpoint / "state.json").read_text())
+
+
+def read_tensors(checkpoint: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The optimizer states of a checkpoint."""
+    return torch.load(checkpoint / "optimizers.pt", map_location=device, weights_only=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_text(text)
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The JSON at `path`, made and written first where it is missing: a finished piece is never computed again."""
+    if not path.is_file():
+        result = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(result))
+    return json.loads(path.read_text())

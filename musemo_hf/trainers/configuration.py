@@ -1,0 +1,206 @@
+"""Configuration as data: YAML merged over defaults in one place, checked, and printed in full."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass
+class DataSettings:
+    """Which songs.
+
+    Attributes:
+        config_name: "excerpt_10s" or "excerpt_30s".
+        labels: "corrected" or "published" (valence and arousal of 2013 swapped, as in DEAM's file).
+        n_songs: the first so many by song id, None for all; a random draw would not be the same folder to folder.
+        annotation_file: "all", or "1_2000" for the songs of DEAM's first annotation file alone.
+    """
+
+    config_name: str = "excerpt_10s"
+    labels: str = "corrected"
+    n_songs: int | None = None
+    annotation_file: str = "all"
+
+
+@dataclass
+class GanTraining:
+    """The published balanced training (PROTOCOL: presets and monitors).
+
+    Attributes:
+        steps: iterations; in each, discriminator and generator update as the balance allows.
+        epochs: where given, `steps` is this many passes over the songs at hand.
+        batch_size: over all processes.
+        generator_lr, discriminator_lr, betas: Adam (two time-scale rule, Heusel et al. 2017).
+        real_label: one-sided label smoothing (Salimans et al. 2016).
+        instance_noise: deviation of the noise on both sides' input at the start, falling linearly to 0 over
+            `instance_noise_share` of the steps (Sonderby et al. 2017).
+        gradient_norm: each network's gradient is clipped to it.
+        balance: adapt how often each network updates, towards `accuracy_band`.
+        accuracy_band: discriminator accuracy that is aimed at.
+        balance_window: iterations between adaptations.
+        ema_decay: of the averaged generator, which is what is saved.
+        seed: of initial weights, batches and noise.
+        log_every, check_every, checkpoint_every: iterations between statistics, red-flag checks and checkpoints.
+    """
+
+    steps: int = 1000
+    epochs: float | None = None
+    batch_size: int = 24
+    generator_lr: float = 2e-4
+    discriminator_lr: float = 1e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    real_label: float = 0.9
+    instance_noise: float = 0.1
+    instance_noise_share: float = 0.5
+    gradient_norm: float = 1.0
+    balance: bool = True
+    accuracy_band: tuple[float, float] = (0.7, 0.8)
+    balance_window: int = 10
+    ema_decay: float = 0.999
+    seed: int = 0
+    log_every: int = 10
+    check_every: int = 250
+    checkpoint_every: int = 250
+
+
+@dataclass
+class RecogniserTraining:
+    """Training of the recogniser.
+
+    Attributes:
+        steps: optimizer updates, fixed beforehand: no test or validation label decides when to stop.
+        epochs: where given, `steps` is this many passes over the songs at hand.
+        batch_size: over all processes.
+        lr, weight_decay: AdamW.
+        warmup: share of the steps in which the rate rises; it falls on a cosine afterwards.
+        gradient_norm: the gradient is clipped to it.
+        augmentation: "none", "specaugment", "mixup" or "shift_gain".
+        ema_decay: of the averaged weights that predict; 0 for none.
+        seed: of initial weights, batches and augmentation.
+        log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
+    """
+
+    steps: int = 500
+    epochs: float | None = None
+    batch_size: int = 32
+    lr: float = 5e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    gradient_norm: float = 1.0
+    augmentation: str = "none"
+    ema_decay: float = 0.99
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 250
+
+
+@dataclass
+class AblationPlan:
+    """What `training/ablate.py` compares, and how.
+
+    Attributes:
+        protocol: "folds" (artist-disjoint, out-of-fold over all songs) or "random" (80/10/10 by song, as published).
+        n_folds: artist-disjoint folds.
+        folds: those to run, None for all; fewer give an out-of-fold table over fewer songs.
+        seeds: of the recognisers; the generator of a fold is trained once, with the first.
+        arms: names of `trainers.arms`; "real" and "synthetic" must be among them.
+        synthetic_share: synthetic clips a real one; 2.3 is 3,200 / 1,395.
+        emotions: "training" (density of the training labels) or "uniform" on the square, as published.
+        n_resamples: bootstrap draws over artists.
+        budget: name that every table carries.
+    """
+
+    protocol: str = "folds"
+    n_folds: int = 5
+    folds: list[int] | None = None
+    seeds: list[int] = field(default_factory=lambda: [0])
+    arms: list[str] = field(default_factory=lambda: ["real", "synthetic"])
+    synthetic_share: float = 1.0
+    emotions: str = "training"
+    n_resamples: int = 10_000
+    budget: str = "default"
+
+
+@dataclass
+class Configuration:
+    """All of it; `generator` and `recogniser` are arguments of `MusemoGanConfig` and `MusemoViTConfig`."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    generator: dict[str, Any] = field(default_factory=dict)
+    gan_training: GanTraining = field(default_factory=GanTraining)
+    recogniser: dict[str, Any] = field(default_factory=dict)
+    recogniser_training: RecogniserTraining = field(default_factory=RecogniserTraining)
+    ablation: AblationPlan = field(default_factory=AblationPlan)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return dataclasses.asdict(self)
+
+    def to_yaml(self) -> str:
+        """As printed at the start of a run; reads back to the same."""
+        plain = yaml.safe_load(yaml.safe_dump(_listed(self.to_dict())))
+        return yaml.safe_dump(plain, sort_keys=False)
+
+
+def load_configuration(path: str | Path | None = None, overrides: list[str] | None = None) -> Configuration:
+    """YAML merged over the defaults, and `section.key=value` over that.
+
+    Args:
+        path: YAML file; None for the defaults alone.
+        overrides: such as `["gan_training.steps=100", "ablation.seeds=[0, 1]"]`; values are YAML.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: an unknown section or key, or a value of another type.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"expected a YAML configuration, found no file {path}")
+        values = yaml.safe_load(Path(path).read_text()) or {}
+    for override in overrides or []:
+        name, equals, value = override.partition("=")
+        section, dot, key = name.partition(".")
+        if not (equals and dot):
+            raise ValueError(f"expected section.key=value, got {override!r}")
+        values.setdefault(section, {})[key] = yaml.safe_load(value)
+    return _merge(Configuration(), values, str(path or "overrides"))
+
+
+def _merge(default: Any, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise ValueError(f"{where}: expected keys and values, got {values!r}")
+    known = {entry.name: entry for entry in dataclasses.fields(default)}
+    merged = {}
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(f"{where}: expected one of {', '.join(known)}, got {key!r}")
+        current = getattr(default, key)
+        if dataclasses.is_dataclass(current):
+            merged[key] = _merge(current, value or {}, f"{where}: {key}")
+        else:
+            merged[key] = _checked(current, value, known[key].type, f"{where}: {key}")
+    return dataclasses.replace(default, **merged)
+
+
+def _checked(current: Any, value: Any, declared: Any, where: str) -> Any:
+    if isinstance(value, str) and isinstance(current, float):
+        value = float(value)  # YAML 1.1 reads 2e-4 as text
+    optional = "None" in str(declared)
+    if (value is None and optional) or (optional and isinstance(value, (int, float, list)) and value is not True):
+        return value
+    if isinstance(current, tuple) and isinstance(value, list) and len(value) == len(current):
+        return tuple(value)
+    numeric = isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool)
+    if not numeric and type(value) is not type(current):
+        raise ValueError(f"{where}: expected a value like {current!r}, got {value!r}")
+    return float(value) if numeric else value
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

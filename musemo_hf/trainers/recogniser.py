@@ -1,0 +1,169 @@
+"""The recogniser's training loop, and prediction with it."""
+
+import logging
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+from transformers import get_cosine_schedule_with_warmup
+
+from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
+
+from .augmentation import AUGMENTATIONS
+from .checkpoint import checkpoints, read_state, read_tensors, save_checkpoint
+from .clips import Clips
+from .configuration import RecogniserTraining
+from .parallel import Parallel
+from .sampler import batch_indices, seed_step, step_generator
+from .statistics import Statistics
+
+logger = logging.getLogger(__name__)
+
+
+class RecogniserTrainer:
+    """Trains a ViT to read emotion from clips, for a number of updates fixed beforehand.
+
+    Args:
+        config: of the network.
+        training: settings.
+        clips: training clips, real, synthetic or both; batches are drawn uniformly from all.
+        run_dir: checkpoints and `recogniser.jsonl` go here; None writes nothing.
+        accelerator: of the launch.
+        data_parallel: see `Parallel`.
+    """
+
+    def __init__(
+        self,
+        config: MusemoViTConfig,
+        training: RecogniserTraining,
+        clips: Clips,
+        run_dir: str | Path | None = None,
+        accelerator: Accelerator | None = None,
+        data_parallel: bool = True,
+    ) -> None:
+        if training.augmentation not in AUGMENTATIONS:
+            raise ValueError(
+                f"expected augmentation to be one of {sorted(AUGMENTATIONS)}, got {training.augmentation!r}"
+            )
+        self.training, self.run_dir = training, None if run_dir is None else Path(run_dir)
+        self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
+        self.clips = clips.to(self.parallel.device)
+        seed_step(training.seed, 0)
+        self.model = self.parallel.model(MusemoViTForEmotionRegression(config))
+        self.average = AveragedModel(
+            self.parallel.unwrap(self.model), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
+        )
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), training.lr, weight_decay=training.weight_decay)
+        self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * self.steps), self.steps)
+        self.step = 0
+
+    @property
+    def steps(self) -> int:
+        """Updates of the whole run."""
+        epochs = self.training.epochs
+        return (
+            self.training.steps
+            if epochs is None
+            else max(1, round(epochs * len(self.clips) / self.training.batch_size))
+        )
+
+    @property
+    def averaged_model(self) -> MusemoViTForEmotionRegression:
+        """The recogniser with averaged weights, which is what a run makes."""
+        return self.average.module
+
+    def train(self) -> MusemoViTForEmotionRegression:
+        """Run to the end, from the last checkpoint on where there is one; returns the averaged recogniser.
+
+        Raises:
+            FloatingPointError: the loss is NaN or infinite.
+            CheckpointError: the disk is full.
+        """
+        self._resume()
+        statistics = None
+        if self.run_dir is not None:
+            statistics = Statistics(self.run_dir / "recogniser.jsonl", self.parallel.accelerator, start=self.step)
+        progress = tqdm(total=self.steps, initial=self.step, desc="recogniser", disable=not self.parallel.is_main)
+        while self.step < self.steps:
+            values = self._update()
+            self.step += 1
+            progress.update()
+            done, every = self.step == self.steps, self.training.checkpoint_every
+            if statistics is not None and (done or self.step % self.training.log_every == 0):
+                statistics.log(self.step - 1, **{name: float(value) for name, value in values.items()})
+            if self.run_dir is not None and (done or (every and self.step % every == 0)):
+                self._save()
+        progress.close()
+        return self.averaged_model
+
+    def _update(self) -> dict[str, Tensor]:
+        training, step = self.training, self.step
+        seed_step(training.seed, step, self.parallel.rank)
+        index = batch_indices(len(self.clips), training.batch_size, step, training.seed)
+        batch = self.clips[torch.from_numpy(self.parallel.share(index))]
+        augment = AUGMENTATIONS[training.augmentation]
+        generator = step_generator(training.seed, step, self.parallel.rank)
+        spectrogram, emotion = augment(batch.spectrogram, batch.emotion, generator)
+        self.model.train()
+        loss = self.model(spectrogram=spectrogram, labels=emotion).loss
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"expected a finite loss, got {loss.item()} at step {step}")
+        self.optimizer.zero_grad(set_to_none=True)
+        self.parallel.accelerator.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update_parameters(self.parallel.unwrap(self.model))
+        return {"loss": self.parallel.mean(loss.detach()), "gradient": norm}
+
+    def _save(self) -> None:
+        if self.parallel.is_main and self.run_dir is not None:
+            save_checkpoint(
+                self.run_dir,
+                self.step,
+                models={"recogniser": self.parallel.unwrap(self.model), "averaged_recogniser": self.averaged_model},
+                tensors={
+                    "n_averaged": self.average.n_averaged,
+                    "optimizer": self.optimizer.state_dict(),
+                    "schedule": self.schedule.state_dict(),
+                },
+                state={},
+                keep=1,
+            )
+        self.parallel.wait()
+
+    def _resume(self) -> None:
+        found = checkpoints(self.run_dir) if self.run_dir is not None else []
+        if not found:
+            return
+        tensors = read_tensors(found[-1], self.parallel.device)
+        for name, network in (
+            ("recogniser", self.parallel.unwrap(self.model)),
+            ("averaged_recogniser", self.averaged_model),
+        ):
+            network.load_state_dict(MusemoViTForEmotionRegression.from_pretrained(found[-1] / name).state_dict())
+        self.optimizer.load_state_dict(tensors["optimizer"])
+        self.schedule.load_state_dict(tensors["schedule"])
+        self.average.n_averaged.copy_(tensors["n_averaged"])
+        self.step = read_state(found[-1])["step"]
+        logger.info("resumed from %s", found[-1])
+
+
+@torch.no_grad()
+def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32) -> Tensor:
+    """Predicted (valence, arousal) of normalised log-mels.
+
+    Args:
+        model: the recogniser; put into eval mode.
+        spectrogram: `(N, 1, n_mels, n_frames)`.
+        batch_size: clips at once.
+
+    Returns:
+        float32 `(N, 2)` on the CPU.
+    """
+    model.eval()
+    parts = [model(spectrogram=part.to(model.device)).emotion.float().cpu() for part in spectrogram.split(batch_size)]
+    return torch.cat(parts)

@@ -1,0 +1,38 @@
+"""Batches as a function of (seed, step), so that a run resumed at any step sees what an unbroken one would."""
+
+import numpy as np
+import torch
+
+
+def batch_indices(n_items: int, batch_size: int, step: int, seed: int = 0) -> np.ndarray:
+    """The items of one batch: consecutive pieces of one shuffled epoch after another.
+
+    Args:
+        n_items: items in the set.
+        batch_size: over all processes; may exceed `n_items`.
+        step: from 0.
+        seed: of the shuffles.
+
+    Returns:
+        int64 `(batch_size,)`; over any whole number of epochs every item is drawn equally often.
+
+    Raises:
+        ValueError: no items.
+    """
+    if n_items < 1 or batch_size < 1 or step < 0:
+        raise ValueError(f"expected items, a batch size and a step from 0, got {n_items}, {batch_size} and {step}")
+    positions = np.arange(step * batch_size, (step + 1) * batch_size)
+    epochs = positions // n_items
+    orders = {epoch: np.random.default_rng((seed, n_items, epoch)).permutation(n_items) for epoch in np.unique(epochs)}
+    return np.array([orders[epoch][position % n_items] for epoch, position in zip(epochs, positions, strict=True)])
+
+
+def step_generator(seed: int, step: int, stream: int = 0) -> torch.Generator:
+    """A CPU generator for one step; `stream` tells apart uses within it (noise, augmentation, ...)."""
+    mixed = np.random.SeedSequence((seed, step, stream)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Seed the global generators (dropout) for one step, apart for each process."""
+    torch.manual_seed(step_generator(seed, step, 1000 + rank).initial_seed())
