@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from musemo_hf.evaluation.transforms import TRANSFORMS, transform_clips
+
+
+@pytest.fixture
+def clips():
+    return np.random.default_rng(0).normal(-10, 30, (4, 128, 60)).astype(np.float32)
+
+
+def test_each_transform(clips):
+    clamped = np.clip(clips, -60, 40)
+    np.testing.assert_array_equal(transform_clips("copies", clips), clamped)
+    np.testing.assert_array_equal(transform_clips("flip", clips), clamped[:, ::-1])
+    np.testing.assert_allclose(transform_clips("blur", clips)[1], gaussian_filter(clamped[1], (3, 3)), rtol=1e-6)
+    shuffled = transform_clips("time-shuffle", clips, seed=5)
+    assert not np.array_equal(shuffled, clamped)
+    for frames, real in zip(shuffled, clamped, strict=True):
+        order = np.lexsort(frames), np.lexsort(real)
+        np.testing.assert_array_equal(frames[:, order[0]], real[:, order[1]])
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_streams_as_it_does_in_one_piece(clips, name):
+    whole = transform_clips(name, clips, seed=1)
+    parts = [transform_clips(name, clips[i : i + 1], first_index=i, seed=1) for i in range(4)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+def test_unclamped(clips):
+    np.testing.assert_array_equal(transform_clips("copies", clips, clamp=False), clips)
+
+
+def test_unknown_name(clips):
+    with pytest.raises(ValueError, match=r"out of blur, .* got 'reverse'"):
+        transform_clips("reverse", clips)
