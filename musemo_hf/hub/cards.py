@@ -1,0 +1,182 @@
+"""Cards for the Hub: Markdown from the templates in `hub_cards/`, figures from a `report.json`, nothing by hand."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+from huggingface_hub import DatasetCardData, EvalResult, ModelCardData, SpaceCardData
+from huggingface_hub.repocard_data import CardData
+
+from musemo_hf.hub.figures import Figure, read_figures
+
+CardKind = Literal["generator", "recogniser", "pipeline", "data_set", "metric", "space"]
+TEMPLATES = Path(__file__).resolve().parent.parent / "hub_cards"
+
+COMMON_TAGS = ["music", "emotion", "valence", "arousal", "spectrogram", "musemo"]
+PROCEDURAL = "musemo procedural corpus (not music)"
+DEAM = "DEAM"
+
+# kind: (figures on the card, task for the model-index)
+_MEASURED: dict[str, tuple[tuple[str, ...], str]] = {
+    "generator": (("quality_score", "improvement_percent"), "emotion-conditioned music generation"),
+    "pipeline": (("quality_score", "improvement_percent"), "emotion-conditioned music generation"),
+    "recogniser": (("ccc_real_only", "ccc_augmented"), "music emotion recognition"),
+    "space": (("quality_score", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
+}
+
+
+def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: Any) -> str:
+    """A README.md with its YAML.
+
+    Args:
+        kind: "generator", "recogniser", "pipeline", "data_set", "metric" or "space".
+        report: of `training/ablate.py` (`report.json`); where None, or where it lacks a figure, the card says
+            "not measured".
+        **facts: what the template shows beside that. Of every card: `repo_id`; models: `n_parameters`, `n_frames`,
+            `seconds`, and `picture` and `sound` (files in the repository); data set: `n_songs`, `n_artists`,
+            `n_folds`, `labels`, `configs`; metric: `title`, `description`, `inputs`, `citation`, `example`, and
+            `sdk_version`; Space: `sdk_version`, `metadata` (YAML of the Space's own README, which wins).
+
+    Raises:
+        ValueError: an unknown kind, a fact that the template needs and that was not given, or a malformed report.
+    """
+    if kind not in _METADATA:
+        raise ValueError(f"expected a kind of card out of {', '.join(_METADATA)}, got {kind!r}")
+    keys, task = _MEASURED.get(kind, ((), ""))
+    figures = read_figures(report, keys)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown
+    )
+    provenance = _provenance(report)
+    defaults = {"picture": None, "sound": None, "metadata": None}
+    try:
+        metadata = _METADATA[kind](facts, figures, task, provenance)
+        body = environment.get_template(f"{kind}.md.jinja2").render(
+            **{**defaults, **facts}, figures=figures, **provenance
+        )
+    except (jinja2.UndefinedError, KeyError) as error:
+        raise ValueError(f"expected all facts that a card of a {kind} shows, got no {error}") from error
+    return f"---\n{metadata.to_yaml()}\n---\n\n{body}"
+
+
+def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
+    """On what, how much and how often the report measured."""
+    report = report or {}
+    corpus = report.get("corpus") or {}
+    validation = report.get("validation") or {}
+    return {
+        "measured": bool(report),
+        "corpus_name": corpus.get("name"),
+        "corpus_songs": corpus.get("n_songs"),
+        "procedural": bool(corpus.get("procedural", False)),
+        "budget": report.get("budget"),
+        "seeds": report.get("seeds"),
+        "validation": {name: value for name, value in validation.items() if not isinstance(value, (dict, list))},
+    }
+
+
+def _model_data(
+    facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any], **own: Any
+) -> CardData:
+    data_set = PROCEDURAL if provenance["procedural"] else provenance["corpus_name"] or DEAM
+    results = [
+        EvalResult(
+            task_type="other",
+            task_name=task,
+            dataset_type=data_set.lower().split(" (")[0].replace(" ", "-"),
+            dataset_name=data_set,
+            metric_type=figure.metric,
+            metric_name=figure.name,
+            metric_value=figure.value,
+        )
+        for figure in figures
+        if figure.value is not None
+    ]
+    return ModelCardData(
+        license="cc-by-nc-4.0",  # whatever the report measured: weights come from DEAM, much of it non-commercial
+        model_name=facts["repo_id"].split("/")[-1],
+        eval_results=results or None,
+        **own,
+    )
+
+
+def _generator(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
+    return _model_data(
+        facts, figures, task, provenance, library_name="transformers", tags=[*COMMON_TAGS, "gan", "audio-generation"]
+    )
+
+
+def _pipeline(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
+    return _model_data(
+        facts, figures, task, provenance, library_name="diffusers", tags=[*COMMON_TAGS, "gan", "audio-generation"]
+    )
+
+
+def _recogniser(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
+    return _model_data(
+        facts,
+        figures,
+        task,
+        provenance,
+        library_name="transformers",
+        pipeline_tag="audio-classification",  # the nearest of the Hub's tasks: the answer is two numbers
+        tags=[*COMMON_TAGS, "vit", "music-emotion-recognition"],
+    )
+
+
+def _data_set(facts: dict[str, Any], *_: Any) -> CardData:
+    return DatasetCardData(
+        pretty_name="DEAM log-mel spectrograms with valence and arousal",
+        license="other",
+        license_name="creative-commons-per-track",
+        license_link="https://cvml.unige.ch/databases/DEAM/",
+        task_categories=["audio-classification"],
+        size_categories=["n<1K" if facts["n_songs"] < 1000 else "1K<n<10K"],
+        tags=COMMON_TAGS,
+    )
+
+
+def _metric(facts: dict[str, Any], *_: Any) -> CardData:
+    return SpaceCardData(
+        title=facts["title"],
+        emoji="🎼",
+        colorFrom="indigo",
+        colorTo="yellow",
+        sdk="gradio",
+        sdk_version=facts["sdk_version"],
+        app_file="app.py",
+        pinned=False,
+        license="apache-2.0",
+        tags=["evaluate", "metric", *COMMON_TAGS],
+    )
+
+
+def _space(facts: dict[str, Any], *_: Any) -> CardData:
+    standard = {
+        "title": "Musemo: music from emotion",
+        "emoji": "🎹",
+        "colorFrom": "indigo",
+        "colorTo": "yellow",
+        "sdk": "gradio",
+        "sdk_version": facts["sdk_version"],
+        "app_file": "app.py",
+        "pinned": False,
+        "license": "apache-2.0",
+        "tags": COMMON_TAGS,
+    }
+    return SpaceCardData(**{**standard, **(facts.get("metadata") or {})})
+
+
+_METADATA = {
+    "generator": _generator,
+    "recogniser": _recogniser,
+    "pipeline": _pipeline,
+    "data_set": _data_set,
+    "metric": _metric,
+    "space": _space,
+}

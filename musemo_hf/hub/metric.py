@@ -1,0 +1,159 @@
+"""An `evaluate` module -> a Space from which `evaluate.load("<user>/<name>")` works without this package."""
+
+import ast
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from musemo_hf.hub.cards import render_card
+from musemo_hf.hub.space import gradio_version
+from musemo_hf.hub.transfer import push_folder
+from musemo_hf.metrics import metric_path
+
+PACKAGE = "musemo_hf.evaluation"
+EVALUATION = Path(__file__).resolve().parent.parent / "evaluation"
+
+EXAMPLES = {
+    "spectrogram_quality": (
+        "metric.add_batch(references=real)  # log-mels (B, 128, n_frames), dB\n"
+        "metric.add_batch(predictions=generated)  # any number of them\nmetric.compute()"
+    ),
+    "concordance_correlation": "metric.compute(predictions=predicted, references=labels)  # (N, 2) or (N,)",
+}
+
+APP = '''"""The page of this metric's Space: its documentation."""
+
+from pathlib import Path
+
+import gradio as gr
+
+with gr.Blocks(title="{title}") as app:
+    gr.Markdown(Path(__file__).with_name("README.md").read_text(encoding="utf-8").split("---", 2)[2])
+
+if __name__ == "__main__":
+    app.launch()
+'''
+
+
+def push_metric(
+    repo_id: str, metric: str | None = None, private: bool = False, token: str | None = None, tag: str | None = None
+) -> str:
+    """Push `<user>/spectrogram_quality` or `<user>/concordance_correlation`.
+
+    The script, the files of `musemo_hf.evaluation` that it needs beside it, `requirements.txt`, a page and a card.
+
+    Args:
+        repo_id: "user/name"; `evaluate` looks for `name.py` in it, so that name is the metric's.
+        metric: name of a packaged metric; the one that `repo_id` names where None.
+        private: of a repository that is made.
+        token: with write access; from `HF_TOKEN` or `hf auth login` where None.
+        tag: a name for the resulting revision.
+
+    Returns:
+        The hash of the repository's newest commit; the one before where nothing changed.
+
+    Raises:
+        ValueError: there is no such metric, or the repository has another name.
+        HubPushError: see `push_folder`.
+    """
+    name = repo_id.split("/")[-1]
+    metric = metric or name
+    source = Path(metric_path(metric))
+    if name != metric:
+        raise ValueError(f"expected a repository named {metric}, as evaluate looks for its script there, got {repo_id}")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = flatten(source / f"{metric}.py")
+        title = metric.replace("_", " ").capitalize()
+        files.setdefault("app.py", APP.format(title=title))
+        files["requirements.txt"] = "datasets\nevaluate\nnumpy\nscipy\n"
+        for path in source.iterdir():
+            if path.is_file() and path.name not in (f"{metric}.py", "README.md"):
+                files[path.name] = path.read_text(encoding="utf-8")
+        facts = _documentation(files[f"{metric}.py"]) | {"title": title, "example": EXAMPLES.get(metric, "")}
+        files["README.md"] = render_card("metric", repo_id=repo_id, sdk_version=gradio_version(), **facts)
+        for path_name, text in files.items():
+            (folder / path_name).write_text(text, encoding="utf-8")
+        return push_folder(folder, repo_id, "space", "Upload metric", private, token, tag, space_sdk="gradio")
+
+
+def flatten(script: Path) -> dict[str, str]:
+    """A script and all it needs of `musemo_hf.evaluation`, as files of one folder.
+
+    `evaluate` fetches only what the script itself names in relative imports, so that each needed file is named there.
+
+    Returns:
+        File name -> text; the script first.
+
+    Raises:
+        ValueError: a file needs more of this package than `musemo_hf.evaluation`.
+    """
+    text = script.read_text(encoding="utf-8")
+    needed = _closure(text, script)
+    files = {script.name: _name_all(_rewrite(text), sorted(needed))}
+    for module in sorted(needed):
+        files[f"{module}.py"] = _rewrite((EVALUATION / f"{module}.py").read_text(encoding="utf-8"))
+    return files
+
+
+def _closure(text: str, origin: Path) -> set[str]:
+    """The modules of `evaluation` that a text needs, and those that they need."""
+    found: set[str] = set()
+    waiting = [(text, origin)]
+    while waiting:
+        source, path = waiting.pop()
+        for module in _needs(source, path) - found:
+            found.add(module)
+            file = EVALUATION / f"{module}.py"
+            waiting.append((file.read_text(encoding="utf-8"), file))
+    return found
+
+
+def _needs(text: str, origin: Path) -> set[str]:
+    """The modules of `evaluation` that a text imports itself."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "musemo_hf" for alias in node.names):
+            raise ValueError(f"{origin.name}:{node.lineno}: expected `from {PACKAGE}.x import y`, got an import")
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        module = node.module or ""
+        if node.level == 0 and module.split(".")[0] != "musemo_hf":
+            continue
+        inside = module.removeprefix(PACKAGE).lstrip(".")
+        if node.level > 1 or (node.level == 0 and not module.startswith(PACKAGE)):
+            raise ValueError(f"{origin.name}:{node.lineno}: expected imports of {PACKAGE} only, got {module}")
+        modules |= {inside} if inside else {alias.name for alias in node.names}
+    return modules
+
+
+def _rewrite(text: str) -> str:
+    text = re.sub(rf"^(\s*)from {re.escape(PACKAGE)}\.(\w+) import ", r"\1from .\2 import ", text, flags=re.MULTILINE)
+    return re.sub(rf"^(\s*)from {re.escape(PACKAGE)} import ", r"\1from . import ", text, flags=re.MULTILINE)
+
+
+def _name_all(text: str, modules: list[str]) -> str:
+    """Name each module in an import of the script's own, after its other imports."""
+    last = max((n.end_lineno or 0) for n in ast.parse(text).body if isinstance(n, (ast.Import, ast.ImportFrom)))
+    lines = text.splitlines(keepends=True)
+    named = "".join(f"from .{module} import __name__ as _{module}  # noqa: F401\n" for module in modules)
+    note = "# evaluate fetches only the files that this one names\n"
+    return "".join([*lines[:last], note, named, *lines[last:]])
+
+
+def _documentation(text: str) -> dict[str, Any]:
+    """The script's `_DESCRIPTION`, its inputs and its `_CITATION`."""
+    values: dict[str, Any] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                values[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    inputs = values.get("_INPUTS", values.get("_KWARGS_DESCRIPTION", ""))
+    return {
+        "description": values.get("_DESCRIPTION", "").strip(),
+        "inputs": f"```text\n{inputs.strip()}\n```" if inputs else "",
+        "citation": values.get("_CITATION", "").strip(),
+    }

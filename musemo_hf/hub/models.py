@@ -1,0 +1,178 @@
+"""Generator, recogniser and pipeline -> repositories that strangers can load, with or without this package."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.hub.cards import CardKind, render_card
+from musemo_hf.hub.transfer import push_folder
+from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
+from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
+from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline, register
+from musemo_hf.pipelines.song import Song
+
+PICTURE, SOUND = "sample.png", "sample.flac"
+SAMPLE = PRESETS["happy & energetic"]
+
+
+def push_generator(
+    repo_id: str,
+    checkpoint: str | Path,
+    report: dict[str, Any] | None = None,
+    sample: bool = True,
+    private: bool = False,
+    token: str | None = None,
+    tag: str | None = None,
+) -> str:
+    """Push `<user>/musemo-generator`.
+
+    The generator at the root with its code and `preprocessor_config.json`, the discriminator, where the checkpoint has
+    one, in `discriminator/`, a card, and a song as picture and sound.
+
+    Args:
+        repo_id: "user/name".
+        checkpoint: folder of a generator with its `preprocessor_config.json`; `discriminator/` is taken along.
+        report: `report.json` of the ablation, for the card; `checkpoint/report.json` where None.
+        sample: whether to make the picture and the sound, of one preset and seed 0.
+        private: of a repository that is made.
+        token: with write access; from `HF_TOKEN` or `hf auth login` where None.
+        tag: a name for the resulting revision.
+
+    Returns:
+        The hash of the repository's newest commit; the one before where nothing changed.
+
+    Raises:
+        HubPushError: see `push_folder`.
+        OSError: the checkpoint is not one.
+    """
+    checkpoint = Path(checkpoint)
+    generator = MusemoGanGenerator.from_pretrained(checkpoint)
+    extractor = MusemoFeatureExtractor.from_pretrained(checkpoint)
+    discriminator = checkpoint / "discriminator"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if discriminator.is_dir():
+            MusemoGanDiscriminator.from_pretrained(discriminator).save_pretrained(folder / "discriminator")
+        with _shipping_code():
+            generator.save_pretrained(folder)
+            extractor.save_pretrained(folder)
+        files = _write_sample(folder, MusemoPipeline(generator, extractor)) if sample else {}
+        facts = _facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
+        _write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
+        return push_folder(folder, repo_id, "model", "Upload generator", private, token, tag)
+
+
+def push_recogniser(
+    repo_id: str,
+    checkpoint: str | Path,
+    report: dict[str, Any] | None = None,
+    private: bool = False,
+    token: str | None = None,
+    tag: str | None = None,
+) -> str:
+    """Push `<user>/musemo-recogniser`.
+
+    The model at the root with its code and `preprocessor_config.json`, the code of the transformers pipeline (so that
+    `pipeline(model=repo_id, trust_remote_code=True)` works without this package), and a card.
+
+    Args and errors are those of `push_generator`.
+    """
+    checkpoint = Path(checkpoint)
+    model = MusemoViTForEmotionRegression.from_pretrained(checkpoint)
+    extractor = MusemoFeatureExtractor.from_pretrained(checkpoint)
+    register()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with _shipping_code():
+            MusicToEmotionPipeline(model, feature_extractor=extractor).save_pretrained(folder)
+        _write_card(folder, "recogniser", repo_id, _report(checkpoint, report), _facts(model, extractor))
+        return push_folder(folder, repo_id, "model", "Upload recogniser", private, token, tag)
+
+
+def push_pipeline(
+    repo_id: str,
+    checkpoint: str | Path,
+    report: dict[str, Any] | None = None,
+    sample: bool = True,
+    private: bool = False,
+    token: str | None = None,
+    tag: str | None = None,
+) -> str:
+    """Push `<user>/musemo`: `model_index.json`, `generator/`, `feature_extractor/`, a card, a picture and a sound.
+
+    Args and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline.
+    """
+    checkpoint = Path(checkpoint)
+    pipeline = MusemoPipeline.from_pretrained(checkpoint)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pipeline.save_pretrained(folder)
+        files = _write_sample(folder, pipeline) if sample else {}
+        facts = _facts(pipeline.generator, pipeline.feature_extractor) | files
+        _write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
+        return push_folder(folder, repo_id, "model", "Upload pipeline", private, token, tag)
+
+
+@contextmanager
+def _shipping_code() -> Iterator[None]:
+    """Within it `save_pretrained` writes code and `auto_map` too; a checkpoint of a training run stays without."""
+    shipped: list[tuple[Any, str]] = [
+        (MusemoGanGenerator.config_class, "AutoConfig"),
+        (MusemoViTForEmotionRegression.config_class, "AutoConfig"),
+        (MusemoGanGenerator, "AutoModel"),
+        (MusemoViTForEmotionRegression, "AutoModel"),
+        (MusemoFeatureExtractor, "AutoFeatureExtractor"),
+    ]
+    before = [(cls, cls.__dict__.get("_auto_class")) for cls, _ in shipped]
+    for cls, auto_class in shipped:
+        cls.register_for_auto_class(auto_class)
+    try:
+        yield
+    finally:
+        for cls, auto_class in before:
+            cls._auto_class = auto_class
+
+
+def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] | None:
+    own = checkpoint / "report.json"
+    if report is None and own.is_file():
+        return json.loads(own.read_text(encoding="utf-8"))
+    return report
+
+
+def _facts(model: PreTrainedModel, extractor: MusemoFeatureExtractor) -> dict[str, Any]:
+    return {
+        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "n_frames": model.config.n_frames,
+        "seconds": extractor.settings.n_samples(model.config.n_frames) / extractor.sampling_rate,
+        "sampling_rate": extractor.sampling_rate,
+    }
+
+
+@torch.no_grad()
+def _write_sample(folder: Path, pipeline: MusemoPipeline) -> dict[str, str]:
+    """A song as picture and sound, the same for the same weights."""
+    from matplotlib.figure import Figure
+
+    pipeline.set_progress_bar_config(disable=True)
+    song: Song = pipeline(*SAMPLE, seed=0).songs[0]
+    song.save(folder / SOUND)
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    song.plot(figure.subplots())
+    figure.savefig(folder / PICTURE, dpi=120, metadata={"Software": None})  # no version: the same bytes again
+    return {"picture": PICTURE, "sound": SOUND}
+
+
+def _write_card(
+    folder: Path, kind: CardKind, repo_id: str, report: dict[str, Any] | None, facts: dict[str, Any]
+) -> None:
+    card = render_card(kind, report, repo_id=repo_id, **facts)
+    (folder / "README.md").write_text(card, encoding="utf-8")
