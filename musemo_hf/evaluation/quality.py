@@ -1,59 +1,168 @@
-"""The quality report of generated against real spectrograms, streamed: clips become short rows as they arrive."""
+"""Spectrograms -> short rows, as they stream by: what the quality report needs of a clip, and none of its frames."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_clips, check_units, looks_normalised, to_decibels
-from .composite import quality_score
-from .moments import ROW_LENGTH, SetMoments, clip_row
-from .published import published_score
+from .arrays import N_MELS, as_clips, looks_normalised, to_decibels
+from .embedders import Embedder, get_embedder
+from .modulation import N_OCTAVES
+from .moments import ROW_LENGTH, clip_row
+from .surrogate_statistics import ReferenceStatistics
+from .transforms import transform_clips
 
 Array = NDArray[np.float64]
 
-# Columns of a row: the unit it came in, then the clip's moments.
-NORMALISED = 0
+SKILL_SPACE = "modulation-v1"
+MIN_FRAMES = 2**N_OCTAVES  # the slowest modulation octave needs them
+THREADS = min(4, os.cpu_count() or 1)  # numpy and scipy.fft let go of the interpreter
+BATCH = 32  # clips handed to an embedder at once
+
+# What stands in the first column of a row.
+DECIBELS, NORMALISED, STATE = 0.0, 1.0, -1.0
 MOMENTS = slice(1, 1 + ROW_LENGTH)
+MODULATION = slice(1 + ROW_LENGTH, 1 + ROW_LENGTH + get_embedder(SKILL_SPACE).dimension)
 
 
-def prediction_rows(clips: Any) -> Array:
-    """Reduce generated clips to rows `(B, columns)`."""
-    return _rows(as_clips(clips, "predictions"))
+class ClipReducer:
+    """Reduces clips to rows, and gathers what surrogates of the references are drawn from.
 
+    A row is float64: the unit it came in, the clip's moments, its modulation-v1 features, those of the embedder where
+    that is another one, and, for a reference, the moments of the same clip blurred: 2.4 kB for a prediction and 3.7 kB
+    for a reference, whatever the number of frames. `statistics` does not grow with the clips.
 
-def reference_rows(clips: Any) -> Array:
-    """Reduce real clips to rows `(B, columns)`."""
-    return _rows(as_clips(clips, "references"))
+    Args:
+        embedder: the feature space of KID, precision, recall, density, coverage and authenticity, or its name.
 
-
-def _rows(clips: list[NDArray]) -> Array:
-    rows = np.empty((len(clips), 1 + ROW_LENGTH))
-    for row, clip in zip(rows, clips, strict=True):
-        row[NORMALISED] = looks_normalised(clip)
-        row[MOMENTS] = clip_row(to_decibels(clip))
-    return rows
-
-
-def quality_report(references: Array, predictions: Array) -> dict[str, Any]:
-    """The answer of `spectrogram_quality` from rows of both sides.
-
-    Raises:
-        ValueError: no clips on a side, two units, or constant references.
+    Attributes:
+        embedder: that space.
+        statistics: of the references, for surrogates; None before the first, and where they have under 256 frames.
+        unfitted: why references are missing from `statistics`; None where none is.
     """
-    for side, rows in (("references", references), ("predictions", predictions)):
-        if len(rows) == 0:
-            raise ValueError(f"expected at least one clip of {side}, got none")
-    check_units(references[:, NORMALISED] > 0, predictions[:, NORMALISED] > 0)
-    real, fake = SetMoments.of(references[:, MOMENTS]), SetMoments.of(predictions[:, MOMENTS])
-    score = quality_score(real, fake)
-    return {
-        **score.figures(),
-        "tier": score.tier,
-        "targets": score.targets,
-        "published_score": published_score(real, fake),
-        "n_references": len(references),
-        "n_predictions": len(predictions),
-    }
+
+    def __init__(self, embedder: str | Embedder = SKILL_SPACE) -> None:
+        self.embedder = get_embedder(embedder) if isinstance(embedder, str) else embedder
+        self.statistics: ReferenceStatistics | None = None
+        self.unfitted: str | None = None
+
+    @property
+    def embedding(self) -> slice:
+        """Columns of a row that hold the embedder's features."""
+        if self.embedder.name == SKILL_SPACE:
+            return MODULATION
+        return slice(MODULATION.stop, MODULATION.stop + self.embedder.dimension)
+
+    @property
+    def blurred(self) -> slice:
+        """Columns of a reference's row that hold the moments of the clip blurred."""
+        return slice(self.embedding.stop, self.embedding.stop + ROW_LENGTH)
+
+    def predictions(self, clips: Any) -> Array:
+        """Rows of generated clips.
+
+        Args:
+            clips: as `arrays.as_clips` takes them, dB or normalised.
+
+        Returns:
+            `(B, columns)`; modulation-v1 is NaN for clips under 256 frames.
+
+        Raises:
+            ValueError: a wrong shape, NaN or infinity.
+        """
+        return self._rows(as_clips(clips, "predictions"), self.embedding.stop)
+
+    def references(self, clips: Any) -> Array:
+        """Rows of real clips, likewise; `statistics` takes them in."""
+        checked = as_clips(clips, "references")
+        with ThreadPoolExecutor(1) as beside:  # the sums are one thread's work, the rows that of the others
+            fitting = beside.submit(self._fit, checked)
+            rows = self._rows(checked, self.blurred.stop, self._blur)
+            fitting.result()
+        return rows
+
+    def embed(self, clips: Any, side: str) -> Array:
+        """The embedder's features `(B, D)` of clips, for training and held-out clips."""
+        return self._embed([to_decibels(clip) for clip in as_clips(clips, side)])
+
+    def _rows(self, clips: list[NDArray], width: int, extra: Callable[[NDArray, Array], None] | None = None) -> Array:
+        rows = np.full((len(clips), width), np.nan)
+        decibels = [to_decibels(clip) for clip in clips]
+
+        def fill(index: int) -> None:
+            row, clip = rows[index], decibels[index]
+            row[0] = NORMALISED if looks_normalised(clips[index]) else DECIBELS
+            row[MOMENTS] = clip_row(clip)
+            if clip.shape[1] >= MIN_FRAMES:
+                row[MODULATION] = get_embedder(SKILL_SPACE).embed(clip[None])[0]
+            if extra is not None:
+                extra(clip, row)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(fill, range(len(clips))))
+        if self.embedder.name != SKILL_SPACE:
+            rows[:, self.embedding] = self._embed(decibels)
+        return rows
+
+    def _blur(self, clip: NDArray, row: Array) -> None:
+        row[self.blurred] = clip_row(transform_clips("blur", clip[None])[0])
+
+    def _embed(self, decibels: list[NDArray]) -> Array:
+        """In batches of clips of one length, as a network wants them."""
+        features = [np.empty((0, self.embedder.dimension))]
+        for _, run in groupby(decibels, key=lambda clip: clip.shape):
+            same = list(run)
+            features += [self.embedder.embed(np.stack(same[i : i + BATCH])) for i in range(0, len(same), BATCH)]
+        return np.concatenate(features)
+
+    def _fit(self, clips: list[NDArray]) -> None:
+        for clip in clips:
+            n_frames = clip.shape[1]
+            if n_frames < MIN_FRAMES:
+                self.unfitted = f"surrogates are fitted to clips of at least {MIN_FRAMES} frames, got {n_frames}"
+                continue
+            if self.statistics is None:
+                self.statistics = ReferenceStatistics.empty(N_MELS, n_frames)
+            if n_frames == self.statistics.n_frames:
+                self.statistics.update(to_decibels(clip)[None])
+            else:
+                self.unfitted = f"references differ in length: {self.statistics.n_frames} and {n_frames} frames"
+
+
+def state_row(statistics: ReferenceStatistics) -> Array:
+    """Statistics as one row that no clip's can be mistaken for, to travel between processes."""
+    header = [STATE, statistics.n_mels, statistics.n_frames]
+    return np.concatenate([header, *(np.ravel(array) for array in statistics.arrays().values())])
+
+
+def statistics_of(row: Array) -> ReferenceStatistics:
+    """The inverse of `state_row`."""
+    empty = ReferenceStatistics.empty(int(row[1]), int(row[2])).arrays()
+    arrays, start = {}, 3
+    for name, shaped in empty.items():
+        arrays[name] = np.asarray(row[start : start + shaped.size]).reshape(shaped.shape)
+        start += shaped.size
+    return ReferenceStatistics.from_arrays(arrays)
+
+
+def merge_statistics(
+    states: list[ReferenceStatistics], unfitted: str | None = None
+) -> tuple[ReferenceStatistics | None, str | None]:
+    """The statistics of all shards, and why some references are missing from them.
+
+    Args:
+        states: one a process.
+        unfitted: why one process left some out already.
+    """
+    merged: ReferenceStatistics | None = None
+    for state in states:
+        if merged is not None and merged.n_frames != state.n_frames:
+            return merged, f"references differ in length: {merged.n_frames} and {state.n_frames} frames"
+        merged = state if merged is None else merged.merge(state)
+    return merged, unfitted

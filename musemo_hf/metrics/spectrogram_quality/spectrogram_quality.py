@@ -1,55 +1,145 @@
-"""Quality of generated log-mel spectrograms against real ones, as an `evaluate` module."""
+"""Quality of generated log-mel spectrograms against real ones, as an `evaluate` module.
 
+`evaluate` copies only the files that this one imports by name, so every file of the evaluation is imported here, also
+those that only other files use.
+"""
+# ruff: noqa: F401, E402, I001
+
+from pathlib import Path
 from typing import Any
 
 import datasets
 import evaluate
 import numpy as np
 
-from musemo_hf.evaluation.quality import prediction_rows, quality_report, reference_rows
+from musemo_hf.evaluation.arrays import as_clips
+from musemo_hf.evaluation.bootstrap import interval
+from musemo_hf.evaluation.composite import quality_score
+from musemo_hf.evaluation.embedders import get_embedder
+from musemo_hf.evaluation.frechet import frechet_distance
+from musemo_hf.evaluation.intervals import score_intervals
+from musemo_hf.evaluation.kernel import kernel_distance
+from musemo_hf.evaluation.ladder import ladder
+from musemo_hf.evaluation.modulation import modulation_spectrum
+from musemo_hf.evaluation.moments import SetMoments
+from musemo_hf.evaluation.neighbours import prdc
+from musemo_hf.evaluation.published import published_score
+from musemo_hf.evaluation.quality import ClipReducer, STATE, merge_statistics, state_row, statistics_of
+from musemo_hf.evaluation.report import Evidence, quality_report
+from musemo_hf.evaluation.skill import skill
+from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
+from musemo_hf.evaluation.surrogates import sample_surrogate
+from musemo_hf.evaluation.transforms import transform_clips
 
-_DESCRIPTION = "The published five-part quality score of generated spectrograms, bounded and on one scale.\n"
+_DESCRIPTION = """\
+The published five-part quality score of generated spectrograms (bounded, on one scale), and beside it what tells
+whether to believe it: the same score for other real music and for noise without music (the ladder), the skill between
+the two, KID, precision, recall, density, coverage, authenticity, and bootstrap intervals.
+"""
+
 _INPUTS = """
 Args:
-    predictions: generated clips, (B, 1, 128, n_frames), (B, 128, n_frames) or a list; dB, or all on [-1, 1].
-    references: real clips likewise; their number may differ, and either side may be added alone.
+    predictions: generated clips, (B, 1, 128, n_frames), (B, 128, n_frames) or a list of clips, in dB or, on both
+        sides, normalised to [-1, 1]. numpy, torch, or a column of a data set.
+    references: real clips likewise. Their number may differ, and either side may be added without the other.
+    training: the clips that the generator was trained on, or their embeddings (N, D), or an .npz file with
+        `embeddings` in it; with held_out, for the authenticity.
+    held_out: real clips that the generator never saw, likewise.
+    confidence: of the bootstrap intervals, such as 0.95; none by default.
+    n_resamples: bootstrap draws, 400 by default.
+    seed: of surrogates and bootstrap, 0 by default.
+
+Returns:
+    quality_score, tier, frechet_score, moment_score, smoothness_score, frequency_score, range_score, targets,
+    frechet_distance, frechet_distance_extrapolated, published_score, skill, best_noise, modulation_distance, kid,
+    kid_se, precision, recall, density, coverage, authenticity, ladder (name -> score), n_references, n_predictions,
+    embedder; notes, a reason for each figure that is NaN or None; with confidence, <name>_interval = [low, high].
 """
 
 
 class SpectrogramQuality(evaluate.Metric):
-    """`quality_report` behind `add`, `add_batch` and `compute`; each clip becomes a short row as it arrives."""
+    """`quality_report` behind `add`, `add_batch` and `compute`.
+
+    Clips become rows as they arrive, since raw spectrograms through the store of `evaluate` are ruinous; a row travels
+    as bytes. What surrogates are drawn from is a sum over references, and follows as one more row.
+
+    Args:
+        embedder: name of the feature space of KID, precision, recall, density, coverage and authenticity, or an
+            `Embedder`: `evaluate.load(path, embedder="mel-statistics-v1")`.
+    """
+
+    def __init__(self, *args: Any, embedder: Any = "modulation-v1", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reducer = ClipReducer(embedder)
 
     def _info(self) -> evaluate.MetricInfo:
-        rows = datasets.Sequence(datasets.Value("float64"))
+        row = datasets.Value("binary")
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
             citation="",
             inputs_description=_INPUTS,
-            features=datasets.Features({"predictions": rows, "references": rows}),
+            features=datasets.Features({"predictions": row, "references": row}),
         )
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Add clips of either side or both, in any numbers."""
-        fake = [] if predictions is None else list(prediction_rows(predictions))
-        real = [] if references is None else list(reference_rows(references))
-        longer = max(len(fake), len(real))
-        super().add_batch(
-            predictions=fake + [[]] * (longer - len(fake)), references=real + [[]] * (longer - len(real)), **kwargs
-        )
+        """Add clips of either side, or of both in any numbers."""
+        fake = [] if predictions is None else [row.tobytes() for row in self.reducer.predictions(predictions)]
+        real = [] if references is None else [row.tobytes() for row in self.reducer.references(references)]
+        self._store(fake, real, **kwargs)
 
     def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
-        """Add one clip of either side or both, (128, n_frames) or (1, 128, n_frames)."""
-        self.add_batch(
-            predictions=None if prediction is None else [prediction],
-            references=None if reference is None else [reference],
-            **kwargs,
-        )
+        """Add one clip of either side, or of both, (128, n_frames) or (1, 128, n_frames)."""
+        predictions, references = (None if clip is None else [clip] for clip in (prediction, reference))
+        self.add_batch(predictions=predictions, references=references, **kwargs)
 
-    def _compute(self, *, predictions: Any, references: Any, **options: Any) -> dict[str, Any]:
-        return quality_report(_dense(references), _dense(predictions), **options)
+    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
+        """The report on everything added, by any process, and on the clips given here; None but in process 0."""
+        if predictions is not None or references is not None:
+            self.add_batch(predictions=predictions, references=references)
+        if self.writer is None and self.num_process == 1:
+            raise ValueError("expected predictions and references, got none: call add, add_batch, or compute with them")
+        statistics = self.reducer.statistics
+        self._store([], [] if statistics is None else [state_row(statistics).tobytes()])
+        reducer, self.reducer = self.reducer, ClipReducer(self.reducer.embedder)
+        sides = {side: _features(kwargs.pop(side, None), reducer, side) for side in ("training", "held_out")}
+        return super().compute(reducer=reducer, **sides, **kwargs)
+
+    def _store(self, fake: list[bytes], real: list[bytes], **kwargs: Any) -> None:
+        longer = max(len(fake), len(real), 1)  # `evaluate` wants as many of either side: the rest is empty
+        padded = [side + [b""] * (longer - len(side)) for side in (fake, real)]
+        super().add_batch(predictions=padded[0], references=padded[1], **kwargs)
+
+    def _compute(self, *, predictions: Any, references: Any, reducer: Any, **options: Any) -> dict[str, Any]:
+        fake, real = ([np.frombuffer(row) for row in side if row] for side in (predictions, references))
+        states = [statistics_of(row) for row in real if row[0] == STATE]
+        clips = [row for row in real if row[0] != STATE]
+        statistics, reducer.unfitted = merge_statistics(states, reducer.unfitted)
+        evidence = Evidence(_stacked(clips), _stacked(fake), reducer, statistics, **options)
+        return quality_report(evidence)
 
 
-def _dense(rows: Any) -> np.ndarray:
-    """Rows `(N, columns)` without the padding."""
-    kept = [row for row in rows if len(row)]
-    return np.asarray(kept, dtype=np.float64).reshape(len(kept), -1)
+def _stacked(rows: list[np.ndarray]) -> np.ndarray:
+    return np.stack(rows) if rows else np.empty((0, 1))
+
+
+def _features(value: Any, reducer: Any, side: str) -> np.ndarray | None:
+    """Clips, embeddings `(N, D)`, or the path of an .npz with `embeddings` -> embeddings `(N, D)`."""
+    if value is None:
+        return None
+    if isinstance(value, str | Path):
+        value = _read(Path(value), reducer.embedder.name, side)
+    if getattr(value, "ndim", 0) != 2:
+        return reducer.embed(value, side)
+    if value.shape[1] != reducer.embedder.dimension:
+        expected = f"(N, {reducer.embedder.dimension}) of {reducer.embedder.name}"
+        raise ValueError(f"expected {side} embeddings {expected}, got {tuple(value.shape)}")
+    return np.asarray(value, dtype=np.float64)
+
+
+def _read(path: Path, embedder: str, side: str) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as arrays:
+        if "embeddings" not in arrays:
+            raise ValueError(f"expected an array `embeddings` for {side} in {path}, got {', '.join(arrays)}")
+        if "embedder" in arrays and str(arrays["embedder"]) != embedder:
+            raise ValueError(f"expected {side} embeddings of {embedder} in {path}, got those of {arrays['embedder']}")
+        return arrays["embeddings"]

@@ -1,0 +1,104 @@
+"""The ladder: what real music, music taken apart, and noise without music score on the same scale."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .composite import quality_score
+from .embedders import get_embedder
+from .moments import ROW_LENGTH, SetMoments, clip_row, flipped_rows, shuffled_rows
+from .quality import SKILL_SPACE, THREADS
+from .surrogate_statistics import ReferenceStatistics
+from .surrogates import SURROGATES, sample_surrogate
+
+Array = NDArray[np.float64]
+
+MAX_NOISES = 300  # clips drawn of each surrogate: enough for a score within a point, few enough to be quick
+UNCLAMPED = " (unclamped)"
+
+
+@dataclass(frozen=True)
+class SurrogateClips:
+    """Drawn clips of one surrogate, reduced.
+
+    Attributes:
+        rows: moments of the clamped clips `(N, ROW_LENGTH)`.
+        unclamped: of the clips as drawn.
+        modulation: modulation-v1 of the clamped clips `(N, 128)`.
+    """
+
+    rows: Array
+    unclamped: Array
+    modulation: Array
+
+
+def shuffled_halves(rows: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Two disjoint halves of the clips behind `rows`, the same in whatever order, batches or shards they came.
+
+    A clip's place follows from a hash of its row, so that a set sorted by artist or genre is mixed, and two processes
+    find the halves that one does.
+    """
+    digests = [blake2b(np.ascontiguousarray(row).tobytes(), digest_size=8).digest() for row in rows]
+    order = np.asarray(sorted(range(len(rows)), key=lambda index: digests[index]), dtype=np.intp)
+    return order[::2], order[1::2]
+
+
+def draw_surrogates(statistics: ReferenceStatistics, n_clips: int, seed: int = 0) -> dict[str, SurrogateClips]:
+    """Draw and reduce every surrogate, `n_clips` each; a pure function of the statistics and the seed."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        reduced = pool.map(lambda name: _reduce(name, statistics, n_clips, seed), SURROGATES)
+        return dict(zip(SURROGATES, reduced, strict=True))
+
+
+def _reduce(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int) -> SurrogateClips:
+    space = get_embedder(SKILL_SPACE)
+    rows, unclamped = np.empty((2, n_clips, ROW_LENGTH))
+    modulation = np.empty((n_clips, space.dimension))
+    start = 0
+    for batch in sample_surrogate(name, statistics, n_clips, seed=seed, clamp=False):
+        for index, clip in enumerate(batch, start):
+            rows[index], unclamped[index] = clip_row(clip), clip_row(clip, clamp=False)
+            modulation[index] = space.embed(clip[None])[0]  # which clamps
+        start += len(batch)
+    return SurrogateClips(rows, unclamped, modulation)
+
+
+def rungs(moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips]) -> dict[str, tuple[Array, Array]]:
+    """Reference and candidate rows of every rung.
+
+    Args:
+        moments: rows of the references `(N, ROW_LENGTH)`, at least two.
+        blurred: rows of the same clips blurred.
+        surrogates: of `draw_surrogates`; may be empty.
+
+    Returns:
+        By name: real music and music taken apart are one half of the references against the other, as a candidate is
+        made of other songs than the reference; surrogates are against all of them, as a candidate is.
+    """
+    first, second = shuffled_halves(moments)
+    half, other = moments[first], moments[second]
+    steps = {
+        "copies": (moments, moments),
+        "real": (half, other),
+        "blur": (half, blurred[second]),
+        "time-shuffle": (half, shuffled_rows(other)),
+        "flip": (half, flipped_rows(other)),
+    }
+    for name, clips in surrogates.items():
+        steps[name] = moments, clips.rows
+        steps[name + UNCLAMPED] = moments, clips.unclamped
+    return steps
+
+
+def ladder(steps: dict[str, tuple[Array, Array]]) -> dict[str, float]:
+    """The quality score of every rung, best first; NaN last."""
+    scores = {
+        name: quality_score(SetMoments.of(reference), SetMoments.of(candidate)).quality_score
+        for name, (reference, candidate) in steps.items()
+    }
+    return dict(sorted(scores.items(), key=lambda rung: -np.nan_to_num(rung[1], nan=-1.0)))
