@@ -21,9 +21,15 @@ def to_mono(samples: np.ndarray) -> np.ndarray:
         float32 `(samples,)`.
 
     Raises:
-        ValueError: another rank, no samples, or a NaN or infinite sample.
+        ValueError: another rank, integers (which say nothing of their full scale), no samples, or a NaN or infinite
+            sample.
     """
-    samples = np.asarray(samples, dtype=np.float32)
+    samples = np.asarray(samples)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise ValueError(
+            f"expected floating-point audio in about [-1, 1], got {samples.dtype}; int16 is divided by 32768"
+        )
+    samples = samples.astype(np.float32, copy=False)
     if samples.ndim == 2:
         samples = samples.mean(axis=1, dtype=np.float32)
     if samples.ndim != 1:

@@ -67,11 +67,12 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
             one padded with -60 dB.
 
         Raises:
-            ValueError: arrays without a sampling rate, of another rank, empty, or with NaN; no input at all.
+            ValueError: arrays without a sampling rate, of another rank, of integers, with more channels than samples,
+                or with NaN; audio shorter than one hop; no input at all.
             FileNotFoundError: no such file.
             AudioDecodingError: a file that is not audio.
         """
-        clips = [self._waveform(clip, sampling_rate) for clip in self._as_list(audio)]
+        clips = [self._long_enough(clip, sampling_rate) for clip in self._as_list(audio)]
         spectrograms = torch.stack([self._spectrogram(clip) for clip in clips])[:, None]
         return BatchFeature({"spectrogram": spectrograms}, tensor_type=return_tensors)
 
@@ -84,13 +85,27 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
             raise ValueError("expected at least one file or array of samples, got an empty list")
         return [np.asarray(clips)] if np.isscalar(clips[0]) and not isinstance(clips[0], str) else clips
 
+    def _long_enough(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
+        """A click of a few samples is a broken recording, and not half a minute of silence."""
+        samples = self._waveform(clip, sampling_rate)
+        if len(samples) < self.hop_length:
+            where = f"{clip}: " if isinstance(clip, (str, Path)) else ""
+            raise ValueError(
+                f"{where}expected at least {self.hop_length} samples (one hop) at {self.sampling_rate} Hz, "
+                f"got {len(samples)}"
+            )
+        return samples
+
     def _waveform(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
         seconds = self.settings.n_samples(self.n_frames) / self.sampling_rate
         if isinstance(clip, (str, Path)):
             return read_audio(clip, self.sampling_rate, duration=seconds)
         if sampling_rate is None:
             raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
-        samples = to_mono(clip.detach().cpu().numpy() if isinstance(clip, Tensor) else np.asarray(clip))
+        samples = clip.detach().cpu().numpy() if isinstance(clip, Tensor) else np.asarray(clip)
+        if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
+            raise ValueError(f"expected (samples, channels), got {samples.shape}; hand several clips over as a list")
+        samples = to_mono(samples)
         return resample(samples[: round(seconds * sampling_rate) + 1], sampling_rate, self.sampling_rate)
 
     def _spectrogram(self, samples: np.ndarray) -> Tensor:
@@ -123,7 +138,8 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
             ValueError: another shape, NaN, or values far outside [-1, 1] (as in dB).
         """
         spectrogram = torch.as_tensor(spectrogram).float()
-        if spectrogram.ndim < 2 or spectrogram.ndim > 4 or spectrogram.shape[-2] != self.n_mels:
+        channels = spectrogram.shape[1] if spectrogram.ndim == 4 else 1
+        if spectrogram.ndim not in (2, 3, 4) or spectrogram.shape[-2] != self.n_mels or channels != 1:
             raise ValueError(f"expected (B, 1, {self.n_mels}, n_frames), got {tuple(spectrogram.shape)}")
         if not torch.isfinite(spectrogram).all():
             raise ValueError("expected a finite spectrogram, got NaN or infinity")
