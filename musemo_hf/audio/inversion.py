@@ -123,9 +123,9 @@ def griffin_lim(
 
 def mel_to_audio(
     mel_db: Tensor,
-    settings: MelSettings = MelSettings(),
+    settings: MelSettings = MelSettings(),  # noqa: B008 (frozen)
     n_iter: int = 32,
-    seed: int = 0,  # noqa: B008 (frozen)
+    seed: int = 0,
 ) -> Tensor:
     """Log-mel -> waveform at its true loudness.
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import librosa
 import torch
+from librosa.filters import mel as slaney_filters
 from torch import Tensor
 
 
@@ -47,13 +47,11 @@ class MelSettings:
 
 @lru_cache(maxsize=8)
 def mel_filters(settings: MelSettings) -> Tensor:
-    """librosa's Slaney filter matrix, float32 `(n_mels, 1 + n_fft // 2)`."""
-    return torch.from_numpy(
-        librosa.filters.mel(sr=settings.sampling_rate, n_fft=settings.n_fft, n_mels=settings.n_mels)
-    )
+    """Slaney filter matrix of librosa, float32 `(n_mels, 1 + n_fft // 2)`."""
+    return torch.from_numpy(slaney_filters(sr=settings.sampling_rate, n_fft=settings.n_fft, n_mels=settings.n_mels))
 
 
-def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
     """Power mel spectrogram, `librosa.feature.melspectrogram(pad_mode="constant")`.
 
     Args:
@@ -76,7 +74,7 @@ def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor
     return stacked.reshape(*waveform.shape[:-1], *stacked.shape[-2:])
 
 
-def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
     """Mel spectrogram in dB re 1.0: 10 log10(max(power, 1e-10)), no `top_db`.
 
     Args:
@@ -96,13 +94,13 @@ def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor: 
     return 10 * mel_power(waveform, settings).clamp_min(1e-10).log10()
 
 
-def normalise(decibels: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+def normalise(decibels: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
     """DB -> [-1, 1] on the one fixed scale, (clip(dB, -60, 40) + 10) / 50: loudness is part of emotion."""
     centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
     return (decibels.clamp(settings.min_db, settings.max_db) - centre) / half
 
 
-def denormalise(spectrogram: Tensor, settings: MelSettings = MelSettings()) -> Tensor:  # noqa: B008 (frozen)
+def denormalise(spectrogram: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
     """[-1, 1] -> dB, the inverse of `normalise` within the range."""
     centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
     return spectrogram * half + centre

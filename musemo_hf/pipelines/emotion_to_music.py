@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,14 @@ class MusemoPipeline(DiffusionPipeline):
         emotion = ends[:1] * (1 - share) + ends[1:] * share
         first_seed = self._seeds(seed, 1)[0]
         noise = self.generator.sample_noise(2, [first_seed, first_seed if end_seed is None else end_seed])
-        noise = noise[:1].expand(steps, -1) if end_seed is None else _great_circle(noise[0], noise[1], share)
+        seeds: list[int | None] = [first_seed] * steps
+        if torch.equal(noise[0], noise[1]):
+            noise = noise[:1].expand(steps, -1)
+        else:
+            noise = _great_circle(noise[0], noise[1], share)
+            seeds[1:] = [None] * (steps - 2) + [end_seed]  # no seed gives what lies between two
         mels = self.generator.generate(emotion, noise=noise)
-        return MusemoPipelineOutput(songs=self._to_songs(mels, emotion, [first_seed] * steps, n_iter))
+        return MusemoPipelineOutput(songs=self._to_songs(mels, emotion, seeds, n_iter))
 
     @staticmethod
     def _emotions(valence: float | Sequence[float], arousal: float | Sequence[float]) -> torch.Tensor:
@@ -156,7 +162,9 @@ class MusemoPipeline(DiffusionPipeline):
     def _seeds(seed: int | Sequence[int] | None, n_songs: int) -> list[int]:
         if seed is None:
             seed = int(torch.randint(2**31, (1,)).item())
-        seeds = [seed + i for i in range(n_songs)] if isinstance(seed, int) else [int(value) for value in seed]
+        if isinstance(seed, Integral):  # numpy's integers too
+            seed = [int(seed) + i for i in range(n_songs)]
+        seeds = [int(value) for value in seed]  # type: ignore[union-attr]
         if len(seeds) != n_songs:
             raise ValueError(f"expected one seed, or one for each of the {n_songs} songs, got {len(seeds)}")
         return seeds
@@ -164,7 +172,9 @@ class MusemoPipeline(DiffusionPipeline):
     def _songs(self, emotion: torch.Tensor, seeds: list[int], n_iter: int) -> list[Song]:
         return self._to_songs(self.generator.generate(emotion, seed=seeds), emotion, seeds, n_iter)
 
-    def _to_songs(self, mels: torch.Tensor, emotion: torch.Tensor, seeds: list[int], n_iter: int) -> list[Song]:
+    def _to_songs(
+        self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int
+    ) -> list[Song]:
         extractor = self.feature_extractor
         decibels = extractor.to_decibels(mels[:, 0].float().cpu()).numpy()
         audio = extractor.invert(mels.float(), n_iter=n_iter).cpu().numpy()
@@ -181,7 +191,7 @@ def _positive(name: str, value: int) -> int:
 
 
 def _great_circle(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Spherical interpolation `(steps, D)`: the straight line between two Gaussian samples is too short in the middle."""
+    """Spherical interpolation `(steps, D)`: a straight line between Gaussian samples is too short in the middle."""
     angle = torch.acos(torch.cosine_similarity(first, second, dim=0).clamp(-1, 1))
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / torch.sin(angle)
 

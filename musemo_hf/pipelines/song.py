@@ -21,7 +21,7 @@ class Song:
         spectrogram: dB `(n_mels, n_frames)`.
         valence: requested, in [-1, 1].
         arousal: requested, in [-1, 1].
-        seed: gives the same song again.
+        seed: gives the same song again; None for a song between two seeds.
         hop_length: samples between frames.
     """
 
@@ -30,7 +30,7 @@ class Song:
     spectrogram: np.ndarray
     valence: float
     arousal: float
-    seed: int
+    seed: int | None
     hop_length: int = 512
 
     def save(self, path: str | Path) -> Path:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from numbers import Integral  # numpy's integers too
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +63,7 @@ class ResidualUpsampling(nn.Module):
         self.skip = nn.Conv2d(channels, out_channels, 1, bias=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Twice as high and as wide."""
         residual = functional.interpolate(functional.relu(self.norm1(hidden)), scale_factor=2)
         residual = self.conv2(functional.relu(self.norm2(self.conv1(residual))))
         # the 1x1 convolution commutes with nearest neighbour, and is four times cheaper before it
@@ -76,6 +79,7 @@ class TransposedUpsampling(nn.Module):
         self.conv = nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Twice as high and as wide."""
         return self.conv(functional.relu(self.norm(hidden)))
 
 
@@ -91,6 +95,7 @@ class SelfAttention(nn.Module):
         self.gate = nn.Parameter(torch.zeros(1))  # starts as the identity
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """The same shape."""
         batch, channels, height, width = hidden.shape
         qkv = self.qkv(self.norm(hidden)).reshape(batch, 3, self.n_heads, channels // self.n_heads, height * width)
         query, key, value = qkv.transpose(-1, -2).unbind(1)
@@ -109,7 +114,7 @@ class MusemoGanPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             normed = parametrize.is_parametrized(module, "weight")
-            init.orthogonal_(module.parametrizations.weight.original if normed else module.weight)  # type: ignore[union-attr, arg-type]
+            init.orthogonal_(module.parametrizations.weight.original if normed else module.weight)  # type: ignore[union-attr]
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, nn.GroupNorm):
@@ -142,10 +147,9 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
             config.noise_dim + config.emotion_dim, self.base_shape[0] * self.base_shape[1] * self.base_shape[2]
         )
         upsampling = ResidualUpsampling if config.upsampling == "residual" else TransposedUpsampling
-        self.stages = nn.ModuleList(
-            upsampling(before, after, groups) for before, after in zip(channels[:-1], channels[1:], strict=True)
-        )
-        self.attention = SelfAttention(channels[config.attention_stage]) if config.attention_stage >= 0 else None
+        self.stages = nn.ModuleList(upsampling(before, after, groups) for before, after in pairwise(channels))
+        attended = config.attention_stage
+        self.attention = None if attended is None or attended < 0 else SelfAttention(channels[attended])
         self.norm = nn.GroupNorm(groups, channels[-1])
         self.to_mel = nn.Conv2d(channels[-1], 1, 3, padding=1)
         self.post_init()
@@ -177,7 +181,7 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
         """
         if seed is None:
             seed = int(torch.randint(2**62, (1,)).item())
-        seeds = [seed + i for i in range(n_samples)] if isinstance(seed, int) else list(seed)
+        seeds = [int(seed) + i for i in range(n_samples)] if isinstance(seed, Integral) else list(seed)  # type: ignore[arg-type]
         if len(seeds) != n_samples:
             raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
         dim = self.config.noise_dim
@@ -235,8 +239,7 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
         widths = [2, *(config.discriminator_channels * factor for factor in (1, 2, 4, 8))]
         self.embed_emotion = normed(nn.Linear(2, config.n_mels))
         self.stages = nn.ModuleList(
-            normed(nn.Conv2d(before, after, 4, stride=2, padding=1))
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            normed(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in pairwise(widths)
         )
         self.last = normed(nn.Conv2d(widths[-1], widths[-1], 3, padding=1))
         self.read_out = normed(nn.Linear(widths[-1], 1))
@@ -252,7 +255,8 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
         config = self.config
         if spectrogram.shape[1:] != (1, config.n_mels, config.n_frames):
             raise ValueError(
-                f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), got {tuple(spectrogram.shape)}"
+                f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
+                f"got {tuple(spectrogram.shape)}"
             )
         spectrogram = functional.pad(spectrogram, (0, config.padded_frames - config.n_frames), value=PADDING)
         emotion_map = self.embed_emotion(emotion)[:, None, :, None].expand_as(spectrogram)

@@ -39,7 +39,8 @@ class MusemoViTConfig(PreTrainedConfig):
             raise ValueError(f"expected regression_loss to be 'ccc', 'mse' or 'ccc+mse', got {self.regression_loss!r}")
         if len(self.patch_size) != 2 or min(self.patch_size) < 1 or self.n_mels % self.patch_size[0]:
             raise ValueError(
-                f"expected patch_size (mel bands, frames) with mel bands that divide {self.n_mels}, got {self.patch_size}"
+                f"expected patch_size (mel bands, frames) with mel bands that divide {self.n_mels}, "
+                f"got {self.patch_size}"
             )
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(

@@ -86,7 +86,8 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         config = self.config
         if spectrogram.ndim != 4 or spectrogram.shape[1:] != (1, config.n_mels, config.n_frames):
             raise ValueError(
-                f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), got {tuple(spectrogram.shape)}"
+                f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
+                f"got {tuple(spectrogram.shape)}"
             )
         if labels is not None and labels.shape != (len(spectrogram), 2):
             raise ValueError(f"expected labels of shape ({len(spectrogram)}, 2), got {tuple(labels.shape)}")
