@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -82,7 +82,7 @@ class GanTrainer:
     @property
     def averaged_generator(self) -> MusemoGanGenerator:
         """The generator with averaged weights, which is what a run makes."""
-        return self.average.module
+        return cast(MusemoGanGenerator, self.average.module)
 
     def train(self) -> MusemoGanGenerator:
         """Run to the end, from the last checkpoint on where there is one.
@@ -95,13 +95,15 @@ class GanTrainer:
             CheckpointError: the disk is full.
         """
         self._resume()
-        statistics = Statistics(self.run_dir / "gan.jsonl", self.parallel.accelerator, start=self.step)
+        statistics = Statistics(self.run_dir / "gan.jsonl", self.parallel, start=self.step)
         progress = tqdm(total=self.steps, initial=self.step, desc="gan", disable=not self.parallel.is_main)
         try:
             while self.step < self.steps:
                 values = self._iterate()
-                self.red_flags.observe({k: v for k, v in values.items() if "loss" in k}, values["accuracy"])
                 self.step += 1
+                # a gradient that is not finite has spoilt the weights already, a loss only will
+                watched = {k: v for k, v in values.items() if k.endswith(("loss", "gradient"))}
+                self.red_flags.observe(watched, values["accuracy"])
                 progress.update()
                 progress.set_postfix(accuracy=f"{values['accuracy']:.2f}")
                 self._after_step(values, statistics)

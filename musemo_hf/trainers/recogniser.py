@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -73,19 +74,19 @@ class RecogniserTrainer:
     @property
     def averaged_model(self) -> MusemoViTForEmotionRegression:
         """The recogniser with averaged weights, which is what a run makes."""
-        return self.average.module
+        return cast(MusemoViTForEmotionRegression, self.average.module)
 
     def train(self) -> MusemoViTForEmotionRegression:
         """Run to the end, from the last checkpoint on where there is one; returns the averaged recogniser.
 
         Raises:
-            FloatingPointError: the loss is NaN or infinite.
+            FloatingPointError: the loss or its gradient is NaN or infinite; the last checkpoint stands.
             CheckpointError: the disk is full.
         """
         self._resume()
         statistics = None
         if self.run_dir is not None:
-            statistics = Statistics(self.run_dir / "recogniser.jsonl", self.parallel.accelerator, start=self.step)
+            statistics = Statistics(self.run_dir / "recogniser.jsonl", self.parallel, start=self.step)
         progress = tqdm(total=self.steps, initial=self.step, desc="recogniser", disable=not self.parallel.is_main)
         while self.step < self.steps:
             values = self._update()
@@ -109,15 +110,19 @@ class RecogniserTrainer:
         spectrogram, emotion = augment(batch.spectrogram, batch.emotion, generator)
         self.model.train()
         loss = self.model(spectrogram=spectrogram, labels=emotion).loss
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"expected a finite loss, got {loss.item()} at step {step}")
         self.optimizer.zero_grad(set_to_none=True)
         self.parallel.accelerator.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm)
+        # the mean over processes and the gradient norm are the same on all of them, so that all stop together
+        mean_loss = self.parallel.mean(loss.detach())
+        if not torch.isfinite(mean_loss + norm):
+            raise FloatingPointError(
+                f"expected a finite loss and gradient, got {mean_loss.item()} and {norm.item()} at step {step}"
+            )
         self.optimizer.step()
         self.schedule.step()
         self.average.update_parameters(self.parallel.unwrap(self.model))
-        return {"loss": self.parallel.mean(loss.detach()), "gradient": norm}
+        return {"loss": mean_loss, "gradient": norm}
 
     def _save(self) -> None:
         if self.parallel.is_main and self.run_dir is not None:

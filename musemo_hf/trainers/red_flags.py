@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from musemo_hf.evaluation.embedders import get_embedder
+from musemo_hf.evaluation.embedders import get_embedder, standardise
 from musemo_hf.evaluation.kernel import kernel_distance
 
 WINDOW = 500  # iterations that a mean of the accuracy is over
@@ -29,13 +29,18 @@ class RedFlags:
         real: dB `(N, n_mels, n_frames)`, real clips to compare with.
         cross_entropy: whether the loss is binary cross-entropy.
         lowest_diversity: share of real music's below which the generator has collapsed.
+
+    Raises:
+        ValueError: fewer than two different real clips, which have no diversity to compare with.
     """
 
     def __init__(self, real: np.ndarray, cross_entropy: bool = True, lowest_diversity: float = 0.1) -> None:
         self.embedder = get_embedder("mel-statistics-v1")
         self.real = self.embedder.embed(real)
         self.scale = self.real.std(axis=0) + 1e-6
-        self.real_diversity = self._diversity(self.real)
+        self.real_diversity = self._diversity(self.real) if len(self.real) > 1 else 0.0
+        if self.real_diversity <= 0:
+            raise ValueError(f"expected at least two different real clips, got {len(self.real)} without diversity")
         self.cross_entropy, self.lowest_diversity = cross_entropy, lowest_diversity
         self.accuracies: deque[float] = deque(maxlen=WINDOW)
         self.kids: list[float] = []
@@ -49,8 +54,12 @@ class RedFlags:
     def observe(self, losses: dict[str, float], accuracy: float) -> None:
         """Look at one iteration.
 
+        Args:
+            losses: name -> loss or gradient norm.
+            accuracy: of the discriminator, in [0, 1].
+
         Raises:
-            RedFlagError: a loss is NaN or infinite.
+            RedFlagError: a loss or gradient norm is NaN or infinite.
         """
         for name, value in losses.items():
             if not math.isfinite(value):
@@ -74,7 +83,8 @@ class RedFlags:
         if not np.isfinite(features).all():
             raise RedFlagError("the generator's output is NaN or infinite")
         share = self._diversity(features) / self.real_diversity
-        kid, kid_se = kernel_distance(self.real, features)
+        reference, candidate = standardise(self.real, features)
+        kid, kid_se = kernel_distance(reference, candidate)
         self.kids.append(float(kid))
         if share < self.lowest_diversity:
             raise RedFlagError(
