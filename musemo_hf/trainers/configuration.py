@@ -1,9 +1,11 @@
 """Configuration as data: YAML merged over defaults in one place, checked, and printed in full."""
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import yaml
 
@@ -154,20 +156,27 @@ def load_configuration(path: str | Path | None = None, overrides: list[str] | No
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an unknown section or key, or a value of another type.
+        ValueError: not YAML, an unknown section or key, or a value of another type.
     """
-    values: dict[str, Any] = {}
+    merged = Configuration()
     if path is not None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"expected a YAML configuration, found no file {path}")
-        values = yaml.safe_load(Path(path).read_text()) or {}
+        merged = _merge(merged, _parsed(Path(path).read_text(), str(path)) or {}, str(path))
     for override in overrides or []:
         name, equals, value = override.partition("=")
         section, dot, key = name.partition(".")
         if not (equals and dot):
             raise ValueError(f"expected section.key=value, got {override!r}")
-        values.setdefault(section, {})[key] = yaml.safe_load(value)
-    return _merge(Configuration(), values, str(path or "overrides"))
+        merged = _merge(merged, {section: {key: _parsed(value, override)}}, override)
+    return merged
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{where}: expected YAML, got {error}") from error
 
 
 def _merge(default: Any, values: Any, where: str) -> Any:
@@ -180,24 +189,29 @@ def _merge(default: Any, values: Any, where: str) -> Any:
             raise ValueError(f"{where}: expected one of {', '.join(known)}, got {key!r}")
         current = getattr(default, key)
         if dataclasses.is_dataclass(current):
-            merged[key] = _merge(current, value or {}, f"{where}: {key}")
+            merged[key] = _merge(current, {} if value is None else value, f"{where}: {key}")
+        elif isinstance(current, dict):
+            merged[key] = {**current, **_checked({} if value is None else value, dict, f"{where}: {key}")}
         else:
-            merged[key] = _checked(current, value, known[key].type, f"{where}: {key}")
+            merged[key] = _checked(value, known[key].type, f"{where}: {key}")
     return dataclasses.replace(default, **merged)
 
 
-def _checked(current: Any, value: Any, declared: Any, where: str) -> Any:
-    if isinstance(value, str) and isinstance(current, float):
-        value = float(value)  # YAML 1.1 reads 2e-4 as text
-    optional = "None" in str(declared)
-    if (value is None and optional) or (optional and isinstance(value, (int, float, list)) and value is not True):
-        return value
-    if isinstance(current, tuple) and isinstance(value, list) and len(value) == len(current):
-        return tuple(value)
-    numeric = isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool)
-    if not numeric and type(value) is not type(current):
-        raise ValueError(f"{where}: expected a value like {current!r}, got {value!r}")
-    return float(value) if numeric else value
+def _checked(value: Any, declared: Any, where: str) -> Any:
+    """The value as the declared type has it, or an error that names the place."""
+    if isinstance(declared, UnionType):  # `X | None`
+        return None if value is None else _checked(value, get_args(declared)[0], where)
+    container, inside = get_origin(declared), get_args(declared)
+    if container in (list, tuple) and isinstance(value, (list, tuple)):
+        if container is tuple and len(value) != len(inside):
+            raise ValueError(f"{where}: expected {len(inside)} values, got {value!r}")
+        return container(_checked(item, inside[0], where) for item in value)
+    if declared is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            return float(value)  # YAML 1.1 reads 2e-4 as text
+    if type(value) is not (container or declared):
+        raise ValueError(f"{where}: expected a value of type {getattr(declared, '__name__', declared)}, got {value!r}")
+    return value
 
 
 def _listed(value: Any) -> Any:
