@@ -1,0 +1,146 @@
+"""Arms compared on the same songs: agreement, paired differences over artists, and what could have been seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from .bootstrap import group_indices, interval, multinomial_weights
+from .concordance import agreement, pair_sums
+
+Array = NDArray[np.float64]
+POWER = 0.8
+
+
+def compare_arms(
+    predictions: Mapping[str, ArrayLike],
+    labels: ArrayLike,
+    groups: Sequence | NDArray | None,
+    reference: str = "real",
+    alternatives: Sequence[str] = ("real",),
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Agreement of each arm and its paired difference to the reference and to the best alternative.
+
+    Figures are of each seed's pooled predictions, then averaged over seeds; predictions are never averaged. The
+    bootstrap draws artists, the same for all arms and seeds; the best alternative is chosen again in each draw.
+
+    Args:
+        predictions: arm -> `(seeds, N, 2)`.
+        labels: `(N, 2)`.
+        groups: artist of each song.
+        reference: the arm that differences are taken to.
+        alternatives: arms that need no generator; the best of them in mean CCC is the harder comparison.
+        confidence: of the intervals.
+        n_resamples: draws.
+        seed: of the draws.
+
+    Returns:
+        arm -> figures: each of `ccc`, `pearson_r`, `bias`, `scale_ratio`, `rmse`, `r2`, `variance_matched_ccc` as
+        {"valence", "arousal", "mean"} of {"value", "interval", "seed_deviation"}; `delta_<reference>` and
+        `delta_best_alternative` of mean CCC as {"value", "interval", "p_value", "p_holm", "smallest_effect"}.
+
+    Raises:
+        ValueError: an arm's shape does not fit the labels, or the reference is missing.
+    """
+    labels = np.asarray(labels, dtype=np.float64)
+    if reference not in predictions:
+        raise ValueError(f"expected the arm {reference!r} among {sorted(predictions)}")
+    point, drawn = {}, {}
+    for arm, values in predictions.items():
+        values = np.asarray(values, dtype=np.float64)
+        if values.ndim != 3 or values.shape[1:] != labels.shape:
+            raise ValueError(f"expected (seeds, {labels.shape[0]}, 2) predictions of {arm!r}, got {values.shape}")
+        point[arm], drawn[arm] = _figures(values, labels, groups, n_resamples, seed)
+    arms = {arm: _describe(point[arm], drawn[arm], confidence) for arm in predictions}
+    best = [arm for arm in alternatives if arm in predictions]
+    _add_deltas(arms, point, drawn, reference, best, confidence)
+    return arms
+
+
+def _figures(
+    predicted: Array, labels: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Each figure as `(seeds, 2)`, and its draws averaged over seeds as `(n_resamples, 2)`."""
+    n_seeds, n, dimensions = predicted.shape
+    sums = np.stack([pair_sums(one, labels) for one in predicted], axis=2)  # (6, N, seeds, 2)
+    members, n_groups = group_indices(n, groups)
+    by_group = np.zeros((n_groups, 6 * n_seeds * dimensions))
+    np.add.at(by_group, members, np.moveaxis(sums, 1, 0).reshape(n, -1))
+    drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])
+    shaped = np.moveaxis(drawn.reshape(-1, 6, n_seeds, dimensions), 1, 0)
+    return agreement(sums.sum(axis=1)), {name: values.mean(axis=1) for name, values in agreement(shaped).items()}
+
+
+def _describe(point: dict[str, Array], drawn: dict[str, Array], confidence: float) -> dict[str, Any]:
+    described = {}
+    for name, by_seed in point.items():
+        columns = {
+            "valence": (by_seed[:, 0], drawn[name][:, 0]),
+            "arousal": (by_seed[:, 1], drawn[name][:, 1]),
+            "mean": (by_seed.mean(axis=1), drawn[name].mean(axis=1)),
+        }
+        described[name] = {
+            column: {
+                "value": float(values.mean()),
+                "interval": [float(end) for end in interval(draws, confidence)],
+                "seed_deviation": float(values.std(ddof=1)) if len(values) > 1 else None,
+            }
+            for column, (values, draws) in columns.items()
+        }
+    return described
+
+
+def _add_deltas(
+    arms: dict[str, Any],
+    point: dict[str, dict[str, Array]],
+    drawn: dict[str, dict[str, Array]],
+    reference: str,
+    alternatives: list[str],
+    confidence: float,
+) -> None:
+    value = {arm: float(figures["ccc"].mean()) for arm, figures in point.items()}
+    draws = {arm: figures["ccc"].mean(axis=1) for arm, figures in drawn.items()}
+    others = [arm for arm in arms if arm != reference]
+    for arm in others:
+        arms[arm][f"delta_{reference}"] = _delta(
+            value[arm] - value[reference], draws[arm] - draws[reference], confidence
+        )
+        rivals = [name for name in alternatives if name != arm]
+        if rivals:
+            best_draws = np.max([draws[name] for name in rivals], axis=0)
+            best = max(rivals, key=value.__getitem__)
+            delta = _delta(value[arm] - value[best], draws[arm] - best_draws, confidence)
+            arms[arm]["delta_best_alternative"] = {"alternative": best, **delta}
+    for key in (f"delta_{reference}", "delta_best_alternative"):
+        holm(arms[arm][key] for arm in others if key in arms[arm])
+
+
+def _delta(value: float, draws: Array, confidence: float) -> dict[str, Any]:
+    share = float(np.mean(draws <= 0))
+    # two-sided, from the draws; one draw is the finest that can be told
+    p_value = min(1.0, max(2 * min(share, 1 - share), 1 / len(draws)))
+    return {
+        "value": value,
+        "interval": [float(end) for end in interval(draws, confidence)],
+        "p_value": p_value,
+        "smallest_effect": smallest_effect(float(draws.std(ddof=1)), 1 - confidence),
+    }
+
+
+def holm(deltas: Any) -> None:
+    """Add `p_holm` to each: Holm's (1979) step-down adjustment over all of them."""
+    ordered = sorted(deltas, key=lambda delta: delta["p_value"])
+    highest = 0.0
+    for rank, delta in enumerate(ordered):
+        highest = max(highest, min(1.0, (len(ordered) - rank) * delta["p_value"]))
+        delta["p_holm"] = highest
+
+
+def smallest_effect(standard_error: float, alpha: float = 0.05, power: float = POWER) -> float:
+    """The true difference that a two-sided test at `alpha` finds with probability `power`, given its standard error."""
+    return float((stats.norm.isf(alpha / 2) + stats.norm.ppf(power)) * standard_error)

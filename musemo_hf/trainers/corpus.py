@@ -1,0 +1,77 @@
+"""The songs of a run: DEAM where its folder is given, the procedural corpus otherwise."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+
+from musemo_hf.data.arrays import SongArrays, load_arrays
+from musemo_hf.data.deam import DeamSpectrograms
+
+from .configuration import DataSettings
+
+FIRST_FILE_LAST_ID = 2000  # DEAM's first annotation file, `..._1_2000.csv`, ends here
+
+
+def load_songs(
+    settings: DataSettings, data_dir: str | Path | None, accelerator: Accelerator
+) -> tuple[SongArrays, dict[str, Any]]:
+    """Prepare the data set once, and read it in every process.
+
+    Args:
+        settings: which songs.
+        data_dir: the DEAM folder; None for the procedural corpus.
+        accelerator: of the launch.
+
+    Returns:
+        The songs, and `name`, `procedural`, `n_skipped` of the corpus.
+
+    Raises:
+        ValueError: the settings leave no songs.
+    """
+    builder = DeamSpectrograms(
+        config_name=settings.config_name, labels=settings.labels, data_dir=None if data_dir is None else str(data_dir)
+    )
+    with accelerator.main_process_first():
+        builder.download_and_prepare()
+    songs = load_arrays(builder.as_dataset("train"))
+    keep = np.ones(len(songs), dtype=bool)
+    if settings.annotation_file == "1_2000":
+        keep = songs.song_id <= FIRST_FILE_LAST_ID
+    elif settings.annotation_file != "all":
+        raise ValueError(f"expected annotation_file to be 'all' or '1_2000', got {settings.annotation_file!r}")
+    chosen = np.flatnonzero(keep)[: settings.n_songs]
+    if not len(chosen):
+        raise ValueError(f"expected songs, and these settings leave none: {settings}")
+    facts = {
+        "name": "procedural corpus" if data_dir is None else "DEAM",
+        "procedural": data_dir is None,
+        "n_skipped": len(builder.skipped),
+    }
+    return select(songs, chosen), facts
+
+
+def select(songs: SongArrays, index: np.ndarray) -> SongArrays:
+    """Some songs, in the order of `index`."""
+    values = {field.name: getattr(songs, field.name) for field in dataclasses.fields(songs)}
+    return SongArrays(
+        **{
+            name: [value[i] for i in index] if isinstance(value, list) else value[index]
+            for name, value in values.items()
+        }
+    )
+
+
+def hold_out(songs: SongArrays, fold: int | None) -> SongArrays:
+    """All songs but those of one artist-disjoint fold.
+
+    Raises:
+        ValueError: there is no such fold.
+    """
+    if fold is None:
+        return songs
+    if fold not in set(songs.fold.tolist()):
+        raise ValueError(f"expected a fold out of {sorted(set(songs.fold.tolist()))}, got {fold}")
+    return select(songs, np.flatnonzero(songs.fold != fold))

@@ -1,0 +1,44 @@
+"""What the scripts of `training/` share: arguments, the accelerator, and the configuration in print."""
+
+import argparse
+import logging
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from .configuration import Configuration, load_configuration
+
+
+def parse_arguments(description: str | None, default_config: Path, output_dir: str) -> argparse.Namespace:
+    """The arguments that every script takes; scripts add none of their own but `--hold-out`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
+    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path(output_dir), help="the run's folder; resumes what it holds"
+    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE", help="override single values")
+    parser.add_argument(
+        "--hold-out", type=int, metavar="FOLD", help="leave out this artist-disjoint fold (train_* only)"
+    )
+    return parser.parse_args()
+
+
+def start(arguments: argparse.Namespace) -> tuple[Configuration, Accelerator]:
+    """Read the configuration, print it in full, and start the accelerator with a tracker where one is installed."""
+    configuration = load_configuration(arguments.config, arguments.set)
+    tracker = "tensorboard" if find_spec("tensorboard") else None
+    accelerator = Accelerator(log_with=tracker, project_dir=str(arguments.output_dir))
+    if accelerator.is_main_process:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        print(f"# {command()}\n{configuration.to_yaml()}", flush=True)
+    if tracker:
+        accelerator.init_trackers("tracker")
+    return configuration, accelerator
+
+
+def command() -> str:
+    """The command line that reproduces this run."""
+    return "accelerate launch " + " ".join([str(Path(sys.argv[0])), *sys.argv[1:]])

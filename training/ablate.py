@@ -1,0 +1,36 @@
+"""Does synthetic music help a recogniser on real songs? Train, compare, report.
+
+    accelerate launch training/ablate.py
+    accelerate launch training/ablate.py --config training/configs/deam_10s.yaml --data-dir DEAM --output-dir runs/deam
+
+The first renders the procedural corpus and needs no data. A run that was stopped resumes where it was; several
+processes share the pieces out. Results: report.html, report.md and report.json in the output folder.
+"""
+
+from pathlib import Path
+
+from musemo_hf.reporting.ablation_page import markdown, write_reports
+from musemo_hf.reporting.ablation_report import build_report
+from musemo_hf.trainers.ablation import Ablation
+from musemo_hf.trainers.corpus import load_songs
+from musemo_hf.trainers.launch import command, parse_arguments, start
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def main() -> None:
+    """Run the ablation and write its report."""
+    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/ablation")
+    configuration, accelerator = start(arguments)
+    songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
+    ablation = Ablation(configuration, songs, arguments.output_dir, accelerator)
+    ablation.run()
+    if accelerator.is_main_process:
+        report = build_report(ablation, corpus, command())
+        folder = write_reports(ablation, report)
+        print(f"\n{markdown(report)}\nreport: {folder / 'report.html'}")
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()
