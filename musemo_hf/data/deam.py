@@ -230,6 +230,15 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         # Each process writes a list of its own; the parent joins them.
         write_skipped(Path(self._output_dir) / f"{songs[0].song_id}.{SKIPPED_FILE}", skipped)
 
+    def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from super()._prepare_split_single(*args, **kwargs)
+        except Exception as error:
+            full = _no_space(error)
+            if full is None:
+                raise
+            raise full from error  # the bare error: its causes are lost on the way out of a process of num_proc
+
     def _example(self, song: Song) -> dict[str, Any]:
         config = self.config
         settings = MelSettings()

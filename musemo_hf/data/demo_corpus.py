@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -81,11 +82,19 @@ def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float =
     missing = [index for index in range(n_songs) if not (folder / "MEMD_audio" / f"{ids[index]}.mp3").exists()]
     if missing:
         logger.warning("rendering %d procedural songs to %s: synthetic sounds, not music", len(missing), folder)
-    for index in tqdm(missing, desc="Rendering demo corpus", unit=" songs", disable=not missing):
+
+    def render(index: int) -> None:
         timbre = draw_timbre(np.random.default_rng((seed, 2, artist_of[index])))
         rng = np.random.default_rng((seed, 3, index))
         samples = synthesise(draw_performance(emotions[index], rng), timbre, duration, rng)
         _write_mp3(folder / "MEMD_audio" / f"{ids[index]}.mp3", samples)
+
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # most of the time goes to the encoder, outside the GIL
+    try:
+        for _ in tqdm(pool.map(render, missing), "Rendering demo corpus", len(missing), disable=not missing):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
     return folder
 
 

@@ -13,7 +13,7 @@ TOLERANCE = 0.02  # s; codecs trim about this much at the ends, and a file that 
 
 
 class TooShortError(ValueError):
-    """A file that ends before its excerpt does."""
+    """A file that is whole, and ends before its excerpt does."""
 
 
 def file_duration(path: Path) -> float:
@@ -51,17 +51,20 @@ def excerpt_log_mel(path: Path, start: float, n_frames: int) -> np.ndarray:
     """Log-mel of the part of a file from `start`, float32 dB `(128, n_frames)`.
 
     Raises:
-        AudioDecodingError: the file is not audio.
-        TooShortError: it breaks off more than `TOLERANCE` before the excerpt's end.
+        AudioDecodingError: the file is not audio, or breaks off more than `TOLERANCE` before the excerpt's end.
     """
     settings = MelSettings()
-    wanted = settings.n_samples(n_frames)
-    # A little more than is wanted: resampling rounds, and the crop below is exact.
-    samples = read_audio(path, settings.sampling_rate, start, wanted / settings.sampling_rate + 2 * TOLERANCE)
-    if len(samples) < wanted - round(TOLERANCE * settings.sampling_rate):
-        got = len(samples) / settings.sampling_rate
-        raise TooShortError(f"expected {wanted / settings.sampling_rate:g} s from {start:g} s, got {got:.2f} s")
-    samples = np.pad(samples[:wanted], (0, max(0, wanted - len(samples))))
+    rate, wanted = settings.sampling_rate, settings.n_samples(n_frames)
+    # From the file's beginning: an mp3 decoder that is sent to the middle has no bit reservoir, and starts with noise.
+    # And a little more than is wanted: resampling rounds, and the crop is exact.
+    samples = read_audio(path, rate, duration=start + wanted / rate + 2 * TOLERANCE)
+    samples = samples[round(start * rate) :][:wanted]
+    if len(samples) < wanted - round(TOLERANCE * rate):
+        got = len(samples) / rate
+        raise AudioDecodingError(
+            f"{path}: expected {wanted / rate:g} s from {start:g} s, it breaks off after {got:.2f} s"
+        )
+    samples = np.pad(samples, (0, wanted - len(samples)))
     threads = torch.get_num_threads()
     # One thread: clips are small, the same in every process, and a forked process may not start OpenMP's others.
     torch.set_num_threads(1)
