@@ -3,16 +3,19 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, DatasetInfo, Features, SplitDict, SplitInfo
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, HfApi
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
 from musemo_hf.audio.mel import MelSettings
 from musemo_hf.hub.cards import render_card
 from musemo_hf.hub.transfer import push_folder, with_retries
 
-CONFIGS = ("excerpt_30s", "excerpt_10s")  # the first that is given becomes the default
+CONFIGS = ("excerpt_30s", "excerpt_10s")  # the first that a repository has is its default
 CARD = "README.md"
 
 
@@ -20,18 +23,21 @@ def push_dataset(
     repo_id: str,
     configs: Mapping[str, Dataset],
     labels: str = "corrected",
-    max_shard_size: str = "200MB",
+    max_shard_bytes: int = 200_000_000,
     private: bool = False,
     token: str | None = None,
     tag: str | None = None,
 ) -> str:
-    """Push prepared data sets as the configurations of one repository, with a card.
+    """Push prepared data sets as configurations of one repository, with a card; other configurations in it stay.
+
+    The files and the YAML are those of `Dataset.push_to_hub(config_name=)`. It is not called, since it makes several
+    commits, and since a second call drops the mark of the default configuration (datasets 5.2).
 
     Args:
         repo_id: "user/name".
         configs: name of a configuration -> `DeamSpectrograms(config_name=name, ...).as_dataset("train")`.
         labels: what the builder was told: "corrected" or "published".
-        max_shard_size: of a Parquet file.
+        max_shard_bytes: of a Parquet file, before compression.
         private: of a repository that is made.
         token: with write access; from `HF_TOKEN` or `hf auth login` where None.
         tag: a name for the resulting revision.
@@ -46,58 +52,61 @@ def push_dataset(
     unknown = set(configs) - set(CONFIGS)
     if not configs or unknown:
         raise ValueError(f"expected configurations out of {', '.join(CONFIGS)}, got {sorted(configs) or 'none'}")
-    names = [name for name in CONFIGS if name in configs]
-    for name in names:
-        with_retries(
-            lambda name=name: configs[name].push_to_hub(  # type: ignore[misc]
-                repo_id,
-                config_name=name,
-                split="train",
-                set_default=name == names[0],
-                max_shard_size=max_shard_size,
-                private=private,
-                token=token,
-                commit_message=f"Upload {name}",
-            ),
-            repo_id,
-        )
-    card = _card(repo_id, {name: configs[name] for name in names}, labels, token)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, CARD).write_text(card, encoding="utf-8")
-        return push_folder(folder, repo_id, "dataset", "Upload card", private, token, tag)
+    infos = with_retries(lambda: _present(repo_id, token), repo_id)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for config, songs in configs.items():
+            infos[config] = _write_parquet(folder, config, songs, max_shard_bytes)
+        infos = {config: infos[config] for config in CONFIGS if config in infos}
+        (folder / CARD).write_text(_card(repo_id, infos, next(iter(configs.values())), labels), encoding="utf-8")
+        return push_folder(folder, repo_id, "dataset", f"Upload {', '.join(configs)}", private, token, tag)
 
 
-def _card(repo_id: str, configs: dict[str, Dataset], labels: str, token: str | None) -> str:
-    """Our card with the YAML that `datasets` wrote about files and features, which its viewer and loader read."""
-    first = next(iter(configs.values()))
-    card = DatasetCard(
-        render_card(
-            "data_set",
-            repo_id=repo_id,
-            labels=labels,
-            n_songs=len(first),
-            n_artists=len(set(first["artist"])),
-            n_folds=max(first["fold"]) + 1,
-            configs=[_config(name, songs) for name, songs in configs.items()],
-        )
+def _write_parquet(folder: Path, config: str, songs: Dataset, max_shard_bytes: int) -> DatasetInfo:
+    """`config/train-00000-of-0000N.parquet`, and what the card's YAML says of them."""
+    n_bytes = songs.data.nbytes
+    n_shards = max(1, -(-n_bytes // max_shard_bytes))
+    (folder / config).mkdir()
+    for index in range(n_shards):
+        shard = songs.shard(n_shards, index, contiguous=True)
+        shard.to_parquet(folder / config / f"train-{index:05d}-of-{n_shards:05d}.parquet")
+    download = sum(path.stat().st_size for path in (folder / config).iterdir())
+    splits = SplitDict()
+    splits.add(SplitInfo("train", num_bytes=n_bytes, num_examples=len(songs)))
+    return DatasetInfo(
+        config_name=config, features=songs.features, splits=splits, download_size=download, dataset_size=n_bytes
     )
-    written = with_retries(lambda: _present(repo_id, token), repo_id)
-    for key in ("configs", "dataset_info"):
-        if written is not None and (value := written.data.get(key)) is not None:
-            card.data[key] = value
+
+
+def _present(repo_id: str, token: str | None) -> dict[str, DatasetInfo]:
+    """The configurations that the repository's card has already."""
+    try:
+        path = HfApi(token=token).hf_hub_download(repo_id, CARD, repo_type="dataset")
+    except (EntryNotFoundError, RepositoryNotFoundError):
+        return {}
+    return dict(DatasetInfosDict.from_dataset_card_data(DatasetCard.load(path).data))
+
+
+def _card(repo_id: str, infos: dict[str, DatasetInfo], songs: Dataset, labels: str) -> str:
+    facts = {
+        "n_songs": len(songs),
+        "n_artists": len(set(songs["artist"])),
+        "n_folds": max(songs["fold"]) + 1,
+        "labels": labels,
+        "configs": [_row(name, info) for name, info in infos.items()],
+    }
+    card = DatasetCard(render_card("data_set", repo_id=repo_id, **facts))
+    files: dict[str, dict[str, Any]] = {
+        name: {"data_files": [{"split": "train", "path": f"{name}/train-*"}]} for name in infos
+    }
+    files[next(iter(files))]["default"] = True
+    DatasetInfosDict(infos).to_dataset_card_data(card.data)
+    MetadataConfigs(files).to_dataset_card_data(card.data)
     return str(card)
 
 
-def _present(repo_id: str, token: str | None) -> DatasetCard | None:
-    try:
-        path = HfApi(token=token).hf_hub_download(repo_id, CARD, repo_type="dataset")
-    except EntryNotFoundError:
-        return None
-    return DatasetCard.load(path)
-
-
-def _config(name: str, songs: Dataset) -> dict[str, object]:
+def _row(name: str, info: DatasetInfo) -> dict[str, object]:
     settings = MelSettings()
-    n_frames = songs.features["spectrogram"].shape[1]
+    n_frames = Features(info.features)["spectrogram"].shape[1]
     seconds = settings.n_samples(n_frames) / settings.sampling_rate
-    return {"name": name, "n_songs": len(songs), "n_frames": n_frames, "seconds": seconds}
+    return {"name": name, "n_songs": info.splits["train"].num_examples, "n_frames": n_frames, "seconds": seconds}

@@ -129,17 +129,21 @@ def _needs(text: str, origin: Path) -> set[str]:
 
 
 def _rewrite(text: str) -> str:
+    """Absolute imports of `evaluation` -> relative ones, without comments: evaluate takes a comment for an address."""
     text = re.sub(rf"^(\s*)from {re.escape(PACKAGE)}\.(\w+) import ", r"\1from .\2 import ", text, flags=re.MULTILINE)
-    return re.sub(rf"^(\s*)from {re.escape(PACKAGE)} import ", r"\1from . import ", text, flags=re.MULTILINE)
+    text = re.sub(rf"^(\s*)from {re.escape(PACKAGE)} import ", r"\1from . import ", text, flags=re.MULTILINE)
+    return re.sub(r"^(from \.\w* import [^#\n]*?) *#.*$", r"\1", text, flags=re.MULTILINE)
 
 
 def _name_all(text: str, modules: list[str]) -> str:
     """Name each module in an import of the script's own, after its other imports."""
+    named = re.findall(r"^from \.(\w+) import ", text, flags=re.MULTILINE)
+    missing = [f"from .{module} import __name__ as _{module}\n" for module in modules if module not in named]
+    if not missing:
+        return text
     last = max((n.end_lineno or 0) for n in ast.parse(text).body if isinstance(n, (ast.Import, ast.ImportFrom)))
     lines = text.splitlines(keepends=True)
-    named = "".join(f"from .{module} import __name__ as _{module}  # noqa: F401\n" for module in modules)
-    note = "# evaluate fetches only the files that this one names\n"
-    return "".join([*lines[:last], note, named, *lines[last:]])
+    return "".join([*lines[:last], "# evaluate fetches only the files that this one names\n", *missing, *lines[last:]])
 
 
 def _documentation(text: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from musemo_hf.hub.transfer import push_folder
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
-from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline, register
+from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline
+from musemo_hf.pipelines.registration import register
 from musemo_hf.pipelines.song import Song
 
 PICTURE, SOUND = "sample.png", "sample.flac"

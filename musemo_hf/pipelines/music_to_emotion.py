@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoModel, Pipeline
-from transformers.pipelines import PIPELINE_REGISTRY
+from transformers import Pipeline
 
 TASK = "music-emotion-recognition"
 
@@ -73,11 +72,3 @@ class MusicToEmotionPipeline(Pipeline):
         """`(1, 2)` -> a dict, clipped to the plane."""
         valence, arousal = torch.as_tensor(model_outputs["emotion"]).reshape(2).float().clamp(-1, 1).tolist()
         return {"valence": valence, "arousal": arousal}
-
-
-def register() -> None:
-    """Make the task `music-emotion-recognition` known to `transformers.pipeline`; again changes nothing."""
-    if PIPELINE_REGISTRY.supported_tasks.get(TASK, {}).get("impl") is not MusicToEmotionPipeline:
-        PIPELINE_REGISTRY.register_pipeline(
-            TASK, pipeline_class=MusicToEmotionPipeline, pt_model=AutoModel, type="multimodal"
-        )
