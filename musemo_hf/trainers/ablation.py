@@ -151,8 +151,7 @@ class SplitWork:
 
     @cached_property
     def generator(self) -> MusemoGanGenerator:
-        """Trained on the training songs; loaded where it was finished before."""
-        self.ensure_generator()
+        """Trained on the training songs; `ensure_generator` has finished it."""
         return MusemoGanGenerator.from_pretrained(self.dir / "generator").to(self.ablation.accelerator.device)
 
     def ensure_generator(self) -> None:
