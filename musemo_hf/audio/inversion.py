@@ -104,8 +104,9 @@ def griffin_lim(
     magnitude = magnitude.transpose(1, 2).contiguous()
     batch, n_frames, _ = magnitude.shape
     transform = FrameTransform(settings, batch, n_frames, magnitude.device)
-    phases = torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(seed)).to(magnitude.device)
-    spectrum = torch.polar(magnitude, 2 * torch.pi * phases)
+    # the same phases for every clip, so that a clip sounds the same in any batch
+    phases = torch.rand(magnitude.shape[1:], generator=torch.Generator().manual_seed(seed)).to(magnitude.device)
+    spectrum = torch.polar(magnitude, (2 * torch.pi * phases).expand_as(magnitude))
     rebuilt, previous, gain = torch.empty_like(spectrum), torch.zeros_like(spectrum), torch.empty_like(magnitude)
     for _ in range(n_iter):
         transform.forward(transform.inverse(spectrum), out=rebuilt)
