@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         commit = _PUSH[args.kind](args, {"private": args.private, "tag": args.tag})
     except (HubPushError, ValueError, OSError) as error:
-        print(f"musemo push: {error}")
+        print(f"musemo push: {error}", file=sys.stderr)
         return 1
     print(f"{args.repo} is at {commit}")
     return 0

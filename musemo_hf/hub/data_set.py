@@ -9,7 +9,7 @@ from datasets import Dataset, DatasetInfo, Features, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, HfApi
-from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from musemo_hf.audio.mel import MelSettings
 from musemo_hf.hub.cards import render_card
@@ -82,7 +82,7 @@ def _present(repo_id: str, token: str | None) -> dict[str, DatasetInfo]:
     """The configurations that the repository's card has already."""
     try:
         path = HfApi(token=token).hf_hub_download(repo_id, CARD, repo_type="dataset")
-    except (EntryNotFoundError, RepositoryNotFoundError):
+    except (RemoteEntryNotFoundError, RepositoryNotFoundError):
         return {}
     return dict(DatasetInfosDict.from_dataset_card_data(DatasetCard.load(path).data))
 

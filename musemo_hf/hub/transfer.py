@@ -1,5 +1,6 @@
 """A folder -> a repository on the Hub: one commit, or none, and again as often as one likes."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ PASSING = (408, 409, 412, 429, 500, 502, 503, 504)  # answers that a later attem
 OWN_SUFFIXES = (".py", ".json", ".safetensors")  # what an earlier push left under other names goes
 REFUSED_SUFFIXES = (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt")
 TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}")
-AnyHttpError = HfHubHTTPError.__mro__[1]  # of the client's HTTP library, whichever it is: also lost connections
+# What the client's HTTP library raises, whichever that is: also lost connections, and a proxy's page for an answer.
+HTTP_ERRORS = (HfHubHTTPError.__mro__[1], json.JSONDecodeError)
 
 
 class HubPushError(RuntimeError):
@@ -131,7 +133,7 @@ def with_retries(action: Callable[[], Result], repo_id: str, attempts: int = 5, 
     for attempt in range(1, attempts + 1):
         try:
             return action()
-        except (AnyHttpError, RuntimeError) as error:  # the client wraps a failed upload in a RuntimeError
+        except (*HTTP_ERRORS, RuntimeError, OSError) as error:  # the client wraps failed transfers in the latter two
             cause = _http_cause(error)
             if cause is None:
                 raise
@@ -142,7 +144,7 @@ def with_retries(action: Callable[[], Result], repo_id: str, attempts: int = 5, 
 
 
 def _http_cause(error: BaseException | None) -> BaseException | None:
-    while error is not None and not isinstance(error, AnyHttpError):
+    while error is not None and not isinstance(error, HTTP_ERRORS):
         error = error.__cause__
     return error
 
@@ -168,7 +170,7 @@ def _advice(error: BaseException, repo_id: str, attempts: int) -> str:
             f"with write access to {repo_id.split('/')[0]}"
         )
     elif status is None:
-        what = f"no answer from the Hub in {attempts} attempts ({type(error).__name__}: {error}): check the connection"
+        what = f"no usable answer from the Hub in {attempts} attempts: check the connection ({error!r})"
     elif status in PASSING:
         what = f"the Hub answered {status} in {attempts} attempts: wait a little"
     else:

@@ -111,7 +111,7 @@ class HubHandler(BaseHTTPRequestHandler):
         if fault is None or self.truncating:
             return self.answer(url.path)
         if fault.kind == "status":
-            return self.send(fault.status, b'{"error": "injected"}', **fault.headers)
+            return self.send(fault.status, b"<html>as a proxy answers</html>", **fault.headers)
         if fault.kind == "lost":
             self.wfile = open("/dev/null", "wb")  # noqa: SIM115 (the answer goes nowhere)
             self.answer(url.path)

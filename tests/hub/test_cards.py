@@ -1,0 +1,157 @@
+"""Cards: valid YAML, figures of the report and of nothing else, and plain words on limits and licence."""
+
+import math
+import re
+
+import pytest
+import yaml
+from huggingface_hub import DatasetCard, ModelCard, SpaceCard
+
+from musemo_hf.hub.cards import TEMPLATES, render_card
+
+MODEL = {"n_parameters": 1234567, "n_frames": 431, "seconds": 10.0, "sampling_rate": 22050}
+FACTS = {
+    "generator": {"repo_id": "ana/musemo-generator", "discriminator": True, **MODEL},
+    "recogniser": {"repo_id": "ana/musemo-recogniser", **MODEL},
+    "pipeline": {"repo_id": "ana/musemo", **MODEL},
+    "data_set": {
+        "repo_id": "ana/deam",
+        "n_songs": 1615,
+        "n_artists": 840,
+        "n_folds": 5,
+        "labels": "corrected",
+        "configs": [{"name": "excerpt_10s", "n_songs": 1615, "n_frames": 431, "seconds": 10.0}],
+    },
+    "metric": {
+        "repo_id": "ana/spectrogram_quality",
+        "title": "Spectrogram quality",
+        "description": "A score.",
+        "inputs": "",
+        "citation": "",
+        "example": "metric.compute()",
+        "sdk_version": "6.31.0",
+    },
+    "space": {"repo_id": "ana/musemo-space", "sdk_version": "6.31.0"},
+}
+CARDS = {"data_set": DatasetCard, "metric": SpaceCard, "space": SpaceCard}
+REPORT = {
+    "quality_score": 61.239,
+    "ccc_real_only": {"value": 0.5123, "interval": [0.48, 0.5449]},
+    "ccc_augmented": 0.5007,
+    "improvement_percent": -2.264,
+    "validation": {"published verdict": "fail", "detail": {"ignored": 1}},
+    "corpus": {"name": "DEAM, ten-second excerpts", "n_songs": 1615, "procedural": False},
+    "budget": "budget",
+    "seeds": [0, 1, 2],
+}
+PROCEDURAL = REPORT | {"corpus": {"name": "demo", "n_songs": 240, "procedural": True}}
+MEASURED = ("generator", "recogniser", "pipeline", "space")
+
+
+def metadata(card: str) -> dict:
+    return yaml.safe_load(card.split("---\n")[1])
+
+
+@pytest.mark.parametrize("kind", FACTS)
+@pytest.mark.parametrize("report", [None, REPORT, PROCEDURAL], ids=["no report", "report", "procedural"])
+def test_every_card_is_one_of_the_hubs(kind, report):
+    text = render_card(kind, report, **FACTS[kind])
+    card = CARDS.get(kind, ModelCard)(text)
+    assert card.data.license
+    assert "music" in card.data.tags
+    assert metadata(text) == card.data.to_dict()
+    assert "## Limits" in text
+    assert "## Licence" in text
+    assert "{{" not in text
+    assert "{%" not in text
+    assert "\n\n\n" not in text.split("```")[0]
+
+
+@pytest.mark.parametrize("kind", ["generator", "recogniser", "pipeline", "data_set", "space"])
+def test_licences_of_the_songs_are_told_in_plain_words(kind):
+    text = render_card(kind, REPORT, **FACTS[kind])
+    assert "**by track**" in text
+    assert "many forbid commercial use" in text
+    if kind not in ("data_set", "space"):
+        assert metadata(text)["license"] == "cc-by-nc-4.0"
+
+
+def test_figures_are_the_reports():
+    results = ModelCard(render_card("recogniser", REPORT, **FACTS["recogniser"])).data.eval_results
+    assert [result.metric_value for result in results] == [0.5123, 0.5007]
+    assert {result.dataset_name for result in results} == {"DEAM, ten-second excerpts"}
+    text = render_card("space", REPORT, **FACTS["space"])
+    for shown in ("61.24", "0.5123 (0.48 to 0.5449)", "0.5007", "-2.264", "1615 songs", "seeds: 0, 1, 2"):
+        assert shown in text
+    assert "budget: budget" in text
+    assert "- published verdict: fail" in text
+    other = render_card("space", REPORT | {"quality_score": 12.5}, **FACTS["space"])
+    assert "12.5" in other
+    assert "61.24" not in other
+
+
+@pytest.mark.parametrize("kind", MEASURED)
+def test_without_a_report_nothing_is_claimed(kind):
+    text = render_card(kind, None, **FACTS[kind])
+    assert "not measured" in text
+    assert "Nothing yet" in text
+    assert "model-index" not in metadata(text)
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, {"value": None}])
+def test_what_the_report_lacks_is_not_measured(value):
+    report = REPORT | {"quality_score": value}
+    text = render_card("generator", report, **FACTS["generator"])
+    assert "| Quality score | not measured |" in text
+    assert [result.metric_value for result in ModelCard(text).data.eval_results] == [-2.264]
+
+
+@pytest.mark.parametrize("kind", MEASURED)
+def test_a_procedural_corpus_is_named_as_no_music(kind):
+    text = render_card(kind, PROCEDURAL, **FACTS[kind])
+    assert "**These figures say nothing about music.**" in text
+    assert "nothing about music" not in render_card(kind, REPORT, **FACTS[kind])
+    for entry in metadata(text).get("model-index", []):
+        assert {result["dataset"]["name"] for result in entry["results"]} == {"musemo procedural corpus (not music)"}
+
+
+def test_picture_and_sound_stand_where_given():
+    facts = FACTS["generator"]
+    text = render_card("generator", None, picture="sample.png", sound="sample.flac", **facts)
+    assert "](sample.png)" in text
+    assert 'src="https://huggingface.co/ana/musemo-generator/resolve/main/sample.flac"' in text
+    bare = render_card("generator", None, **facts)
+    assert "sample" not in bare.replace("(1, samples)", "")
+
+
+def test_published_labels_are_named_as_swapped():
+    assert "put right" in render_card("data_set", **FACTS["data_set"])
+    assert "**as published**" in render_card("data_set", **FACTS["data_set"] | {"labels": "published"})
+
+
+def test_the_spaces_own_metadata_wins():
+    card = SpaceCard(render_card("space", None, metadata={"title": "Mine", "sdk_version": "6.20.0"}, **FACTS["space"]))
+    assert (card.data.title, card.data.sdk_version, card.data.sdk) == ("Mine", "6.20.0", "gradio")
+
+
+def test_no_template_holds_a_figure():
+    """Digits in the templates are of conventions and citations: a decimal fraction could only be a result."""
+    allowed = {"2.0", "0.8", "0.7", "1.0", "10.1371", "0.0"}
+    for template in TEMPLATES.glob("*.jinja2"):
+        numbers = set(re.findall(r"(?<![\w.])\d+\.\d+", re.sub(r"\{[{%].*?[}%]\}", "", template.read_text())))
+        assert numbers <= allowed, template.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "report", "facts", "expected"),
+    [
+        ("poster", None, {}, "expected a kind of card"),
+        ("generator", None, {"repo_id": "a/b"}, "expected all facts"),
+        ("generator", None, {k: v for k, v in MODEL.items()}, "repo_id"),
+        ("generator", {"quality_score": "61"}, FACTS["generator"], "to be a number"),
+        ("generator", {"quality_score": True}, FACTS["generator"], "to be a number"),
+    ],
+)
+def test_what_a_card_cannot_show_is_an_error(kind, report, facts, expected):
+    with pytest.raises(ValueError, match=expected):
+        render_card(kind, report, **facts)
