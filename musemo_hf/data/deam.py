@@ -111,7 +111,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
 
     def __init__(
         self,
-        cache_dir: str | None = None,
+        cache_dir: str | Path | None = None,
         config_name: str | None = None,
         data_dir: str | Path | None = None,
         labels: str = "corrected",

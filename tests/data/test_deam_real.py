@@ -11,6 +11,7 @@ from musemo_hf.data.annotations import read_annotations
 from musemo_hf.data.arrays import load_arrays
 from musemo_hf.data.deam import NoSongsError
 from musemo_hf.data.folds import artist_groups, folds_hash, strata
+from musemo_hf.data.label_audit import audit_labels
 from musemo_hf.data.layout import find_deam
 from musemo_hf.data.metadata import read_metadata
 
@@ -18,8 +19,13 @@ pytestmark = pytest.mark.deam
 
 
 @pytest.fixture(scope="module")
-def builder(deam_dir, tmp_path_factory):
-    builder = DeamSpectrograms(tmp_path_factory.mktemp("cache"), "excerpt_10s", deam_dir)
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def builder(deam_dir, cache):
+    builder = DeamSpectrograms(cache, "excerpt_10s", deam_dir)
     builder.download_and_prepare(num_proc=2)
     return builder
 
@@ -116,3 +122,12 @@ def test_ten_seconds_are_not_thirty(deam_dir, tmp_path, arrays):
         return  # the whole archive, whose files hold thirty seconds
     with pytest.raises(NoSongsError, match=rf'too short {len(arrays)}\..*config_name="excerpt_10s"'):
         DeamSpectrograms(tmp_path, data_dir=deam_dir).download_and_prepare()
+
+
+def test_the_labels_of_2013_are_swapped(deam_dir, cache):
+    audit = audit_labels(deam_dir, cache_dir=cache, num_proc=2)
+    assert audit.difference["later"].low > 0.3
+    assert audit.difference["2013"].high < -0.3
+    assert audit.loudness["later", "arousal_mean"].low > audit.loudness["later", "valence_mean"].high
+    assert audit.loudness["2013", "valence_mean"].low > audit.loudness["2013", "arousal_mean"].high
+    assert audit.folds["corrected", "arousal"].low > audit.folds["published", "arousal"].high
