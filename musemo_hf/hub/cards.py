@@ -16,12 +16,13 @@ COMMON_TAGS = ["music", "emotion", "valence", "arousal", "spectrogram", "musemo"
 PROCEDURAL = "musemo procedural corpus (not music)"
 DEAM = "DEAM"
 
+_GENERATED = ("quality_score", "skill", "coverage", "authenticity", "improvement_percent")
 # kind: (figures on the card, task for the model-index)
 _MEASURED: dict[str, tuple[tuple[str, ...], str]] = {
-    "generator": (("quality_score", "improvement_percent"), "emotion-conditioned music generation"),
-    "pipeline": (("quality_score", "improvement_percent"), "emotion-conditioned music generation"),
+    "generator": (_GENERATED, "emotion-conditioned music generation"),
+    "pipeline": (_GENERATED, "emotion-conditioned music generation"),
     "recogniser": (("ccc_real_only", "ccc_augmented"), "music emotion recognition"),
-    "space": (("quality_score", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
+    "space": (("quality_score", "skill", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
 }
 
 
@@ -30,12 +31,12 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
 
     Args:
         kind: "generator", "recogniser", "pipeline", "data_set", "metric" or "space".
-        report: of `training/ablate.py` (`report.json`); where None, or where it lacks a figure, the card says
-            "not measured".
+        report: of `training/ablate.py`, or of a checkpoint (`report.json`); where None, or where it lacks a figure,
+            the card says "not measured".
         **facts: what the template shows beside that. Of every card: `repo_id`; models: `n_parameters`, `n_frames`,
             `seconds`, and `picture` and `sound` (files in the repository); data set: `n_songs`, `n_artists`,
             `n_folds`, `labels`, `configs`; metric: `title`, `description`, `inputs`, `citation`, `example`, and
-            `sdk_version`; Space: `sdk_version`, `metadata` (YAML of the Space's own README, which wins).
+            `sdk_version`; Space: `sdk_version`, and of its own README `metadata` (YAML, which wins) and `body`.
 
     Raises:
         ValueError: an unknown kind, a fact that the template needs and that was not given, or a malformed report.
@@ -53,7 +54,7 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
         autoescape=False,  # Markdown
     )
     provenance = _provenance(report)
-    defaults = {"picture": None, "sound": None, "metadata": None}
+    defaults = {"picture": None, "sound": None, "body": None}
     try:
         metadata = _METADATA[kind](facts, figures, task, provenance)
         body = environment.get_template(f"{kind}.md.jinja2").render(
@@ -77,6 +78,7 @@ def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
         "budget": report.get("budget"),
         "seeds": report.get("seeds"),
         "validation": {name: value for name, value in validation.items() if not isinstance(value, (dict, list))},
+        "findings": [str(sentence) for sentence in report.get("findings") or []],
     }
 
 

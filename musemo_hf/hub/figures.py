@@ -1,35 +1,40 @@
 """The figures of a `report.json`, read for a card."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 NOT_MEASURED = "not measured"
 
-# key of the report: (name on a card, type of the Hub's model-index, how to read it)
+# figure: (name on a card, type for the Hub's model-index, how to read it)
 KNOWN: dict[str, tuple[str, str, str]] = {
     "quality_score": (
         "Quality score",
         "spectrogram_quality",
-        "0 to 100, published tiers: poor below 50, good below 70, excellent above; music-free noise can reach 99, so "
-        "the score alone proves nothing",
+        "0 to 100; published tiers: poor below 50, good below 70, excellent above. Noise without any music can come "
+        "close to 100, so this alone proves nothing",
     ),
+    "skill": (
+        "Skill",
+        "spectrogram_quality_skill",
+        "0 is the best music-free noise, 1 is other real music, below 0 is worse than noise",
+    ),
+    "coverage": ("Coverage", "coverage", "share of real clips that have a generated one nearby"),
+    "authenticity": ("Authenticity", "authenticity", "share of clips no closer to a training clip than real ones are"),
     "ccc_real_only": (
         "CCC, trained on real songs",
         "concordance_correlation",
         "mean of valence and arousal, on songs of artists that were not trained on; 1 is perfect, 0 is chance",
     ),
-    "ccc_augmented": (
-        "CCC, trained on real and generated songs",
-        "concordance_correlation",
-        "the same test songs",
-    ),
+    "ccc_augmented": ("CCC, trained on real and generated songs", "concordance_correlation", "on the same songs"),
     "improvement_percent": (
         "Change of CCC by generated songs, %",
         "concordance_correlation_change",
-        "relative to real songs alone",
+        "relative to real songs alone, without an interval",
     ),
 }
+_ARMS = {"ccc_real_only": "real", "ccc_augmented": "synthetic"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,6 @@ class Figure:
     """One measured value.
 
     Attributes:
-        key: in the report.
         name: on the card.
         metric: type for the Hub's model-index.
         meaning: how to read it.
@@ -45,7 +49,6 @@ class Figure:
         interval: (low, high), where the report gives it.
     """
 
-    key: str
     name: str
     metric: str
     meaning: str
@@ -62,23 +65,42 @@ class Figure:
 
 
 def read_figures(report: dict[str, Any] | None, keys: tuple[str, ...]) -> list[Figure]:
-    """The figures of these keys, each from a number or from `{"value": ..., "interval": [low, high]}`.
+    """The figures of these keys.
+
+    Each is a number or `{"value": ..., "interval": [low, high]}` at the report's top, or in its `quality` (the answer
+    of `spectrogram_quality`, with `<name>_interval`) or its `arms`.
 
     Raises:
         ValueError: something else stands there.
     """
-    return [Figure(key, *KNOWN[key], *_value((report or {}).get(key), key)) for key in keys]
+    return [Figure(*KNOWN[key], *_read(report or {}, key)) for key in keys]
 
 
-def _value(entry: Any, key: str) -> tuple[float | None, tuple[float, float] | None]:
-    interval = None
-    if isinstance(entry, dict):
-        interval = entry.get("interval")
-        entry = entry.get("value")
+def _read(report: dict[str, Any], key: str) -> tuple[float | None, tuple[float, float] | None]:
+    value, interval = None, None
+    for entry, ends in _places(report, key):
+        if isinstance(entry, dict):
+            entry, ends = entry.get("value"), entry.get("interval")
+        value = _number(entry, key) if value is None else value
+        interval = interval or ends
+    if value is None or not interval or not all(_number(end, key) is not None for end in interval):
+        return value, None
+    return value, (float(interval[0]), float(interval[1]))
+
+
+def _places(report: dict[str, Any], key: str) -> Iterator[tuple[Any, Any]]:
+    """Where the figure may stand, the top first, each with the interval beside it."""
+    quality = report.get("quality") or report.get("quality_report") or {}
+    for part in (report, quality):
+        yield part.get(key), part.get(f"{key}_interval")
+    arms: dict[str, Any] = report.get("arms") or {}
+    arm = arms.get(_ARMS.get(key, "")) or {}
+    yield (arm.get("ccc") or {}).get("mean"), None
+
+
+def _number(entry: Any, key: str) -> float | None:
     if entry is None:
-        return None, None
+        return None
     if isinstance(entry, bool) or not isinstance(entry, (int, float)):
         raise ValueError(f"expected report[{key!r}] to be a number or a dict with value and interval, got {entry!r}")
-    if not math.isfinite(entry):
-        return None, None
-    return float(entry), None if interval is None else (float(interval[0]), float(interval[1]))
+    return float(entry) if math.isfinite(entry) else None

@@ -20,7 +20,7 @@ from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline
 from musemo_hf.pipelines.registration import register
 from musemo_hf.pipelines.song import Song
 
-PICTURE, SOUND = "sample.png", "sample.flac"
+PICTURE, SOUND, REPORT = "sample.png", "sample.flac", "report.json"
 SAMPLE = PRESETS["happy & energetic"]
 
 
@@ -36,7 +36,7 @@ def push_generator(
     """Push `<user>/musemo-generator`.
 
     The generator at the root with its code and `preprocessor_config.json`, the discriminator, where the checkpoint has
-    one, in `discriminator/`, a card, and a song as picture and sound.
+    one, in `discriminator/`, a card with the report behind it, and a song as picture and sound.
 
     Args:
         repo_id: "user/name".
@@ -143,7 +143,7 @@ def _shipping_code() -> Iterator[None]:
 
 
 def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] | None:
-    own = checkpoint / "report.json"
+    own = checkpoint / REPORT
     if report is None and own.is_file():
         return json.loads(own.read_text(encoding="utf-8"))
     return report
@@ -175,5 +175,8 @@ def _write_sample(folder: Path, pipeline: MusemoPipeline) -> dict[str, str]:
 def _write_card(
     folder: Path, kind: CardKind, repo_id: str, report: dict[str, Any] | None, facts: dict[str, Any]
 ) -> None:
+    """The card and, beside it, the report that it was made from, which the Space shows too."""
+    if report is not None:
+        (folder / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     card = render_card(kind, report, repo_id=repo_id, **facts)
     (folder / "README.md").write_text(card, encoding="utf-8")

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import yaml
+from huggingface_hub import SpaceCard
 
 from musemo_hf.hub.cards import render_card
 from musemo_hf.hub.transfer import HubPushError, push_folder
@@ -36,7 +36,7 @@ def push_space(
 
     Args:
         repo_id: "user/name".
-        folder: with `app.py`; the repository's `spaces_demo/` where None. The YAML of its README.md wins over ours.
+        folder: with `app.py`; the repository's `spaces_demo/` where None. Its README.md becomes the card's first part.
         report: `report.json` of the ablation, for the card.
         private: of a repository that is made.
         token: with write access; from `HF_TOKEN` or `hf auth login` where None.
@@ -57,18 +57,19 @@ def push_space(
         shutil.copytree(source, staging, ignore=ignored)
         shutil.copytree(PACKAGE, staging / "musemo_hf", ignore=ignored, dirs_exist_ok=True)
         _without_package(staging / "requirements.txt")
-        card = render_card(
-            "space", report, repo_id=repo_id, sdk_version=gradio_version(), metadata=_front_matter(source / "README.md")
-        )
+        metadata, body = _read_card(source / "README.md", repo_id)
+        facts = {"repo_id": repo_id, "sdk_version": gradio_version(), "metadata": metadata, "body": body}
+        card = render_card("space", report, **facts)
         (staging / "README.md").write_text(card, encoding="utf-8")
         return push_folder(staging, repo_id, "space", "Upload Space", private, token, tag, space_sdk="gradio")
 
 
-def _front_matter(readme: Path) -> dict[str, Any]:
+def _read_card(readme: Path, repo_id: str) -> tuple[dict[str, Any], str]:
+    """YAML and text of the Space's own card, with the repository's name in the place of USER/NAME."""
     if not readme.is_file():
-        return {}
-    text = readme.read_text(encoding="utf-8")
-    return (yaml.safe_load(text.split("---", 2)[1]) or {}) if text.startswith("---") else {}
+        return {}, ""
+    card = SpaceCard.load(readme, ignore_metadata_errors=True)
+    return card.data.to_dict(), card.text.strip().replace("USER/NAME", repo_id)
 
 
 def _without_package(requirements: Path) -> None:

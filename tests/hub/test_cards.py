@@ -39,7 +39,15 @@ REPORT = {
     "ccc_real_only": {"value": 0.5123, "interval": [0.48, 0.5449]},
     "ccc_augmented": 0.5007,
     "improvement_percent": -2.264,
-    "validation": {"published verdict": "fail", "detail": {"ignored": 1}},
+    "quality": {
+        "quality_score_interval": [60.1, 62.9],
+        "skill": -0.37,
+        "skill_interval": [-0.5, -0.2],
+        "coverage": 0.1,
+    },
+    "arms": {"synthetic": {"ccc": {"mean": {"value": 0.5007, "interval": [0.47, 0.531]}}}},
+    "validation": {"published_verdict": "fail", "detail": {"ignored": 1}},
+    "findings": ["Nothing was shown."],
     "corpus": {"name": "DEAM, ten-second excerpts", "n_songs": 1615, "procedural": False},
     "budget": "budget",
     "seeds": [0, 1, 2],
@@ -78,13 +86,23 @@ def test_licences_of_the_songs_are_told_in_plain_words(kind):
 
 def test_figures_are_the_reports():
     results = ModelCard(render_card("recogniser", REPORT, **FACTS["recogniser"])).data.eval_results
-    assert [result.metric_value for result in results] == [0.5123, 0.5007]
+    assert {result.metric_name: result.metric_value for result in results} == {
+        "CCC, trained on real songs": 0.5123,
+        "CCC, trained on real and generated songs": 0.5007,
+    }
     assert {result.dataset_name for result in results} == {"DEAM, ten-second excerpts"}
     text = render_card("space", REPORT, **FACTS["space"])
-    for shown in ("61.24", "0.5123 (0.48 to 0.5449)", "0.5007", "-2.264", "1615 songs", "seeds: 0, 1, 2"):
+    shown_figures = (
+        "61.24 (60.1 to 62.9)",
+        "-0.37 (-0.5 to -0.2)",
+        "0.5123 (0.48 to 0.5449)",
+        "0.5007 (0.47 to 0.531)",
+    )
+    for shown in (*shown_figures, "-2.264", "1615 songs", "Seeds: 0, 1, 2."):
         assert shown in text
-    assert "budget: budget" in text
+    assert "Budget: budget." in text
     assert "- published verdict: fail" in text
+    assert "- Nothing was shown." in text
     other = render_card("space", REPORT | {"quality_score": 12.5}, **FACTS["space"])
     assert "12.5" in other
     assert "61.24" not in other
@@ -103,7 +121,7 @@ def test_what_the_report_lacks_is_not_measured(value):
     report = REPORT | {"quality_score": value}
     text = render_card("generator", report, **FACTS["generator"])
     assert "| Quality score | not measured |" in text
-    assert [result.metric_value for result in ModelCard(text).data.eval_results] == [-2.264]
+    assert [result.metric_value for result in ModelCard(text).data.eval_results] == [-0.37, 0.1, -2.264]
 
 
 @pytest.mark.parametrize("kind", MEASURED)
@@ -130,7 +148,9 @@ def test_published_labels_are_named_as_swapped():
 
 
 def test_the_spaces_own_metadata_wins():
-    card = SpaceCard(render_card("space", None, metadata={"title": "Mine", "sdk_version": "6.20.0"}, **FACTS["space"]))
+    own = {"metadata": {"title": "Mine", "sdk_version": "6.20.0"}, "body": "# Mine\n\nText."}
+    card = SpaceCard(render_card("space", None, **FACTS["space"] | own))
+    assert card.text.strip().startswith("# Mine\n\nText.\n\n## What was measured")
     assert (card.data.title, card.data.sdk_version, card.data.sdk) == ("Mine", "6.20.0", "gradio")
 
 

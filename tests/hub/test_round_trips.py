@@ -2,9 +2,11 @@
 
 import json
 import re
+from textwrap import dedent
 
 import pytest
 
+from .client import Client
 from .conftest import TOKEN
 
 REPOSITORIES = {
@@ -35,9 +37,7 @@ PUSH = """
     MusemoViTForEmotionRegression(vit).save_pretrained(root / "recogniser")
     MusemoFeatureExtractor(n_frames=34).save_pretrained(root / "recogniser")
     render_demo_corpus(root / "DEAM", n_songs=5)
-    (root / "space").mkdir()
-    (root / "space/app.py").write_text("import musemo_hf")
-    (root / "space/requirements.txt").write_text("musemo-hf\\ngradio\\n")
+    (root / "generator/report.json").write_text('{"quality_score": 12.5}')
 
     def push(*words):
         parser = argparse.ArgumentParser()
@@ -53,7 +53,7 @@ PUSH = """
         ("dataset", "ana/deam", *data),
         ("metric", "ana/spectrogram_quality"),
         ("metric", "ana/concordance_correlation"),
-        ("space", "ana/musemo-space", "--folder", root / "space"),
+        ("space", "ana/musemo-space"),
     ]
     result = [[push(*words), push(*words)] for words in pushes]
 """
@@ -67,7 +67,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pushed(hub, new_client, root):
     """Everything, pushed twice by one process; the number of commits after that."""
-    statuses = new_client().run(f"ROOT = {str(root)!r}\n" + _dedent(PUSH))
+    statuses = new_client().run(f"ROOT = {str(root)!r}\n" + dedent(PUSH))
     assert statuses == [[0, 0]] * 7
     return {kind: len(hub.repository(*where).commits) - 1 for kind, where in REPOSITORIES.items()}
 
@@ -81,9 +81,9 @@ def with_package(hub, pushed, new_client, root):
         hub.fail("GET /lfs/.*", "truncate"),
     ]
     client = new_client()
-    seen = client.run(f"ROOT = {str(root)!r}\n" + _dedent(WITH_PACKAGE))
+    seen = client.run(f"ROOT = {str(root)!r}\n" + dedent(WITH_PACKAGE))
     hub.heal()
-    return seen | {"faults": [fault.hits for fault in faults]}
+    return seen | {"faults": [fault.hits for fault in faults], "home": client.home}
 
 
 WITH_PACKAGE = """
@@ -202,12 +202,6 @@ WITHOUT_PACKAGE = """
 """
 
 
-def _dedent(code: str) -> str:
-    import textwrap
-
-    return textwrap.dedent(code)
-
-
 @pytest.fixture(scope="module")
 def without_package(pushed, new_client):
     return new_client().run(WITHOUT_PACKAGE, package=False)
@@ -227,14 +221,14 @@ def test_repositories_hold_what_the_contract_lists(hub, pushed):
     code = {"mel.py", "decoding.py", "inversion.py", "feature_extraction_musemo.py", "preprocessor_config.json"}
     model = {"README.md", "config.json", "model.safetensors"}
     assert files["generator"] >= model | code | {"modeling_gan.py", "configuration_gan.py", "sample.png", "sample.flac"}
-    assert files["generator"] >= {"discriminator/config.json", "discriminator/model.safetensors"}
+    assert files["generator"] >= {"discriminator/config.json", "discriminator/model.safetensors", "report.json"}
+    assert b"| Quality score | 12.5 |" in hub.files(*REPOSITORIES["generator"])["README.md"]
     assert files["recogniser"] >= model | code | {"modeling_vit.py", "configuration_vit.py", "music_to_emotion.py"}
     assert files["pipeline"] >= {"README.md", "model_index.json", "generator/config.json"}
     assert files["pipeline"] >= {"generator/model.safetensors", "feature_extractor/preprocessor_config.json"}
     assert files["dataset"] == {".gitattributes", "README.md", "excerpt_10s/train-00000-of-00001.parquet"}
     assert files["metric"] >= {"README.md", "app.py", "spectrogram_quality.py", "requirements.txt", "quality.py"}
     assert files["space"] >= {"README.md", "app.py", "musemo_hf/__init__.py", "musemo_hf/hub_cards/space.md.jinja2"}
-    assert hub.files(*REPOSITORIES["space"])["requirements.txt"] == b"gradio\n", "the package lies beside the page"
 
 
 def test_only_safetensors_are_pushed(hub, pushed):
@@ -256,6 +250,25 @@ def test_a_tag_names_a_revision(with_package):
 def test_models_load_although_the_hub_answers_429_and_503_and_breaks_off(with_package):
     assert with_package["generator"]
     assert min(with_package["faults"]) > 1, "the client must have met the faults"
+
+
+def test_without_a_hub_the_cache_serves_and_what_it_lacks_is_said(with_package):
+    """The same home, and no Hub any more."""
+    offline = Client("http://127.0.0.1:9", with_package["home"], TOKEN)
+    seen = offline.run("""
+        import time, torch
+        from musemo_hf import MusemoGanGenerator
+        time.sleep = lambda seconds: None
+        generator = MusemoGanGenerator.from_pretrained("ana/musemo-generator")
+        result = [generator.generate(emotion=torch.tensor([[0.8, 0.7]]), seed=0).flatten()[::997].tolist()]
+        try:
+            MusemoGanGenerator.from_pretrained("ana/never-seen")
+        except OSError as error:
+            result.append(str(error))
+    """)
+    assert seen[0] == with_package["mels"]
+    assert "couldn't connect" in seen[1]
+    assert "Check your internet connection" in seen[1]
 
 
 def test_a_stranger_to_a_private_repository_is_told_so(with_package):
@@ -323,3 +336,16 @@ def test_the_token_is_written_nowhere(hub, root, tmp_path_factory):
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 100, "the caches must be among these"
     assert not [path for path in files if secret in path.read_bytes()]
+
+
+def test_the_space_carries_the_package_and_starts(hub, pushed, new_client):
+    client = new_client()
+    code = "from huggingface_hub import snapshot_download\n"
+    folder = client.run(code + "result = snapshot_download('ana/musemo-space', repo_type='space')")
+    files = hub.files(*REPOSITORIES["space"])
+    assert b"USER/NAME" not in files["README.md"]
+    assert b"ana/musemo-space" in files["README.md"]
+    assert not re.search(rb"^musemo", files["requirements.txt"], re.MULTILINE), "it lies beside the page"
+    done = client.start(["-c", "import app, musemo_hf; print(musemo_hf.__file__)"], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == f"{folder}/musemo_hf/__init__.py"
