@@ -1,5 +1,6 @@
 """Augmentations of a batch of normalised log-mels, each a function of its generator."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,9 +25,8 @@ def specaugment(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator
 def mixup(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Convex combinations of clips and of their emotions, Beta(0.3, 0.3) (Zhang et al. 2018)."""
     partner = torch.randperm(len(emotion), generator=generator).to(emotion.device)
-    # Beta(a, a) as a ratio of Gamma(a) draws, by Johnk's method, from this generator alone
-    first, second = (torch.rand(len(emotion), generator=generator).clamp_min(1e-6) ** (1 / 0.3) for _ in range(2))
-    share = (first / (first + second)).to(emotion)
+    seed = torch.randint(2**62, (1,), generator=generator).item()
+    share = torch.from_numpy(np.random.default_rng(seed).beta(0.3, 0.3, len(emotion))).to(emotion)
     return (
         torch.lerp(spectrogram[partner], spectrogram, share[:, None, None, None]),
         torch.lerp(emotion[partner], emotion, share[:, None]),

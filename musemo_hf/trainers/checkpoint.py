@@ -63,9 +63,9 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     return json.loads((checkpoint / "state.json").read_text())
 
 
-def read_tensors(checkpoint: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The optimizer states of a checkpoint."""
-    return torch.load(checkpoint / "optimizers.pt", map_location=device, weights_only=True)
+def read_tensors(checkpoint: Path) -> dict[str, Any]:
+    """The optimizer states of a checkpoint, on the CPU; an optimizer moves them to where its parameters are."""
+    return torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -53,8 +53,9 @@ class GanTrainer:
         self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
         self.clips = clips.to(self.parallel.device)
         seed_step(training.seed, 0)
-        self.generator = self.parallel.model(MusemoGanGenerator(config))
-        self.discriminator = self.parallel.model(MusemoGanDiscriminator(config))
+        # channels last: convolutions of few channels run about a fifth faster so, on a CPU as on a GPU
+        self.generator = self.parallel.model(MusemoGanGenerator(config).to(memory_format=torch.channels_last))
+        self.discriminator = self.parallel.model(MusemoGanDiscriminator(config).to(memory_format=torch.channels_last))
         self.average = AveragedModel(
             self.parallel.unwrap(self.generator), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
         )
@@ -134,9 +135,12 @@ class GanTrainer:
         noise_dim = self.parallel.unwrap(self.generator).config.noise_dim
         noise = torch.randn(training.batch_size, noise_dim, generator=generator)
         noise = self.parallel.share(noise).to(real.emotion)
-        values = self._update_discriminator(real, noise, self.balance.updates_discriminator(step))
-        if self.balance.updates_generator(step):
-            values |= self._update_generator(real.emotion, noise)
+        generates = self.balance.updates_generator(step)
+        with torch.set_grad_enabled(generates):  # one forward pass serves both updates
+            fake = self.generator(emotion=real.emotion, noise=noise).spectrogram
+        values = self._update_discriminator(real, fake.detach(), self.balance.updates_discriminator(step))
+        if generates:
+            values |= self._update_generator(fake, real.emotion)
         values |= {
             "discriminator_every": self.balance.discriminator_every,
             "generator_every": self.balance.generator_every,
@@ -152,9 +156,7 @@ class GanTrainer:
             return spectrogram
         return spectrogram + training.instance_noise * share * torch.randn_like(spectrogram)
 
-    def _update_discriminator(self, real: Clips, noise: Tensor, update: bool) -> dict[str, float]:
-        with torch.no_grad():
-            fake = self.generator(emotion=real.emotion, noise=noise).spectrogram
+    def _update_discriminator(self, real: Clips, fake: Tensor, update: bool) -> dict[str, float]:
         with torch.set_grad_enabled(update):
             both = torch.cat([self._blurred(real.spectrogram), self._blurred(fake)])
             logits = self.discriminator(spectrogram=both, emotion=real.emotion.repeat(2, 1)).logits
@@ -169,8 +171,7 @@ class GanTrainer:
         gathered = self.parallel.mean(torch.stack([loss.detach(), accuracy])).tolist()
         return {"discriminator_loss": gathered[0], "accuracy": gathered[1], **values}
 
-    def _update_generator(self, emotion: Tensor, noise: Tensor) -> dict[str, float]:
-        fake = self.generator(emotion=emotion, noise=noise).spectrogram
+    def _update_generator(self, fake: Tensor, emotion: Tensor) -> dict[str, float]:
         logits = self.discriminator(spectrogram=self._blurred(fake), emotion=emotion).logits
         loss = functional.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
         gradient = self._descend("generator", self.generator, loss)
@@ -223,7 +224,7 @@ class GanTrainer:
         last = self._last()
         if last is None:
             return
-        state, tensors = read_state(last), read_tensors(last, self.parallel.device)
+        state, tensors = read_state(last), read_tensors(last)
         for name, network, loader in (
             ("generator", self.parallel.unwrap(self.generator), MusemoGanGenerator),
             ("discriminator", self.parallel.unwrap(self.discriminator), MusemoGanDiscriminator),

@@ -144,7 +144,7 @@ class RecogniserTrainer:
         found = checkpoints(self.run_dir) if self.run_dir is not None else []
         if not found:
             return
-        tensors = read_tensors(found[-1], self.parallel.device)
+        tensors = read_tensors(found[-1])
         for name, network in (
             ("recogniser", self.parallel.unwrap(self.model)),
             ("averaged_recogniser", self.averaged_model),

@@ -79,9 +79,9 @@ class RedFlags:
         Raises:
             RedFlagError: a red flag.
         """
-        features = self.embedder.embed(generated)
-        if not np.isfinite(features).all():
+        if not np.isfinite(generated).all():
             raise RedFlagError("the generator's output is NaN or infinite")
+        features = self.embedder.embed(generated)
         share = self._diversity(features) / self.real_diversity
         reference, candidate = standardise(self.real, features)
         kid, kid_se = kernel_distance(reference, candidate)
