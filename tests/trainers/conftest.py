@@ -1,0 +1,82 @@
+"""Tiny networks and clips in which the emotion can be heard: arousal is the level, valence the tilt over the bands."""
+
+import pytest
+import torch
+
+from musemo_hf import MusemoGanConfig, MusemoViTConfig
+from musemo_hf.trainers.clips import Clips
+from musemo_hf.trainers.configuration import GanTraining, RecogniserTraining
+
+N_FRAMES = 32
+
+
+@pytest.fixture(scope="session")
+def clips():
+    generator = torch.Generator().manual_seed(0)
+    emotion = torch.rand(40, 2, generator=generator) * 2 - 1
+    bands = torch.linspace(-1, 1, 128)[None, None, :, None]
+    valence, arousal = emotion[:, 0].view(-1, 1, 1, 1), emotion[:, 1].view(-1, 1, 1, 1)
+    noise = 0.1 * torch.randn(40, 1, 128, N_FRAMES, generator=generator)
+    return Clips((0.4 * arousal + 0.3 * valence * bands + noise).clamp(-1, 1), emotion)
+
+
+@pytest.fixture(scope="session")
+def gan_config():
+    return MusemoGanConfig(n_frames=N_FRAMES, generator_channels=16, discriminator_channels=4, group_norm_groups=2)
+
+
+@pytest.fixture(scope="session")
+def vit_config():
+    return MusemoViTConfig(
+        n_frames=N_FRAMES,
+        patch_size=(16, 16),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        hidden_dropout_prob=0.1,  # so that a resumed run must repeat the dropout too
+    )
+
+
+@pytest.fixture
+def gan_training():
+    """`gan_training(**changes)`: eight iterations, a checkpoint every three."""
+
+    def make(**changes):
+        short = {"steps": 8, "batch_size": 4, "log_every": 1, "check_every": 4, "checkpoint_every": 3}
+        return GanTraining(**(short | changes))
+
+    return make
+
+
+@pytest.fixture
+def recogniser_training():
+    """`recogniser_training(**changes)`: eight updates, a checkpoint every three."""
+
+    def make(**changes):
+        return RecogniserTraining(**({"steps": 8, "batch_size": 8, "log_every": 1, "checkpoint_every": 3} | changes))
+
+    return make
+
+
+class Interrupted(Exception):
+    """Stands for the kill that ends a run in the middle."""
+
+
+@pytest.fixture
+def interrupt():
+    """`interrupt(trainer, step)` trains until the given step, and there the run is cut off."""
+
+    def run(trainer, step, method):
+        whole = getattr(trainer, method)
+
+        def cut(*arguments):
+            if trainer.step == step:
+                raise Interrupted
+            return whole(*arguments)
+
+        setattr(trainer, method, cut)
+        with pytest.raises(Interrupted):
+            trainer.train()
+
+    return run
