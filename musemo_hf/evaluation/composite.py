@@ -86,10 +86,15 @@ def moment_score(reference: SetMoments, candidate: SetMoments) -> float:
 
 
 def smoothness_score(reference: SetMoments, candidate: SetMoments) -> float:
-    """100 min(s_f / s_r, s_r / s_f); 0 where s_f <= 0 or undefined, NaN where the reference's is."""
-    if not reference.smoothness > 0:
+    """100 min(s_f / s_r, s_r / s_f); 0 where s_f <= 0 or undefined or s_r <= 0, NaN where s_r is undefined.
+
+    The same s on both sides is 100, also where neither is above 0: a set is not unlike itself.
+    """
+    if np.isnan(reference.smoothness):
         return float("nan")
-    if not candidate.smoothness > 0:
+    if abs(candidate.smoothness - reference.smoothness) < 1e-12:
+        return 100.0
+    if not (candidate.smoothness > 0 and reference.smoothness > 0):
         return 0.0
     ratio = candidate.smoothness / reference.smoothness
     return _percent(min(ratio, 1 / ratio))

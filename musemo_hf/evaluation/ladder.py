@@ -37,14 +37,19 @@ class SurrogateClips:
     modulation: Array
 
 
-def shuffled_halves(rows: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Two disjoint halves of the clips behind `rows`, the same in whatever order, batches or shards they came.
+def hashed_order(rows: Array) -> NDArray[np.intp]:
+    """An order of the clips behind `rows` that follows from the rows alone, by a hash of each.
 
-    A clip's place follows from a hash of its row, so that a set sorted by artist or genre is mixed, and two processes
-    find the halves that one does.
+    A set sorted by artist or genre is mixed by it, and whatever draws or halves clips by their place answers the same
+    for one process and two, and for clips that came in any order.
     """
     digests = [blake2b(np.ascontiguousarray(row).tobytes(), digest_size=8).digest() for row in rows]
-    order = np.asarray(sorted(range(len(rows)), key=lambda index: digests[index]), dtype=np.intp)
+    return np.asarray(sorted(range(len(rows)), key=lambda index: digests[index]), dtype=np.intp)
+
+
+def shuffled_halves(rows: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices of two disjoint halves of the clips behind `rows`, every other one of `hashed_order`."""
+    order = hashed_order(rows)
     return order[::2], order[1::2]
 
 

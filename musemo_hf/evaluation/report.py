@@ -14,7 +14,7 @@ from .embedders import standardise
 from .frechet import extrapolated_frechet, frechet_distance, mean_and_covariance
 from .intervals import frechet_interval, mean_interval, neighbour_intervals, normal_interval, score_intervals
 from .kernel import kernel_distance
-from .ladder import MAX_NOISES, SurrogateClips, draw_surrogates, ladder, rungs, shuffled_halves
+from .ladder import MAX_NOISES, SurrogateClips, draw_surrogates, hashed_order, ladder, rungs, shuffled_halves
 from .moments import FRAMES, LAG, SetMoments, mel_statistics
 from .neighbours import authenticity, prdc
 from .published import published_score
@@ -41,6 +41,7 @@ class Evidence:
         confidence: of the intervals; None for none.
         n_resamples: bootstrap draws.
         seed: of surrogates and bootstrap.
+        ladder: draw surrogates, for the ladder and the skill: the longest part of a report.
         answer: what `quality_report` returns, as it grows.
         notes: why a figure is NaN or None, or says less than it seems to, by its name.
     """
@@ -54,6 +55,7 @@ class Evidence:
     confidence: float | None = None
     n_resamples: int = 400
     seed: int = 0
+    ladder: bool = True
     answer: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -89,6 +91,9 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
         ValueError: no clips on a side, two units, or constant references.
     """
     _check(evidence)
+    # resampling draws by place, so a place must not depend on the order in which clips or processes came
+    evidence.references = evidence.references[hashed_order(evidence.real)]
+    evidence.predictions = evidence.predictions[hashed_order(evidence.fake)]
     evidence.answer = {
         "n_references": len(evidence.references),
         "n_predictions": len(evidence.predictions),
@@ -157,6 +162,9 @@ def _extrapolate(evidence: Evidence, scale: float) -> None:
 
 
 def _surrogates(evidence: Evidence) -> dict[str, SurrogateClips]:
+    if not evidence.ladder:
+        evidence.notes["surrogates"] = "not asked for"
+        return {}
     if evidence.statistics is None or evidence.statistics.n_clips < 2:
         evidence.notes.setdefault("surrogates", evidence.reducer.unfitted or "surrogates need two references")
         return {}
@@ -166,9 +174,9 @@ def _surrogates(evidence: Evidence) -> dict[str, SurrogateClips]:
 
 
 def _ladder(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
-    if len(evidence.references) < 2:
+    if len(evidence.references) < 2 or not evidence.ladder:
         evidence.answer["ladder"] = {}
-        evidence.notes["ladder"] = "a ladder needs two references"
+        evidence.notes["ladder"] = "a ladder needs two references" if evidence.ladder else "not asked for"
         return
     steps = rungs(evidence.real, evidence.references[:, evidence.reducer.blurred], surrogates)
     evidence.answer["ladder"] = ladder(steps)

@@ -1,9 +1,4 @@
-"""Quality of generated log-mel spectrograms against real ones, as an `evaluate` module.
-
-`evaluate` copies only the files that this one imports by name, so every file of the evaluation is imported here, also
-those that only other files use.
-"""
-# ruff: noqa: F401, E402, I001
+"""Quality of generated log-mel spectrograms against real ones, as an `evaluate` module."""
 
 from pathlib import Path
 from typing import Any
@@ -12,24 +7,8 @@ import datasets
 import evaluate
 import numpy as np
 
-from musemo_hf.evaluation.arrays import as_clips
-from musemo_hf.evaluation.bootstrap import interval
-from musemo_hf.evaluation.composite import quality_score
-from musemo_hf.evaluation.embedders import get_embedder
-from musemo_hf.evaluation.frechet import frechet_distance
-from musemo_hf.evaluation.intervals import score_intervals
-from musemo_hf.evaluation.kernel import kernel_distance
-from musemo_hf.evaluation.ladder import ladder
-from musemo_hf.evaluation.modulation import modulation_spectrum
-from musemo_hf.evaluation.moments import SetMoments
-from musemo_hf.evaluation.neighbours import prdc
-from musemo_hf.evaluation.published import published_score
-from musemo_hf.evaluation.quality import ClipReducer, STATE, merge_statistics, state_row, statistics_of
+from musemo_hf.evaluation.quality import STATE, ClipReducer, merge_statistics, state_row, statistics_of
 from musemo_hf.evaluation.report import Evidence, quality_report
-from musemo_hf.evaluation.skill import skill
-from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
-from musemo_hf.evaluation.surrogates import sample_surrogate
-from musemo_hf.evaluation.transforms import transform_clips
 
 _DESCRIPTION = """\
 The published five-part quality score of generated spectrograms (bounded, on one scale), and beside it what tells
@@ -48,6 +27,7 @@ Args:
     confidence: of the bootstrap intervals, such as 0.95; none by default.
     n_resamples: bootstrap draws, 400 by default.
     seed: of surrogates and bootstrap, 0 by default.
+    ladder: False leaves out the ladder and the skill, the longest part.
 
 Returns:
     quality_score, tier, frechet_score, moment_score, smoothness_score, frequency_score, range_score, targets,

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from musemo_hf.evaluation.composite import quality_score
+from musemo_hf.evaluation.embedders import get_embedder
+from musemo_hf.evaluation.ladder import UNCLAMPED, draw_surrogates, ladder, rungs, shuffled_halves
+from musemo_hf.evaluation.moments import SetMoments, clip_row
+from musemo_hf.evaluation.quality import MOMENTS, ClipReducer
+from musemo_hf.evaluation.surrogates import SURROGATES, sample_surrogate
+from musemo_hf.evaluation.transforms import transform_clips
+
+
+@pytest.fixture(scope="module")
+def reduced(musical):
+    clips, reducer = musical(60), ClipReducer()
+    rows = reducer.references(clips)
+    return clips, reducer, rows
+
+
+def test_every_surrogate_is_scored_clamped_and_not(reduced):
+    _, reducer, rows = reduced
+    surrogates = draw_surrogates(reducer.statistics, 20, seed=1)
+    scores = ladder(rungs(rows[:, MOMENTS], rows[:, reducer.blurred], surrogates))
+    expected = {
+        "copies",
+        "real",
+        "blur",
+        "time-shuffle",
+        "flip",
+        *SURROGATES,
+        *(name + UNCLAMPED for name in SURROGATES),
+    }
+    assert set(scores) == expected
+    assert all(0 <= score <= 100 for score in scores.values())
+    assert list(scores.values()) == sorted(scores.values(), reverse=True)
+    assert scores["copies"] == pytest.approx(100, abs=1e-6)
+    assert scores["white"] < scores["gaussian-levels"]
+
+
+def test_a_rung_is_the_score_of_its_clips(reduced):
+    """Streamed rows against clips taken apart in memory."""
+    clips, reducer, rows = reduced
+    surrogates = draw_surrogates(reducer.statistics, 12, seed=3)
+    steps = rungs(rows[:, MOMENTS], rows[:, reducer.blurred], surrogates)
+    scores = ladder(steps)
+    first, second = shuffled_halves(rows[:, MOMENTS])
+    cases = {
+        "real": (clips[first], clips[second], True, 1e-9),
+        "blur": (clips[first], transform_clips("blur", clips[second]), True, 1e-9),
+        "flip": (clips[first], transform_clips("flip", clips[second]), True, 1e-9),
+        "time-shuffle": (clips[first], transform_clips("time-shuffle", clips[second]), True, 0.3),
+        "band-ar1": (clips, _drawn("band-ar1", reducer, clamp=True), True, 1e-6),
+        "band-ar1" + UNCLAMPED: (clips, _drawn("band-ar1", reducer, clamp=False), False, 1e-6),
+    }
+    for name, (reference, candidate, clamp, tolerance) in cases.items():
+        real = SetMoments.of(np.stack([clip_row(clip) for clip in reference]))
+        fake = SetMoments.of(np.stack([clip_row(clip, clamp=clamp) for clip in candidate]))
+        assert scores[name] == pytest.approx(quality_score(real, fake).quality_score, abs=tolerance), name
+
+
+def _drawn(name, reducer, clamp):
+    return np.concatenate(list(sample_surrogate(name, reducer.statistics, 12, seed=3, clamp=clamp)))
+
+
+def test_surrogates_carry_their_modulation(reduced):
+    _, reducer, _ = reduced
+    drawn = draw_surrogates(reducer.statistics, 4, seed=3)["white"].modulation
+    clips = np.concatenate(list(sample_surrogate("white", reducer.statistics, 4, seed=3)))
+    assert np.allclose(drawn, get_embedder("modulation-v1").embed(clips))
+
+
+def test_halves_are_disjoint_and_do_not_depend_on_the_order():
+    rows = np.random.default_rng(0).standard_normal((21, 5))
+    first, second = shuffled_halves(rows)
+    assert sorted([*first, *second]) == list(range(21))
+    order = np.random.default_rng(1).permutation(21)
+    again, _ = shuffled_halves(rows[order])
+    assert {tuple(row) for row in rows[first]} == {tuple(row) for row in rows[order][again]}
+    assert list(first) != list(range(0, 21, 2))
