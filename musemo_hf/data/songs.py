@@ -1,5 +1,6 @@
 """The songs of a DEAM folder: labels, metadata, fold and file of each, before anything is decoded."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def list_songs(
         detail = f"expected {number}{{{','.join(AUDIO_SUFFIXES)}}} in {layout.audio.name}, found none"
         skipped.append(SkippedSong(number, "missing audio", detail))
     ids = sorted(audio.keys() & annotations.keys())
+    if unknown := [number for number in ids if number not in metadata]:
+        warnings.warn(f"songs without metadata, each taken for an artist of its own: {unknown}", stacklevel=2)
     known = [metadata.get(number, Metadata(number)) for number in ids]
     folds = _folds(known, [annotations[number].emotion for number in ids], n_folds, fold_seed)
     return [
@@ -83,9 +86,13 @@ def _audio_by_id(layout: DeamLayout) -> tuple[dict[int, Path], list[SkippedSong]
 
 def _folds(known: list[Metadata], emotions: list[tuple[float, float]], n_folds: int, seed: int) -> list[int]:
     artists = [about.artist for about in known]
-    # A folder of a few songs cannot fill five folds; it is still worth reading.
-    n_folds = min(n_folds, len(set(artist_groups(artists))))
-    if n_folds < 2:
-        return [0] * len(known)
+    n_artists = len(set(artist_groups(artists)))
+    if not known:
+        return []
+    if n_artists < n_folds:  # a folder of a few songs is still worth reading
+        warnings.warn(f"expected {n_folds} artists for as many folds, got {n_artists}: so many folds", stacklevel=3)
+        n_folds = n_artists
+        if n_artists < 2:
+            return [0] * len(known)
     years = [edition(about.song_id) for about in known]
     return artist_folds(artists, np.array(emotions), years, n_folds, seed).tolist()
