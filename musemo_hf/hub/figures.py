@@ -77,7 +77,9 @@ def read_figures(report: dict[str, Any] | None, keys: tuple[str, ...]) -> list[F
 
 
 def _read(report: dict[str, Any], key: str) -> tuple[float | None, tuple[float, float] | None]:
-    value, interval = None, None
+    value: float | None = None
+    interval: Any = None
+    entry: Any
     for entry, ends in _places(report, key):
         if isinstance(entry, dict):
             entry, ends = entry.get("value"), entry.get("interval")
@@ -93,9 +95,9 @@ def _places(report: dict[str, Any], key: str) -> Iterator[tuple[Any, Any]]:
     quality = report.get("quality") or report.get("quality_report") or {}
     for part in (report, quality):
         yield part.get(key), part.get(f"{key}_interval")
-    arms: dict[str, Any] = report.get("arms") or {}
-    arm = arms.get(_ARMS.get(key, "")) or {}
-    yield (arm.get("ccc") or {}).get("mean"), None
+    arms: dict[str, dict[str, Any]] = report.get("arms") or {}
+    ccc: dict[str, Any] = arms.get(_ARMS.get(key, ""), {}).get("ccc", {})
+    yield ccc.get("mean"), None
 
 
 def _number(entry: Any, key: str) -> float | None:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 Kind = Literal["model", "dataset", "space"]
 Result = TypeVar("Result")
 
 PASSING = (408, 409, 412, 429, 500, 502, 503, 504)  # answers that a later attempt may not get
+ANSWER_TIMEOUT = 120.0  # seconds without a byte from the Hub; the client by itself waits for ever
 OWN_SUFFIXES = (".py", ".json", ".safetensors")  # what an earlier push left under other names goes
 REFUSED_SUFFIXES = (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt")
 TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}")
@@ -131,6 +132,7 @@ def with_retries(action: Callable[[], Result], repo_id: str, attempts: int = 5, 
         HubPushError: refused, or not taken in `attempts` attempts.
     """
     for attempt in range(1, attempts + 1):
+        get_session().timeout = ANSWER_TIMEOUT  # each time: the client makes a new session after a lost connection
         try:
             return action()
         except (*HTTP_ERRORS, RuntimeError, OSError) as error:  # the client wraps failed transfers in the latter two

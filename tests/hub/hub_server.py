@@ -29,8 +29,8 @@ PREFIXES = {"models": "", "datasets": "datasets/", "spaces": "spaces/"}
 class Fault:
     """What happens to requests that match, `times` times, after `after` of them have passed.
 
-    kind: "status" (answers `status`), "truncate" (breaks off in mid-body), "drop" (closes without a word), "lost"
-    (does what was asked, then closes without a word).
+    kind: "status" (answers `status`), "truncate" (breaks off in mid-body), "drop" (closes without a word), "hang"
+    (never answers), "lost" (does what was asked, then closes without a word).
     """
 
     pattern: str
@@ -58,6 +58,7 @@ class HubServer:
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.lock = threading.RLock()
+        self.closing = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (HubHandler,), {"hub": self}))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -68,6 +69,7 @@ class HubServer:
         return self
 
     def __exit__(self, *error):
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -112,6 +114,8 @@ class HubHandler(BaseHTTPRequestHandler):
             return self.answer(url.path)
         if fault.kind == "status":
             return self.send(fault.status, b"<html>as a proxy answers</html>", **fault.headers)
+        if fault.kind == "hang":
+            self.hub.closing.wait()
         if fault.kind == "lost":
             self.wfile = open("/dev/null", "wb")  # noqa: SIM115 (the answer goes nowhere)
             self.answer(url.path)

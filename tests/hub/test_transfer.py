@@ -180,21 +180,36 @@ def test_a_hub_that_is_not_there_is_named(push, tmp_path):
     assert "check the connection" in message
 
 
-def test_the_command_line_says_it_without_a_traceback(hub, repo, new_client):
-    code = dedent("""
-        import argparse, time
-        from musemo_hf.cli_push import add_arguments, run
-        time.sleep = lambda seconds: None
-        parser = argparse.ArgumentParser()
-        add_arguments(parser)
-        raise SystemExit(run(parser.parse_args(["metric", "ana/concordance_correlation"])))
-    """)
-    hub.fail("POST /api/spaces/.*/commit/main", status=503, times=99)
-    done = new_client().start(["-c", code])
+COMMAND_LINE = dedent("""
+    import argparse, time
+    from musemo_hf.cli_push import add_arguments, run
+    from musemo_hf.hub import transfer
+    transfer.ANSWER_TIMEOUT = 0.5
+    time.sleep = lambda seconds: None
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    raise SystemExit(run(parser.parse_args(["metric", "ana/concordance_correlation"])))
+""")
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "expected"),
+    [
+        ("POST /api/spaces/.*/commit/main", "status", "answered 503"),
+        ("POST /api/repos/create", "hang", "check the connection"),
+        ("POST /api/spaces/.*/commit/main", "drop", "check the connection"),
+    ],
+)
+def test_the_command_line_says_it_without_a_traceback(hub, repo, new_client, request_, kind, expected):
+    hub.fail(request_, kind, times=99)
+    done = new_client().start(["-c", COMMAND_LINE])
     assert done.returncode == 1
+    assert expected in done.stderr
     assert "same command again" in done.stderr
     assert "Traceback" not in done.stderr
-    hub.heal()
-    done = new_client().start(["-c", code])
-    assert done.returncode == 0
+
+
+def test_the_command_line_names_the_commit(hub, repo, new_client):
+    done = new_client().start(["-c", COMMAND_LINE])
+    assert done.returncode == 0, done.stderr
     assert hub.repository("spaces", "ana/concordance_correlation").commits[-1].oid in done.stdout
