@@ -31,14 +31,14 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
     return predicted.reshape(len(predicted), -1), annotated.reshape(len(annotated), -1), single
 
 
-def _sums(predicted: Array, annotated: Array) -> Array:
+def pair_sums(predicted: Array, annotated: Array) -> Array:
     """Per item and dimension the six sums `(6, N, dimensions)`, about the annotations' mean so that nothing cancels."""
     centre = annotated.mean(axis=0)
     p, r = predicted - centre, annotated - centre
     return np.stack([np.ones_like(p), p, r, p * p, r * r, p * r])
 
 
-def _agreement(sums: Array) -> dict[str, Array]:
+def agreement(sums: Array) -> dict[str, Array]:
     """Every figure from the six sums `(6, ..., dimensions)`; NaN where it is undefined.
 
     Population moments throughout, as Lin (1989, Biometrics 45, p. 257) defines the concordance correlation:
@@ -81,7 +81,7 @@ def concordance_correlation(predictions: ArrayLike, references: ArrayLike) -> fl
         ValueError: shapes that differ, another rank, nothing, NaN or infinity.
     """
     predicted, annotated, single = _paired(predictions, references)
-    ccc = _agreement(_sums(predicted, annotated).sum(axis=1))["ccc"]
+    ccc = agreement(pair_sums(predicted, annotated).sum(axis=1))["ccc"]
     return float(ccc[0]) if single else ccc
 
 
@@ -92,7 +92,7 @@ def _resampled(sums: Array, groups: Sequence | NDArray | None, n_resamples: int,
     by_group = np.zeros((n_groups, 6 * dimensions))
     np.add.at(by_group, members, np.moveaxis(sums, 1, 0).reshape(n, -1))
     drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])
-    return _agreement(np.moveaxis(drawn.reshape(-1, 6, dimensions), 1, 0))
+    return agreement(np.moveaxis(drawn.reshape(-1, 6, dimensions), 1, 0))
 
 
 def _plain(values: Array, single: bool) -> Any:
@@ -131,8 +131,8 @@ def concordance_report(
             confidence outside (0, 1).
     """
     predicted, annotated, single = _paired(predictions, references)
-    sums = _sums(predicted, annotated)
-    figures = _agreement(sums.sum(axis=1))
+    sums = pair_sums(predicted, annotated)
+    figures = agreement(sums.sum(axis=1))
     report: dict[str, Any] = {name: _plain(values, single) for name, values in figures.items()}
     report["ccc_mean"] = float(np.mean(figures["ccc"]))
     if confidence is not None:
