@@ -1,6 +1,6 @@
 """Train the emotion-conditioned generator.
 
-    accelerate launch training/train_gan.py --config training/configs/deam_10s.yaml --data-dir DEAM --output-dir runs/gan
+    accelerate launch training/train_gan.py --config training/configs/deam_10s.yaml --data-dir DEAM
 
 Resumes from the last checkpoint in the output folder. The result is `generator/` with its `preprocessor_config.json`,
 and `discriminator/`, both for `from_pretrained`.

@@ -1,6 +1,6 @@
 """Train the recogniser on real songs.
 
-    accelerate launch training/train_regressor.py --config training/configs/deam_10s.yaml --data-dir DEAM --output-dir runs/r
+    accelerate launch training/train_regressor.py --config training/configs/deam_10s.yaml --data-dir DEAM
 
 Resumes from the last checkpoint in the output folder. The result is `recogniser/` with its
 `preprocessor_config.json`, for `from_pretrained`; with `--hold-out FOLD` the agreement on that fold is printed.

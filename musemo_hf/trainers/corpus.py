@@ -9,6 +9,7 @@ from accelerate import Accelerator
 
 from musemo_hf.data.arrays import SongArrays, load_arrays
 from musemo_hf.data.deam import DeamSpectrograms
+from musemo_hf.data.demo_corpus import MANIFEST
 
 from .configuration import DataSettings
 
@@ -45,9 +46,10 @@ def load_songs(
     chosen = np.flatnonzero(keep)[: settings.n_songs]
     if not len(chosen):
         raise ValueError(f"expected songs, and these settings leave none: {settings}")
+    procedural = data_dir is None or (Path(data_dir) / MANIFEST).is_file()  # also where somebody rendered it elsewhere
     facts = {
-        "name": "procedural corpus" if data_dir is None else "DEAM",
-        "procedural": data_dir is None,
+        "name": "procedural corpus" if procedural else "DEAM",
+        "procedural": procedural,
         "n_skipped": len(builder.skipped),
     }
     return select(songs, chosen), facts

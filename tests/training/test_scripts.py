@@ -1,0 +1,152 @@
+"""The scripts as their users start them: the real launcher, the procedural corpus, every file of the result."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from musemo_hf.data.demo_corpus import render_demo_corpus
+
+ROOT = Path(__file__).parents[2]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29631"]
+TINY = [
+    "generator.generator_channels=8",
+    "generator.group_norm_groups=1",
+    "generator.discriminator_channels=4",
+    "gan_training.steps=2",
+    "gan_training.batch_size=4",
+    "recogniser.hidden_size=16",
+    "recogniser.num_hidden_layers=1",
+    "recogniser.num_attention_heads=2",
+    "recogniser.intermediate_size=16",
+    "recogniser_training.steps=2",
+    "recogniser_training.batch_size=4",
+]
+TINY_ABLATION = ["ablation.n_folds=2", "ablation.seeds=[0]", "ablation.n_resamples=200"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Caches of their own for the scripts."""
+    cache = tmp_path_factory.mktemp("cache")
+    return os.environ | {
+        "MUSEMO_CACHE": str(cache),
+        "HF_HOME": str(cache / "hf"),
+        "HF_HUB_OFFLINE": "1",
+        "ACCELERATE_USE_CPU": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A small procedural corpus."""
+    return render_demo_corpus(tmp_path_factory.mktemp("corpus") / "demo", n_songs=16)
+
+
+def launch(launcher, script, environment, *arguments):
+    command = [*launcher, str(ROOT / "training" / script), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_ablate_makes_its_report_and_a_second_start_only_reads_it(environment, corpus, tmp_path):
+    arguments = (
+        "--data-dir",
+        corpus,
+        "--output-dir",
+        tmp_path,
+        "--set",
+        *TINY,
+        *TINY_ABLATION,
+        "ablation.arms=[real, noise, synthetic]",
+    )
+    printed = launch(ACCELERATE, "ablate.py", environment, *arguments)
+    assert "gan_training:" in printed  # the configuration, in full
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {"quality_score", "ccc_real_only", "ccc_augmented", "improvement_percent", "validation"} <= set(report)
+    assert 0 <= report["quality_score"] <= 100
+    assert set(report["validation"]["targets"]) == {
+        "normalised_frechet_below_50",
+        "smoothness_above_0.7",
+        "frequency_correlation_above_0.6",
+        "range_within_20_percent",
+    }
+    assert report["ccc_real_only"] == report["arms"]["real"]["ccc"]["mean"]["value"]
+    assert report["corpus"]["procedural"]
+    assert "say nothing about music" in report["findings"][0]
+    page, markdown = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    assert page.count("data:audio/mpeg;base64,") == 5
+    assert page.count("data:image/png;base64,") == 4
+    assert not re.search(r'(src|href)="(?!data:)', page)  # it stands alone
+    assert "say nothing about music" in markdown
+    assert "real + noise, synthetic labels" in markdown
+    pieces = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/*.json")}
+    launch(ACCELERATE, "ablate.py", environment, *arguments)
+    assert pieces == {path: path.stat().st_mtime_ns for path in pieces}
+    assert json.loads((tmp_path / "report.json").read_text())["arms"] == report["arms"]
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_pieces_and_give_the_answer_of_one(environment, corpus, tmp_path):
+    for name, launcher in (("one", ACCELERATE), ("two", TORCHRUN)):
+        launch(
+            launcher,
+            "ablate.py",
+            environment,
+            "--data-dir",
+            corpus,
+            "--output-dir",
+            tmp_path / name,
+            "--set",
+            *TINY,
+            *TINY_ABLATION,
+        )
+    one, two = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("one", "two"))
+    assert one["arms"]["synthetic"]["ccc"] == pytest.approx(two["arms"]["synthetic"]["ccc"])
+
+
+def test_the_published_protocol_runs_at_reduced_steps(environment, corpus, tmp_path):
+    config = yaml.safe_load((ROOT / "training/configs/published.yaml").read_text())
+    assert config["ablation"]["protocol"] == "random"
+    assert round(1395 * config["ablation"]["synthetic_share"]) == 3200
+    reduced = ["gan_training.epochs=0.5", "recogniser_training.epochs=0.5"]
+    arguments = ("--config", ROOT / "training/configs/published.yaml", "--data-dir", corpus, "--output-dir", tmp_path)
+    launch(ACCELERATE, "ablate.py", environment, *arguments, "--set", *TINY, *reduced, "ablation.n_resamples=100")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["corpus"]["splits"]["random"] == {"train": 13, "test": 1} or report["corpus"]["n_tested"] >= 1
+    real, augmented = (report["arms"][arm]["exposures"] for arm in ("real", "synthetic"))
+    assert augmented["steps"] > 2 * real["steps"]  # equal epochs are not equal updates
+
+
+def test_train_gan_and_train_regressor_make_what_from_pretrained_loads(environment, corpus, tmp_path):
+    from musemo_hf import MusemoGanDiscriminator, MusemoPipeline, MusemoViTForEmotionRegression
+
+    launch(
+        ACCELERATE, "train_gan.py", environment, "--data-dir", corpus, "--output-dir", tmp_path / "gan", "--set", *TINY
+    )
+    song = MusemoPipeline.from_pretrained(tmp_path / "gan/generator")(valence=0.8, arousal=0.7, seed=0)
+    assert song.audio.shape == (220_500,)
+    MusemoGanDiscriminator.from_pretrained(tmp_path / "gan/discriminator")
+    lines = [json.loads(line) for line in (tmp_path / "gan/gan.jsonl").read_text().splitlines()]
+    assert {"discriminator_loss", "generator_loss", "accuracy", "kid"} <= set(lines[-1])
+    arguments = ("--data-dir", corpus, "--output-dir", tmp_path / "regressor", "--hold-out", "0", "--set", *TINY)
+    printed = launch(ACCELERATE, "train_regressor.py", environment, *arguments)
+    assert "'ccc_mean_interval'" in printed
+    MusemoViTForEmotionRegression.from_pretrained(tmp_path / "regressor/recogniser")
+
+
+@pytest.mark.slow
+def test_train_gan_in_two_processes_trains_one_model(environment, corpus, tmp_path):
+    printed = launch(
+        TORCHRUN, "train_gan.py", environment, "--data-dir", corpus, "--output-dir", tmp_path, "--set", *TINY
+    )
+    assert printed.count("gan_training:") == 1
+    assert (tmp_path / "generator/model.safetensors").is_file()
