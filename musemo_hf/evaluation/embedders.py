@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from .aspects import ASPECTS, aspect_features
 from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, modulation_spectrum
 
 EmbedFunction = Callable[[np.ndarray], np.ndarray]
@@ -21,11 +22,13 @@ class Embedder:
         name: with its version, such as "modulation-v1": features of another name are not comparable.
         dimension: D of the features.
         function: `(B, n_mels, n_frames)` in dB -> `(B, D)`.
+        aspects: columns that are compared apart, by name, where the space has such parts.
     """
 
     name: str
     dimension: int
     function: EmbedFunction = field(repr=False)
+    aspects: Mapping[str, slice] = field(default_factory=dict, repr=False)
 
     def embed(self, clips_db: np.ndarray) -> np.ndarray:
         """Features of clips.
@@ -56,7 +59,9 @@ class Embedder:
 _REGISTRY: dict[str, Embedder] = {}
 
 
-def register_embedder(name: str, dimension: int) -> Callable[[EmbedFunction], EmbedFunction]:
+def register_embedder(
+    name: str, dimension: int, aspects: Mapping[str, slice] | None = None
+) -> Callable[[EmbedFunction], EmbedFunction]:
     """Decorator that adds a feature space under a new, versioned name.
 
         @register_embedder("loudness-v1", dimension=2)
@@ -66,6 +71,7 @@ def register_embedder(name: str, dimension: int) -> Callable[[EmbedFunction], Em
     Args:
         name: ends in `-v` and a number.
         dimension: D of the features.
+        aspects: columns that are compared apart, by name.
 
     Returns:
         The decorator, which hands the function back unchanged.
@@ -79,7 +85,7 @@ def register_embedder(name: str, dimension: int) -> Callable[[EmbedFunction], Em
         raise ValueError(f"expected a new embedder name, got {name!r}, which is registered; raise its version")
 
     def register(function: EmbedFunction) -> EmbedFunction:
-        _REGISTRY[name] = Embedder(name, dimension, function)
+        _REGISTRY[name] = Embedder(name, dimension, function, dict(aspects or {}))
         return function
 
     return register
@@ -125,3 +131,6 @@ def mel_statistics(clips_db: np.ndarray) -> np.ndarray:
 def modulation(clips_db: np.ndarray) -> np.ndarray:
     """Mean log power in 8 octave modulation bands by 16 mel bands, `(B, 128)`."""
     return modulation_spectrum(clips_db).reshape(len(clips_db), -1)
+
+
+register_embedder("modulation-v2", dimension=ASPECTS["events"].stop, aspects=ASPECTS)(aspect_features)

@@ -35,7 +35,7 @@ def octave_edges(n_frames: int, n_octaves: int = N_OCTAVES) -> tuple[int, ...]:
     return tuple(bounds)
 
 
-def modulation_spectrum(clips_db: np.ndarray) -> np.ndarray:
+def modulation_spectrum(clips_db: np.ndarray, taper: bool = False) -> np.ndarray:
     """Mean log power of octave modulation bands by mel bands, the modulation-v1 space of PROTOCOL, section 2.
 
     Each mel row, less its mean, is Fourier transformed over time without a taper; the natural logarithm of its power is
@@ -43,6 +43,7 @@ def modulation_spectrum(clips_db: np.ndarray) -> np.ndarray:
 
     Args:
         clips_db: `(B, n_mels, n_frames)`, dB; clamped to [-60, 40] here.
+        taper: with a Hann taper, as modulation-v2 looks at it; modulation-v1 has none.
 
     Returns:
         float64 `(B, 8 octaves, 16 bands)`, the slowest octave and the lowest band first.
@@ -56,7 +57,7 @@ def modulation_spectrum(clips_db: np.ndarray) -> np.ndarray:
     edges = octave_edges(n_frames)
     result = np.empty((n_clips, N_OCTAVES, N_BANDS))
     for row, clip in enumerate(clamp_decibels(clips_db)):
-        bands = octave_means(log_power(clip), edges).reshape(N_BANDS, n_mels // N_BANDS, N_OCTAVES)
+        bands = octave_means(log_power(clip, taper), edges).reshape(N_BANDS, n_mels // N_BANDS, N_OCTAVES)
         result[row] = bands.mean(axis=1).T
     return result
 
@@ -67,8 +68,12 @@ def octave_means(spectrum: np.ndarray, edges: tuple[int, ...]) -> np.ndarray:
     return sums / np.diff(edges).astype(np.float32)
 
 
-def log_power(clip: np.ndarray) -> np.ndarray:
+def log_power(clip: np.ndarray, taper: bool = False) -> np.ndarray:
     """Log modulation power of one clip `(n_mels, n_frames)` in dB: `(n_mels, n_frames // 2 + 1)`, dB^2 a frame."""
-    spectrum = fft.rfft(clip - clip.mean(axis=-1, keepdims=True), axis=-1)
+    centred = clip - clip.mean(axis=-1, keepdims=True)
+    if taper:
+        window = np.hanning(clip.shape[-1]).astype(np.float32)
+        centred = centred * (window / np.sqrt(np.square(window).mean()))
+    spectrum = fft.rfft(centred, axis=-1)
     power = (spectrum.real**2 + spectrum.imag**2) / np.float32(clip.shape[-1])
     return np.log(power + np.float32(POWER_FLOOR))

@@ -15,11 +15,12 @@ MIN_CLIPS = 10
 
 @dataclass(frozen=True)
 class Skill:
-    """The skill of a candidate and what it was made of.
+    """The skill of a candidate and what it was made of; distances are those of the aspect that decides.
 
     Attributes:
-        skill: (D_n - D_f) / (D_n - D_r): 0 the best noise, 1 other real music; NaN with a `reason`.
+        skill: (D_n - D_f) / (D_n - D_r) in the weakest aspect: 0 the best noise, 1 other real music; NaN with a reason.
         reason: why the skill is NaN; None where it is a number.
+        aspect: the weakest aspect, "all" in a space without aspects.
         distance: D_f, Frechet distance of the candidate from the reference.
         distance_real: D_r, of other real clips.
         distance_noise: D_n, of the best noise.
@@ -28,11 +29,13 @@ class Skill:
         low: lower end of the bootstrap interval of the skill.
         high: upper end.
         n_clips: the N, equal on all sides.
-        noise_skills: the skill of each noise; the best one's is 0.
+        aspect_skills: the skill in each aspect.
+        noise_skills: of each noise, in its own weakest aspect; none is above 0.
     """
 
     skill: float
     reason: str | None
+    aspect: str
     distance: float
     distance_real: float
     distance_noise: float
@@ -41,6 +44,7 @@ class Skill:
     low: float
     high: float
     n_clips: int
+    aspect_skills: dict[str, float]
     noise_skills: dict[str, float]
 
 
@@ -49,6 +53,7 @@ def skill(
     held_out: np.ndarray,
     candidate: np.ndarray,
     noises: Mapping[str, np.ndarray],
+    aspects: Mapping[str, slice] | None = None,
     n_resamples: int = 100,
     confidence: float = 0.95,
     seed: int = 0,
@@ -56,19 +61,21 @@ def skill(
     """(D_n - D_f) / (D_n - D_r) of PROTOCOL, section 2, from features of one embedder, all sides at equal N.
 
     The Frechet distance of N samples exceeds that of the distributions, the more the smaller N; at equal N the excess
-    is shared and leaves numerator and denominator. The noises that the bootstrap shows are the three best.
+    is shared and leaves numerator and denominator. In a space with aspects the skill is the least of theirs, each
+    against the noise that is best in it: what is to pass has to be music in every aspect at once.
 
     Args:
         reference: real clips `(N_a, D)`; everything is standardised by them.
         held_out: other real clips `(N_b, D)`, disjoint from the reference.
         candidate: `(N_f, D)`.
         noises: features by name of noise, fitted to real clips, `(N_n, D)` each.
-        n_resamples: bootstrap draws over clips of every side.
+        aspects: columns by name (`embedder.aspects`); all columns together where None or empty.
+        n_resamples: bootstrap draws over clips of every side, at least 2; the three best noises of an aspect are drawn.
         confidence: of the interval.
         seed: of the bootstrap.
 
     Returns:
-        The skill; NaN where a side has under 10 clips or D_n - D_r is under 3 standard errors.
+        The skill; NaN where a side has under 10 clips, or D_n - D_r is under 3 standard errors in an aspect.
 
     Raises:
         ValueError: no noises, shapes that do not fit, NaN or infinity.
@@ -79,44 +86,87 @@ def skill(
     if n_clips < MIN_CLIPS:
         return _undefined(f"expected at least {MIN_CLIPS} clips on every side for a skill, got {n_clips}", n_clips)
     thinned = standardise(*(_thin(features, n_clips) for features in sides.values()))
-    base, others = thinned[0], dict(zip(list(sides)[1:], thinned[1:], strict=True))
+    rows = dict(zip(sides, thinned, strict=True))
+    judged = [
+        _judge(name, {side: features[:, columns] for side, features in rows.items()}, list(noises), n_resamples, seed)
+        for name, columns in (aspects or {"all": slice(None)}).items()
+    ]
+    return _answer(judged, n_clips, confidence)
+
+
+@dataclass(frozen=True)
+class _Aspect:
+    """One aspect: distances from the reference by side, and (room, skill) of every bootstrap draw."""
+
+    name: str
+    point: dict[str, float]
+    best: str
+    rooms: np.ndarray
+    skills: np.ndarray
+
+    @property
+    def room(self) -> float:
+        return self.point[self.best] - self.point["held_out"]
+
+    @property
+    def error(self) -> float:
+        return float(self.rooms.std(ddof=1))
+
+    @property
+    def told(self) -> bool:
+        return self.room > max(3 * self.error, 0)
+
+    def skill_of(self, side: str) -> float:
+        return (self.point[self.best] - self.point[side]) / self.room
+
+
+def _judge(name: str, rows: dict[str, np.ndarray], noises: list[str], n_resamples: int, seed: int) -> _Aspect:
+    base, others = rows["reference"], {side: features for side, features in rows.items() if side != "reference"}
     point = _distances(base, others)
-    ranked = sorted(noises, key=lambda name: point[name])
-    kept = {name: others[name] for name in ["held_out", "candidate", *ranked[:3]]}
+    ranked = sorted(noises, key=lambda noise: point[noise])[:3]
+    kept = {side: others[side] for side in ["held_out", "candidate", *ranked]}
     draws = [_resampled(base, kept, np.random.default_rng((seed, draw))) for draw in range(n_resamples)]
-    return _answer(point, draws, ranked, n_clips, confidence)
+    best = np.array([min(draw[noise] for noise in ranked) for draw in draws])
+    rooms = best - [draw["held_out"] for draw in draws]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skills = (best - [draw["candidate"] for draw in draws]) / rooms
+    return _Aspect(name, point, ranked[0], rooms, skills)
 
 
-def _answer(point: dict, draws: list[dict], ranked: list[str], n_clips: int, confidence: float) -> Skill:
-    best = ranked[0]
-    room = point[best] - point["held_out"]
-    names = ranked[:3]
-    rooms = np.array([min(draw[name] for name in names) - draw["held_out"] for draw in draws])
-    error = float(rooms.std(ddof=1)) if len(rooms) > 1 else float("nan")
+def _answer(judged: list[_Aspect], n_clips: int, confidence: float) -> Skill:
+    untold = [aspect for aspect in judged if not aspect.told]
+    weakest = untold[0] if untold else min(judged, key=lambda aspect: aspect.skill_of("candidate"))
+    low = high = float("nan")
     reason = None
-    if not (room > 0 and room > 3 * error):
-        reason = f"D_n - D_r is {room:.2f}, under 3 standard errors of {error:.2f}: {n_clips} clips cannot tell"
-    drawn = np.array([min(draw[name] for name in names) - draw["candidate"] for draw in draws]) / rooms
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) > 1 and reason is None else (np.nan, np.nan)
+    if untold:
+        reason = (
+            f"D_n - D_r is {weakest.room:.2f} in aspect {weakest.name!r}, under 3 standard errors of "
+            f"{weakest.error:.2f}: {n_clips} clips cannot tell"
+        )
+    else:  # a clip is drawn in all aspects at once, so that the least of a draw is the skill of that draw
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(np.min([aspect.skills for aspect in judged], axis=0), [tail, 1 - tail])
+    noises = [side for side in weakest.point if side not in ("held_out", "candidate")]
     return Skill(
-        skill=float("nan") if reason else (point[best] - point["candidate"]) / room,
+        skill=float("nan") if untold else weakest.skill_of("candidate"),
         reason=reason,
-        distance=point["candidate"],
-        distance_real=point["held_out"],
-        distance_noise=point[best],
-        best_noise=best,
-        standard_error=error,
+        aspect=weakest.name,
+        distance=weakest.point["candidate"],
+        distance_real=weakest.point["held_out"],
+        distance_noise=weakest.point[weakest.best],
+        best_noise=weakest.best,
+        standard_error=weakest.error,
         low=float(low),
         high=float(high),
         n_clips=n_clips,
-        noise_skills={} if reason else {name: (point[best] - point[name]) / room for name in ranked},
+        aspect_skills={} if untold else {aspect.name: aspect.skill_of("candidate") for aspect in judged},
+        noise_skills={} if untold else {name: min(aspect.skill_of(name) for aspect in judged) for name in noises},
     )
 
 
 def _undefined(reason: str, n_clips: int) -> Skill:
     nan = float("nan")
-    return Skill(nan, reason, nan, nan, nan, "", nan, nan, nan, n_clips, {})
+    return Skill(nan, reason, "", nan, nan, nan, "", nan, nan, nan, n_clips, {}, {})
 
 
 def _check(sides: Mapping[str, np.ndarray], noises: Mapping[str, np.ndarray]) -> None:

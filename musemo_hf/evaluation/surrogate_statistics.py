@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from .modulation import MIN_DB, clamp_decibels, modulation_spectrum
+from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, modulation_spectrum
 
 TINY_DEVIATION = 1e-3  # dB; a band silent throughout a clip has deviation 0 and no logarithm
 
@@ -18,10 +19,21 @@ class Gaussian(NamedTuple):
     mean: np.ndarray
     covariance: np.ndarray
 
-    def root(self) -> np.ndarray:
-        """`(P, P)` R with R R^T = covariance; rank-deficient fits (fewer clips than P) are allowed."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        return vectors * np.sqrt(np.maximum(values, 0.0))
+    def sampler(self) -> Callable[[np.random.Generator], np.ndarray]:
+        """Draws `(P,)` from the Gaussian."""
+        root = covariance_root(self.covariance)
+        return lambda rng: self.mean + root @ rng.standard_normal(len(root))
+
+
+def covariance_root(covariance: np.ndarray) -> np.ndarray:
+    """`(P, P)` symmetric R with R R = covariance; rank-deficient fits (fewer clips than P) are allowed.
+
+    The symmetric root, without the eigenvalues that are rounding error, does not hang on the sign or the order of
+    eigenvectors: statistics summed in another order draw the same clips.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    return (vectors[:, kept] * np.sqrt(values[kept])) @ vectors[:, kept].T
 
 
 @dataclass
@@ -32,13 +44,15 @@ class ReferenceStatistics:
 
     Attributes:
         n_clips: clips seen.
-        profile_sum: (3 n_mels,) over clips of [band means (dB), log band deviations, log modulation powers].
-        profile_outer: the same vector's outer products, (3 n_mels, 3 n_mels).
+        profile_sum: (4 n_mels,) over clips of [band means (dB), log band deviations, log modulation powers without and
+            with a taper].
+        profile_outer: the same vector's outer products, (4 n_mels, 4 n_mels).
         spectrogram_sum: (n_mels, n_frames), dB.
         square_sum: (n_mels,) over all cells of dB squared.
         lag_sum: (n_mels,) of x_t x_{t+1}.
         correlation: (n_mels, n_mels), of each clip standardised band by band.
         lag_correlation: (n_mels, n_mels), the same one frame apart: E[z_t z_{t-1}^T].
+        innovation_moments: (3, n_mels), second to fourth moments of e_t = z_t - lag z_{t-1}, lag that of clip and band.
     """
 
     n_clips: int
@@ -49,13 +63,15 @@ class ReferenceStatistics:
     lag_sum: np.ndarray
     correlation: np.ndarray
     lag_correlation: np.ndarray
+    innovation_moments: np.ndarray
 
     @classmethod
     def empty(cls, n_mels: int = 128, n_frames: int = 1292) -> ReferenceStatistics:
         """Statistics of no clips."""
-        profile = 2 * n_mels + modulation_spectrum(np.full((1, n_mels, n_frames), MIN_DB)).size
-        shapes = [(profile,), (profile, profile), (n_mels, n_frames), (n_mels,), (n_mels,), (n_mels, n_mels)]
-        return cls(0, *(np.zeros(shape) for shape in [*shapes, (n_mels, n_mels)]))
+        profile = 2 * n_mels + 2 * N_OCTAVES * N_BANDS
+        square = (n_mels, n_mels)
+        shapes = [(profile,), (profile, profile), (n_mels, n_frames), (n_mels,), (n_mels,), square, square, (3, n_mels)]
+        return cls(0, *(np.zeros(shape) for shape in shapes))
 
     @property
     def n_mels(self) -> int:
@@ -82,7 +98,8 @@ class ReferenceStatistics:
         mean = clip.mean(axis=1, dtype=np.float64)
         centred = clip - mean[:, None].astype(np.float32)
         deviation = np.maximum(np.sqrt(np.square(centred).mean(axis=1, dtype=np.float64)), TINY_DEVIATION)
-        profile = np.concatenate([mean, np.log(deviation), modulation_spectrum(clip[None])[0].ravel()])
+        powers = [modulation_spectrum(clip[None], taper)[0].ravel() for taper in (False, True)]
+        profile = np.concatenate([mean, np.log(deviation), *powers])
         self.n_clips += 1
         self.profile_sum += profile
         self.profile_outer += np.outer(profile, profile)
@@ -90,8 +107,13 @@ class ReferenceStatistics:
         self.square_sum += np.square(clip).sum(axis=1, dtype=np.float64)
         self.lag_sum += np.einsum("bt,bt->b", clip[:, 1:], clip[:, :-1], dtype=np.float64)
         standard = centred / deviation[:, None].astype(np.float32)
+        lagged = standard[:, 1:] @ standard[:, :-1].T / (self.n_frames - 1)
         self.correlation += standard @ standard.T / self.n_frames
-        self.lag_correlation += standard[:, 1:] @ standard[:, :-1].T / (self.n_frames - 1)
+        self.lag_correlation += lagged
+        innovation = standard[:, 1:] - np.diag(lagged)[:, None] * standard[:, :-1]
+        square = innovation * innovation
+        for order, power in enumerate((square, square * innovation, square * square)):
+            self.innovation_moments[order] += power.mean(axis=1, dtype=np.float64)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The sums by name, to be stored or sent to another process."""
@@ -107,8 +129,8 @@ class ReferenceStatistics:
         mine, theirs = self.arrays(), other.arrays()
         return ReferenceStatistics.from_arrays({name: mine[name] + theirs[name] for name in mine})
 
-    def profile(self) -> Gaussian:
-        """The joint Gaussian, over clips, of band means, log band deviations and log modulation powers.
+    def profile(self, columns: slice = slice(None)) -> Gaussian:
+        """The joint Gaussian, over clips, of columns of [band means, log band deviations, log modulation powers].
 
         Raises:
             ValueError: under two clips were seen.
@@ -117,12 +139,11 @@ class ReferenceStatistics:
             raise ValueError(f"expected at least 2 reference clips to fit surrogates, got {self.n_clips}")
         mean = self.profile_sum / self.n_clips
         scatter = self.profile_outer - self.n_clips * np.outer(mean, mean)
-        return Gaussian(mean, scatter / (self.n_clips - 1))
+        return Gaussian(mean[columns], scatter[columns, columns] / (self.n_clips - 1))
 
     def levels(self) -> Gaussian:
         """The Gaussian of the clips' band means, dB, `(n_mels,)`."""
-        mean, covariance = self.profile()
-        return Gaussian(mean[: self.n_mels], covariance[: self.n_mels, : self.n_mels])
+        return self.profile(slice(0, self.n_mels))
 
     def band_moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean (dB), deviation (dB) and lag-1 correlation of each band over all cells, each `(n_mels,)`."""
@@ -150,13 +171,28 @@ class ReferenceStatistics:
     def band_root(self) -> np.ndarray:
         """`(n_mels, n_mels)` R: R w are unit noises, correlated across bands as the reference's frames are."""
         scale = 1 / np.sqrt(np.maximum(np.diag(self.correlation), 1e-12))
-        return Gaussian(scale, self.correlation * scale[:, None] * scale[None, :]).root()
+        return covariance_root(self.correlation * scale[:, None] * scale[None, :])
 
-    def innovation_root(self) -> np.ndarray:
-        """`(n_mels, n_mels)` R: R w are unit innovations of AR(1) bands, correlated across bands as the reference's."""
+    def impulses(self) -> tuple[np.ndarray, float]:
+        """The part of the innovations that is shared impulses: e = m u + the rest, u a standardised gamma variable.
+
+        u of shape k has skewness 2 / sqrt(k) and excess kurtosis 6 / k, so that m = sqrt(3/2) skewness / sqrt(excess)
+        of a band, and k follows from the mean excess.
+
+        Returns:
+            m of each band in [0, 0.95], `(n_mels,)`, and k.
+        """
+        second, third, fourth = self.innovation_moments / self.n_clips
+        second = np.maximum(second, 1e-6)
+        excess = np.maximum(fourth / second**2 - 3, 0.1)
+        share = np.clip(np.sqrt(1.5) * third / second**1.5 / np.sqrt(excess), 0.0, 0.95)
+        return share, float(max(6 * np.mean(share**4) / np.mean(excess), 0.02))
+
+    def innovation_covariance(self) -> np.ndarray:
+        """`(n_mels, n_mels)`, of the unit innovations of AR(1) bands, correlated across bands as the reference's."""
         lag = self.within_lag()
         same, later = self.correlation / self.n_clips, self.lag_correlation / self.n_clips
         cross = later * lag[None, :]
         innovation = same - cross - cross.T + lag[:, None] * same * lag[None, :]
         scale = 1 / np.sqrt(np.maximum(np.diag(innovation), 1e-12))
-        return Gaussian(lag, innovation * scale[:, None] * scale[None, :]).root()
+        return innovation * scale[:, None] * scale[None, :]

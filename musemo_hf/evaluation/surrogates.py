@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import fft, signal
 
-from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, octave_edges
-from .surrogate_statistics import ReferenceStatistics
+from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, octave_edges, octave_means
+from .surrogate_statistics import ReferenceStatistics, covariance_root
 
 Sampler = Callable[[np.random.Generator], np.ndarray]  # -> one clip (n_mels, n_frames), dB
 BATCH_SIZE = 32
-EULER_GAMMA = 0.5772156649  # -E[log p] of an exponential variable p of mean 1, as the power of noise is
-# fewer than PROTOCOL's words, the same six things; "modulation-gaussian" is ours, fitted on modulation-v1 itself
-NOISES = ("white", "band-white", "band-ar1", "gaussian-levels", "joint-gaussian", "modulation-gaussian")
+# PROTOCOL's five, and the attacks on our own spaces: "modulation-gaussian" on modulation-v1, "impulse-noise" on v2
+PROTOCOL_NOISES = ("white", "band-white", "band-ar1", "gaussian-levels", "joint-gaussian")
+NOISES = (*PROTOCOL_NOISES, "modulation-gaussian", "impulse-noise")
 SURROGATES = (*NOISES, "mean-spectrogram")
 
 
@@ -97,11 +97,11 @@ def _band_ar1(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
 
 def _gaussian_levels(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
     """A clip's band levels from their Gaussian over clips, and AR(1) about them as within the reference's clips."""
-    levels, lag = statistics.levels(), statistics.within_lag()
-    root, mean, deviation = levels.root(), levels.mean, _columns(statistics.within_deviation())[0]
+    draw, lag = statistics.levels().sampler(), statistics.within_lag()
+    deviation = _columns(statistics.within_deviation())[0]
 
     def sample(rng: np.random.Generator) -> np.ndarray:
-        level = _columns(mean + root @ rng.standard_normal(root.shape[1]))[0]
+        level = _columns(draw(rng))[0]
         return level + deviation * autoregressive(_normal(rng, statistics.n_mels, n_frames), lag)
 
     return sample
@@ -110,12 +110,11 @@ def _gaussian_levels(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
 def _joint_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
     """Band means and log-deviations from their joint Gaussian; AR(1) with innovations correlated across bands."""
     n_mels, lag = statistics.n_mels, statistics.within_lag()
-    mean, covariance = statistics.profile()
-    profile = type(statistics.profile())(mean[: 2 * n_mels], covariance[: 2 * n_mels, : 2 * n_mels])
-    root, mixing = profile.root(), statistics.innovation_root().astype(np.float32)
+    draw = statistics.profile(slice(0, 2 * n_mels)).sampler()
+    mixing = covariance_root(statistics.innovation_covariance()).astype(np.float32)
 
     def sample(rng: np.random.Generator) -> np.ndarray:
-        drawn = profile.mean + root @ rng.standard_normal(root.shape[1])
+        drawn = draw(rng)
         level, deviation = _columns(drawn[:n_mels], np.exp(drawn[n_mels:]))
         return level + deviation * autoregressive(mixing @ _normal(rng, n_mels, n_frames), lag)
 
@@ -123,28 +122,59 @@ def _joint_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
 
 
 def _modulation_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
-    """Band means, log-deviations and modulation-v1 from their joint Gaussian; noise of those spectra.
+    """The attack on modulation-v1: band means and modulation-v1 from their joint Gaussian, noise of those spectra.
 
-    The attack on modulation-v1: every bin of a band's spectrum is a complex Gaussian, correlated across bands as the
-    reference's are, with the power that the drawn octave has, so that all that modulation-v1 measures is right.
+    The noise is Gaussian, correlated across bands as the reference's frames are; all that modulation-v1 measures is
+    right.
     """
-    n_mels, profile = statistics.n_mels, statistics.profile()
-    root, mixing = profile.root(), statistics.band_root().astype(np.float32)
-    octave = np.searchsorted(octave_edges(n_frames), np.arange(n_frames // 2 + 1), side="right") - 1
-    octave = np.clip(octave, 0, N_OCTAVES - 1)
+    n_mels, mixing = statistics.n_mels, statistics.band_root().astype(np.float32)
+    draw = statistics.profile(slice(0, 3 * n_mels)).sampler()
 
     def sample(rng: np.random.Generator) -> np.ndarray:
-        drawn = profile.mean + root @ rng.standard_normal(root.shape[1])
-        level, deviation = _columns(drawn[:n_mels], np.exp(drawn[n_mels : 2 * n_mels]))
-        powers = drawn[2 * n_mels :].reshape(N_OCTAVES, N_BANDS).repeat(n_mels // N_BANDS, axis=1)
-        amplitude = np.exp(0.5 * (powers + EULER_GAMMA))[octave].T.astype(np.float32)
-        shape = (n_mels, len(octave))
-        spectrum = amplitude * (mixing @ (_normal(rng, *shape) + 1j * _normal(rng, *shape)))
-        spectrum[:, 0] = 0
-        noise = fft.irfft(spectrum, n_frames, axis=1)
-        return level + noise * (deviation / np.maximum(noise.std(axis=1, keepdims=True), 1e-6))
+        drawn = draw(rng)
+        noise = impose_powers(mixing @ _normal(rng, n_mels, n_frames), drawn[2 * n_mels :])
+        return _columns(drawn[:n_mels])[0] + noise
 
     return sample
+
+
+def _impulse_noise(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+    """The attack on modulation-v2: tapered modulation powers, and bands struck together by sparse random impulses.
+
+    AR(1) bands are driven by Gaussian innovations and by shared gamma impulses with the skewness and kurtosis of the
+    reference's innovations, so that rises are sharper than falls, and many bands rise at once.
+    """
+    n_mels, lag, (share, shape) = statistics.n_mels, statistics.within_lag(), statistics.impulses()
+    rest = covariance_root(statistics.innovation_covariance() - np.outer(share, share)).astype(np.float32)
+    draw, struck = statistics.profile().sampler(), _columns(share)[0]
+
+    def sample(rng: np.random.Generator) -> np.ndarray:
+        drawn = draw(rng)
+        impulses = ((rng.standard_gamma(shape, n_frames) - shape) / np.sqrt(shape)).astype(np.float32)
+        noise = autoregressive(struck * impulses + rest @ _normal(rng, n_mels, n_frames), lag)
+        return _columns(drawn[:n_mels])[0] + impose_powers(noise, drawn[-N_OCTAVES * N_BANDS :])
+
+    return sample
+
+
+def impose_powers(noise: np.ndarray, log_powers: np.ndarray) -> np.ndarray:
+    """Give each row the mean log power that is wanted of each modulation octave; phases stay as they are.
+
+    Args:
+        noise: `(n_mels, n_frames)`.
+        log_powers: 8 octaves by 16 bands, as `modulation_spectrum` has them, `(128,)`.
+
+    Returns:
+        float32 `(n_mels, n_frames)`, dB about a mean of 0.
+    """
+    n_mels, n_frames = noise.shape
+    edges = octave_edges(n_frames)
+    spectrum = fft.rfft(noise, axis=1)
+    found = octave_means(np.log((spectrum.real**2 + spectrum.imag**2) / n_frames + 1e-9), edges)
+    wanted = log_powers.reshape(N_OCTAVES, N_BANDS).repeat(n_mels // N_BANDS, axis=1).T
+    spectrum[:, 1:] *= np.exp(0.5 * (wanted - found)).repeat(np.diff(edges), axis=1).astype(np.float32)
+    spectrum[:, 0] = 0
+    return fft.irfft(spectrum, n_frames, axis=1)
 
 
 def _mean_spectrogram(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
@@ -166,5 +196,6 @@ _SAMPLERS: dict[str, Callable[[ReferenceStatistics, int], Sampler]] = {
     "gaussian-levels": _gaussian_levels,
     "joint-gaussian": _joint_gaussian,
     "modulation-gaussian": _modulation_gaussian,
+    "impulse-noise": _impulse_noise,
     "mean-spectrogram": _mean_spectrogram,
 }

@@ -26,7 +26,9 @@ def test_mel_statistics_by_loop(clips):
             assert row[32 + group] == pytest.approx(average.std(), abs=1e-4)
 
 
-@pytest.mark.parametrize(("name", "dimension"), [("mel-statistics-v1", 64), ("modulation-v1", 128)])
+@pytest.mark.parametrize(
+    ("name", "dimension"), [("mel-statistics-v1", 64), ("modulation-v1", 128), ("modulation-v2", 160)]
+)
 def test_name_dimension_and_batches(clips, name, dimension):
     embedder = get_embedder(name)
     assert (embedder.name, embedder.dimension) == (name, dimension)

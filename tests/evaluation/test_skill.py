@@ -58,6 +58,25 @@ def test_nan_with_a_reason(features):
     assert "under 3 standard errors" in indistinct.reason
 
 
+def test_the_weakest_aspect_decides(features):
+    reference, held_out, candidate, noises = features
+    aspects = {"first": slice(0, 3), "last": slice(3, 6)}
+    broken = candidate.copy()
+    broken[:, 3:] = noises["near"][:, 3:]
+    result = skill(reference, held_out, broken, noises, aspects)
+    assert result.aspect == "last"
+    assert result.skill == result.aspect_skills["last"] == pytest.approx(0, abs=0.05)
+    assert result.aspect_skills["first"] == pytest.approx(1, abs=0.05)
+    assert result.low <= result.skill <= result.high
+    assert max(result.noise_skills.values()) <= 0
+    one = skill(reference[:, 3:], held_out[:, 3:], broken[:, 3:], {n: rows[:, 3:] for n, rows in noises.items()})
+    assert result.skill == pytest.approx(one.skill, rel=1e-9)
+    deaf = {name: np.hstack([rows[:, :3], candidate[:, 3:]]) for name, rows in noises.items()}
+    untold = skill(reference, held_out, candidate, deaf, aspects)
+    assert np.isnan(untold.skill)
+    assert "in aspect 'last', under 3 standard errors" in untold.reason
+
+
 def test_errors(features):
     reference, held_out, candidate, noises = features
     with pytest.raises(ValueError, match="at least one noise"):

@@ -3,7 +3,7 @@ import pytest
 from scipy import signal
 
 from musemo_hf.evaluation.modulation import modulation_spectrum
-from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
+from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics, covariance_root
 from musemo_hf.evaluation.surrogates import NOISES, SURROGATES, autoregressive, sample_surrogate
 
 N_FRAMES = 300
@@ -41,13 +41,14 @@ def test_statistics_by_numpy(reference, statistics):
     np.testing.assert_allclose(
         statistics.within_deviation(), cells.std(axis=2).__pow__(2).mean(axis=0) ** 0.5, rtol=1e-4
     )
-    profile = np.hstack(
-        [cells.mean(axis=2), np.log(cells.std(axis=2)), modulation_spectrum(reference).reshape(120, -1)]
-    )
+    powers = [modulation_spectrum(reference, taper).reshape(120, -1) for taper in (False, True)]
+    profile = np.hstack([cells.mean(axis=2), np.log(cells.std(axis=2)), *powers])
     np.testing.assert_allclose(statistics.profile().mean, profile.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(statistics.profile().covariance, np.cov(profile.T), atol=1e-4)
-    root = statistics.profile().root()
-    np.testing.assert_allclose(root @ root.T, np.cov(profile.T), atol=1e-4)
+    root = covariance_root(statistics.levels().covariance)
+    np.testing.assert_allclose(root @ root, statistics.levels().covariance, atol=1e-8)
+    drawn = np.array([statistics.levels().sampler()(np.random.default_rng(i)) for i in range(20_000)])
+    np.testing.assert_allclose(np.cov(drawn.T), statistics.levels().covariance, atol=1.5)
 
 
 def test_shards_add_up_and_travel(reference, statistics):
@@ -75,7 +76,7 @@ def test_a_clip_depends_on_seed_and_index_alone(statistics, name):
 
 @pytest.mark.parametrize("name", NOISES[1:])
 def test_band_noises_have_the_bands_moments(reference, statistics, name):
-    drawn = np.concatenate(list(sample_surrogate(name, statistics, 300, seed=1, clamp=False)))
+    drawn = np.concatenate(list(sample_surrogate(name, statistics, 150, seed=1, clamp=False)))
     np.testing.assert_allclose(drawn.mean(axis=(0, 2)), reference.mean(axis=(0, 2)), atol=2)
     np.testing.assert_allclose(drawn.std(axis=(0, 2)), reference.std(axis=(0, 2)), rtol=0.15)
 
@@ -98,7 +99,7 @@ def test_each_noise_knows_one_thing_more(reference, statistics):
     drawn = {name: np.concatenate(list(sample_surrogate(name, statistics, 120, seed=2))) for name in NOISES}
     assert drawn["white"].mean(axis=(0, 2)).std() < 1
     assert abs(lag(drawn["band-white"])) < 0.02
-    for name in ("gaussian-levels", "joint-gaussian", "modulation-gaussian"):
+    for name in ("gaussian-levels", "joint-gaussian", "modulation-gaussian", "impulse-noise"):
         assert lag(drawn[name]) == pytest.approx(lag(reference), abs=0.05), name
         levels, real = drawn[name].mean(axis=2).mean(axis=1), reference.mean(axis=2).mean(axis=1)
         assert levels.std() == pytest.approx(real.std(), rel=0.25), name
@@ -107,8 +108,10 @@ def test_each_noise_knows_one_thing_more(reference, statistics):
         assert neighbour_correlation(drawn[name]) == pytest.approx(neighbour_correlation(reference), abs=0.07), name
         spread, real = np.log(within(drawn[name]).std(axis=2)).mean(1), np.log(within(reference).std(axis=2)).mean(1)
         assert spread.std() == pytest.approx(real.std(), rel=0.25), name
-    gap = modulation_spectrum(drawn["modulation-gaussian"]).mean(axis=0) - modulation_spectrum(reference).mean(axis=0)
-    assert np.abs(gap).max() < 0.35
+    # a taper lets neighbouring octaves mix: what was imposed is only nearly what is found
+    for name, taper, most in (("modulation-gaussian", False, 0.35), ("impulse-noise", True, 0.6)):
+        gap = modulation_spectrum(drawn[name], taper).mean(axis=0) - modulation_spectrum(reference, taper).mean(axis=0)
+        assert np.abs(gap).max() < most, name
 
 
 def test_other_lengths_and_errors(statistics):
