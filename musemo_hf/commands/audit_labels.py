@@ -1,0 +1,48 @@
+"""Show from the files alone that DEAM's static labels of 2013 have valence and arousal swapped.
+
+musemo audit-labels DEAM --emomusic emomusic_2013 --output docs
+"""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+HELP = "show that DEAM's labels of 2013 have valence and arousal swapped"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `musemo audit-labels`."""
+    parser.add_argument("deam", type=Path, metavar="DEAM", help="folder of DEAM")
+    parser.add_argument("--emomusic", type=Path, metavar="DIR", help="folder of emoMusic's annotations, for more signs")
+    parser.add_argument("--output", type=Path, default=Path("docs"), metavar="DIR", help="of page and picture (docs)")
+    parser.add_argument("--num-proc", type=int, metavar="N", help="processes that decode (1)")
+    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="of the data set (the cache of datasets)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write `deam-labels.md` and its picture, and print the signs."""
+    for folder in (args.deam, args.emomusic):
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"expected a folder, found none at {folder}")
+    import datasets
+
+    from musemo_hf.data.label_audit import audit_labels, write_audit
+
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # songs left out; the page has its counts
+        audit = audit_labels(args.deam, args.emomusic, args.cache_dir, args.num_proc)
+    page = write_audit(audit, args.output)
+    print(f"{audit.n_2013} songs of 2013, {audit.n_later} of 2014-15, {audit.n_artists} artists")
+    print("correlation with loudness       valence_mean          arousal_mean")
+    for years, name in (("later", "2014-15"), ("2013", "2013")):
+        cells = [str(audit.loudness[years, column]) for column in ("valence_mean", "arousal_mean")]
+        print(f"  songs of {name:<8}             {cells[0]:<21} {cells[1]}")
+    print("predicted against published valence - arousal")
+    print(f"  songs of 2014-15 {audit.difference['later']}, of 2013 {audit.difference['2013']}")
+    if audit.emomusic is not None:
+        print(f"equal to emoMusic under the opposite names: {audit.emomusic.equal_opposite:.1%} of {audit.emomusic.n}")
+    print(f"page: {page}")
+    return 0

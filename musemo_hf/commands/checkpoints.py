@@ -1,0 +1,88 @@
+"""Where a command's model comes from: the packaged checkpoint, a folder, or a repository of the Hub."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
+
+TYPES = {"generator": "musemo_gan", "recogniser": "musemo_vit"}  # name -> model_type of its configuration
+
+
+def find_checkpoint(given: str | None, name: str) -> str:
+    """The folder or repository of a checkpoint.
+
+    Args:
+        given: a folder, or a repository as "user/name"; the packaged checkpoint where None.
+        name: "generator" or "recogniser".
+
+    Raises:
+        ValueError: there is no such folder, nothing like a repository's name, or no packaged checkpoint.
+    """
+    from musemo_hf import embedded_checkpoint
+
+    if given is None:
+        try:
+            return embedded_checkpoint(name)
+        except ValueError as error:
+            raise ValueError(f"{error}; give a folder or a repository instead") from error
+    is_repository_name = given.count("/") == 1 and not given.startswith((".", "/", "~")) and not given.endswith("/")
+    if not Path(given).is_dir() and (Path(given).exists() or not is_repository_name):
+        raise ValueError(f"expected a {name}'s folder, or its repository as user/name, found none at {given}")
+    return given
+
+
+def load_pipeline(given: str | None) -> "MusemoPipeline":
+    """The pipeline of a generator, on the GPU where there is one.
+
+    Raises:
+        ValueError: see `find_checkpoint`; or another kind of model.
+        OSError: the folder or repository lacks a file.
+    """
+    from musemo_hf import MusemoPipeline
+
+    path = find_checkpoint(given, "generator")
+    _quiet()
+    if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
+        _check_type(path, "generator")
+    pipeline = MusemoPipeline.from_pretrained(path)
+    pipeline.set_progress_bar_config(disable=None)  # where standard error is no terminal
+    return pipeline.to(_device())
+
+
+def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
+    """A recogniser, evaluating, on the GPU where there is one, and its feature extractor.
+
+    Raises:
+        ValueError: see `find_checkpoint`; or another kind of model.
+        OSError: the folder or repository lacks a file.
+    """
+    from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
+
+    path = find_checkpoint(given, "recogniser")
+    _quiet()
+    _check_type(path, "recogniser")
+    extractor = MusemoFeatureExtractor.from_pretrained(path)
+    return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
+
+
+def _check_type(path: str, name: str) -> None:
+    """From a configuration of another kind, transformers builds a network with random weights, and only warns."""
+    from transformers import PreTrainedConfig
+
+    found = PreTrainedConfig.get_config_dict(path)[0].get("model_type")
+    if found != TYPES[name]:
+        raise ValueError(f"expected a {name} (model_type {TYPES[name]!r}) at {path}, got model_type {found!r}")
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _quiet() -> None:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

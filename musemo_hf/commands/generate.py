@@ -1,0 +1,117 @@
+"""Make music from valence and arousal.
+
+musemo generate --valence 0.8 --arousal 0.7 --seed 0 --output happy.wav
+musemo generate --preset "sad & calm" --num-samples 8 --plot --output songs/
+"""
+
+import argparse
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from musemo_hf.pipelines.song import Song
+
+HELP = "make music from valence and arousal"
+ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
+LIST = "emotions.csv"  # what `musemo score --emotions` reads
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `musemo generate`."""
+    parser.add_argument("--valence", type=float, help="in [-1, 1]")
+    parser.add_argument("--arousal", type=float, help="in [-1, 1]")
+    parser.add_argument("--preset", metavar="NAME", help='instead: a point by its name, such as "sad & calm" or sad')
+    parser.add_argument("--num-samples", type=int, default=1, metavar="N", help="songs (1)")
+    parser.add_argument("--seed", type=int, metavar="S", help="of the first song; the i-th has S + i (random)")
+    parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help="a generator or a pipeline (the packaged one)")
+    parser.add_argument("--plot", action="store_true", help="also a picture of each spectrogram, a .png beside it")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR_OR_FILE",
+        help=f"a file that ends in {', '.join(ENDINGS)}, or a folder, where {LIST} lists what was asked for",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the songs, and print a line for each."""
+    valence, arousal = _point(args)
+    output = _output(args.output, args.num_samples)
+    from musemo_hf.commands.checkpoints import load_pipeline
+
+    songs = load_pipeline(args.checkpoint)(valence, arousal, num_samples=args.num_samples, seed=args.seed).songs
+    is_folder = output.suffix.lower() not in ENDINGS
+    (output if is_folder else output.parent).mkdir(parents=True, exist_ok=True)
+    for song in songs:
+        path = output / _name(song) if is_folder else output
+        _write(song, path, args.plot)
+        if is_folder:
+            _list(song, path)
+    return 0
+
+
+def _point(args: argparse.Namespace) -> tuple[float, float]:
+    given = [name for name in ("valence", "arousal") if getattr(args, name) is not None]
+    if args.preset is not None and not given:
+        return _preset(args.preset)
+    if args.preset is not None or len(given) != 2:
+        got = " and ".join(f"--{name}" for name in (*given, *(["preset"] if args.preset else []))) or "neither"
+        raise ValueError(f"expected --valence and --arousal, or --preset, got {got}")
+    from musemo_hf.models.gan import check_emotion
+
+    check_emotion([[args.valence, args.arousal]])  # before a model is loaded for nothing
+    return args.valence, args.arousal
+
+
+def _preset(name: str) -> tuple[float, float]:
+    """The point of a preset; its first letters are enough."""
+    from musemo_hf.pipelines.emotion_to_music import PRESETS
+
+    found = [point for preset, point in PRESETS.items() if preset.startswith(name.strip().lower())]
+    if len(found) != 1 or not name.strip():
+        raise ValueError(f"expected --preset to be one of {', '.join(map(repr, PRESETS))}, got {name!r}")
+    return found[0]
+
+
+def _output(given: str, num_samples: int) -> Path:
+    path = Path(given)
+    if path.suffix.lower() in ENDINGS:
+        if num_samples != 1:
+            raise ValueError(f"expected a folder as --output of {num_samples} songs, got the file {given}")
+    elif path.is_file() or (path.suffix[1:].isalpha() and not path.is_dir()):
+        raise ValueError(f"expected --output to be a folder, or a file that ends in {', '.join(ENDINGS)}, got {given}")
+    return path
+
+
+def _name(song: "Song") -> str:
+    return f"valence{song.valence:+.2f}_arousal{song.arousal:+.2f}_seed{song.seed}.wav"
+
+
+def _write(song: "Song", path: Path, plot: bool) -> None:
+    song.save(path)
+    if plot:
+        figure = song.plot().get_figure(root=True)
+        if figure is not None:
+            figure.savefig(path.with_suffix(".png"), dpi=110)
+    seconds = len(song.audio) / song.sampling_rate
+    print(f"{path}: valence {song.valence:+.2f}, arousal {song.arousal:+.2f}, seed {song.seed}, {seconds:.1f} s")
+
+
+def _list(song: "Song", path: Path) -> None:
+    """Add a song to the folder's list; a song made again replaces its line."""
+    file = path.parent / LIST
+    rows = {}
+    if file.is_file():
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = {row["file"]: row for row in csv.DictReader(lines)}
+    rows[path.name] = {
+        "file": path.name,
+        "valence": f"{song.valence:.6g}",
+        "arousal": f"{song.arousal:.6g}",
+        "seed": str(song.seed),
+    }
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, ["file", "valence", "arousal", "seed"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows.values())

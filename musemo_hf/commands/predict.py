@@ -1,0 +1,89 @@
+"""Read valence and arousal from songs, with an interval and the path over time.
+
+musemo predict song.mp3 another.flac
+musemo predict song.mp3 --json --path-plot path.png
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from musemo_hf.pipelines.emotion_path import EmotionPath
+
+HELP = "read valence and arousal from songs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `musemo predict`."""
+    parser.add_argument("songs", nargs="+", metavar="SONG", help="wav, flac, ogg or mp3, of any length")
+    parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help="a recogniser (the packaged one)")
+    parser.add_argument("--hop", type=float, metavar="SECONDS", help="between windows (half a window)")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the path over time")
+    parser.add_argument("--path-plot", type=Path, metavar="FILE.png", help="picture of the path, coloured by time")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a table or JSON; 1 where a song could not be read, after the others."""
+    if args.path_plot is not None and args.path_plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"expected --path-plot to end in .png, .svg or .pdf, got {args.path_plot}")
+    if not any(Path(song).is_file() for song in args.songs):  # before a model is loaded for nothing
+        raise ValueError(f"expected audio files, found none at {', '.join(args.songs)}")
+    paths = _read_songs(args)
+    if not paths:
+        return 1
+    if args.json:
+        print(json.dumps({"songs": [{"file": song} | path.to_dict() for song, path in paths.items()]}, indent=1))
+    else:
+        print(table(paths))
+    if args.path_plot is not None:
+        from musemo_hf.reporting.emotion_path import draw_emotion_paths
+
+        figure = draw_emotion_paths({Path(song).name: path for song, path in paths.items()})
+        figure.savefig(args.path_plot, dpi=110)
+    return 0 if len(paths) == len(set(args.songs)) else 1
+
+
+def _read_songs(args: argparse.Namespace) -> "dict[str, EmotionPath]":
+    """Song -> path; a song that cannot be read costs a line, and not the other songs."""
+    from musemo_hf.commands.checkpoints import load_recogniser
+    from musemo_hf.pipelines.emotion_path import emotion_path
+
+    model, extractor = load_recogniser(args.checkpoint)
+    if args.hop is not None and not args.hop * extractor.sampling_rate >= 1:
+        raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
+    paths = {}
+    for song in args.songs:
+        try:
+            paths[song] = emotion_path(model, extractor, song, hop_seconds=args.hop)
+        except (FileNotFoundError, ValueError) as error:
+            message = " ".join(str(error).split())
+            print(f"musemo predict: {message if song in message else f'{song}: {message}'}", file=sys.stderr)
+    return paths
+
+
+def table(paths: "dict[str, EmotionPath]") -> str:
+    """A line a song, and what the interval is."""
+    width = max(len("song"), *(len(song) for song in paths))
+    lines = [f"{'song':<{width}}  {'valence':<22}  {'arousal':<22}  {'length':>8}  windows"]
+    for song, path in paths.items():
+        cells = [_cell(path, dimension) for dimension in (0, 1)]
+        lines.append(
+            f"{song:<{width}}  {cells[0]:<22}  {cells[1]:<22}  {path.duration:6.1f} s  "
+            f"{len(path.emotion)} of {path.window_seconds:.3g} s"
+        )
+    lines += [f"[low, high]: {kind}" for kind in dict.fromkeys(path.interval_kind for path in paths.values())]
+    short = [song for song, path in paths.items() if path.duration < path.window_seconds - 0.1]
+    if short:
+        lines.append(f"shorter than a window, and padded with silence: {', '.join(short)}")
+    return "\n".join(lines)
+
+
+def _cell(path: "EmotionPath", dimension: int) -> str:
+    ends: np.ndarray | None = path.interval
+    interval = "" if ends is None else f" [{ends[dimension][0]:+.2f}, {ends[dimension][1]:+.2f}]"
+    return f"{path.mean[dimension]:+.2f}{interval}"
