@@ -108,3 +108,26 @@ def test_filters_are_librosas():
 def test_refuses_what_is_not_audio(waveform):
     with pytest.raises(ValueError, match=r"expected floating-point audio of shape \(..., samples\)"):
         log_mel(waveform)
+
+
+@pytest.mark.parametrize("n_mels", [20, 128, 300])  # not a multiple of anything; with bands that no bin reaches
+def test_any_number_of_bands_and_double_precision(music, n_mels):
+    settings = MelSettings(n_mels=n_mels)
+    samples = torch.from_numpy(music(1)).double()
+    spectrum = torch.stft(
+        samples,
+        2048,
+        512,
+        window=torch.hann_window(2048, dtype=torch.float64),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    expected = mel_filters(settings).double() @ spectrum.abs().square()
+    torch.testing.assert_close(mel_power(samples, settings), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_no_gradient_and_the_input_is_left_alone(music):
+    samples = torch.from_numpy(music(1))
+    before = samples.clone()
+    assert not log_mel(samples.requires_grad_()).requires_grad
+    assert torch.equal(samples.detach(), before)
