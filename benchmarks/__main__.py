@@ -1,0 +1,57 @@
+"""Run benchmarks and print one table: python -m benchmarks [--deam DIR] [name ...]."""
+
+import argparse
+import contextlib
+import importlib
+import inspect
+import io
+import os
+import pkgutil
+import platform
+import textwrap
+import warnings
+
+import torch
+
+import benchmarks
+
+HELPERS = {"__main__", "timing"}
+
+
+def names():
+    """Every module of this folder that has a `main`."""
+    return sorted({module.name for module in pkgutil.iter_modules(benchmarks.__path__)} - HELPERS)
+
+
+def run(name, deam):
+    """What a benchmark prints, line by line."""
+    main = importlib.import_module(f"benchmarks.{name}").main
+    arguments = {"deam": deam} if "deam" in inspect.signature(main).parameters else {}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main(**arguments)
+    return printed.getvalue().splitlines()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--deam", metavar="DIR", help="measure on real songs of this folder, where a benchmark can")
+    parser.add_argument("name", nargs="*", help=f"out of {', '.join(names())}; all of them where none is given")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.name) - set(names()))
+    if unknown:
+        parser.error(f"expected names out of {', '.join(names())}, got {', '.join(unknown)}")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print("medians of several repeats, in turns with what is compared\n")
+    width = max(map(len, names()))
+    for name in arguments.name or names():
+        for line in run(name, arguments.deam):
+            wrapped = textwrap.wrap(line, 118 - width)
+            print(f"{name:{width}}  {wrapped[0]}")
+            print(textwrap.indent("\n".join(wrapped[1:]), " " * (width + 2)))
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Wall-clock medians, and audio to measure on."""
+
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from musemo_hf.audio.decoding import read_audio
+
+
+def seconds(*functions, repeats=5):
+    """Median wall-clock time of each, taken in turns so that a busy moment hits all alike; one run before warms up."""
+    taken = [[] for _ in functions]
+    for repeat in range(repeats + 1):
+        for times, function in zip(taken, functions, strict=True):
+            start = perf_counter()
+            function()
+            if repeat:
+                times.append(perf_counter() - start)
+    return [median(times) for times in taken]
+
+
+def threads():
+    count = torch.get_num_threads()
+    return f"{count} thread{'s' if count > 1 else ''}"
+
+
+def synthesised(duration, seed=0):
+    """Struck notes with overtones over a little noise, float32 at 22,050 Hz."""
+    rng = np.random.default_rng(seed)
+    samples = 0.002 * rng.standard_normal(round(duration * 22050))
+    since = np.arange(22050) / 22050
+    for start in rng.integers(0, max(1, len(samples) - 22050), int(4 * duration)):
+        pitch, level = 110 * 2 ** (rng.integers(0, 36) / 12), 10 ** rng.uniform(-2.5, -0.7)
+        decay = level * np.exp(-since / rng.uniform(0.1, 0.8))
+        note = sum(decay / k * np.sin(2 * np.pi * k * pitch * since) for k in range(1, 9))
+        samples[start : start + 22050] += note[: len(samples) - start]
+    return samples.astype(np.float32)
+
+
+def music(duration, count=1, deam=None):
+    """`count` clips, and what they are: real songs of a DEAM folder at whatever length they have, else synthesised."""
+    if deam is None:
+        return [synthesised(duration, seed) for seed in range(count)], "synthesised"
+    files = sorted(Path(deam).rglob("*.mp3"), key=lambda path: (len(path.stem), path.stem))[:count]
+    clips = [read_audio(path, duration=duration) for path in files]
+    shortest = min(map(len, clips))
+    if len(clips) < count:
+        raise SystemExit(f"expected at least {count} mp3 files under {deam}, found {len(clips)}")
+    return [clip[:shortest] for clip in clips], "real songs"
