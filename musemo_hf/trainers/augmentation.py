@@ -25,7 +25,7 @@ def specaugment(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator
 def mixup(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Convex combinations of clips and of their emotions, Beta(0.3, 0.3) (Zhang et al. 2018)."""
     partner = torch.randperm(len(emotion), generator=generator).to(emotion.device)
-    seed = torch.randint(2**62, (1,), generator=generator).item()
+    seed = int(torch.randint(2**62, (1,), generator=generator).item())
     share = torch.from_numpy(np.random.default_rng(seed).beta(0.3, 0.3, len(emotion))).to(emotion)
     return (
         torch.lerp(spectrogram[partner], spectrogram, share[:, None, None, None]),
