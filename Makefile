@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: install ablation test test-slow test-end-to-end bench quality style demo
+.PHONY: install browser ablation test test-slow test-end-to-end bench quality style demo
 
 install: $(VENV)/.installed
 
@@ -16,13 +16,19 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	touch $@
 
+# The browser test needs a chromium; where there is none, Debian's is installed, or the reader is told to.
+browser:
+	@command -v chromium chromium-browser >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } || \
+	  { echo "make test needs chromium for the browser test: install it, e.g. sudo apt-get install chromium"; exit 1; }
+
 ablation: install
 	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py
 
-test: install
+test: install browser
 	$(PYTEST) tests $(if $(DEAM),--deam $(DEAM))
 
-test-slow: install
+test-slow: install browser
 	$(PYTEST) tests --run-slow $(if $(DEAM),--deam $(DEAM))
 
 test-end-to-end: install
