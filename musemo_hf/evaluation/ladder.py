@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .composite import quality_score
 from .embedders import get_embedder
 from .moments import ROW_LENGTH, SetMoments, clip_row, flipped_rows, shuffled_rows
-from .quality import SKILL_SPACE, THREADS
+from .quality import DISTANCE_SPACE, SKILL_SPACE, THREADS
 from .surrogate_statistics import ReferenceStatistics
 from .surrogates import SURROGATES, sample_surrogate
 
@@ -29,12 +29,12 @@ class SurrogateClips:
     Attributes:
         rows: moments of the clamped clips `(N, ROW_LENGTH)`.
         unclamped: of the clips as drawn.
-        modulation: modulation-v1 of the clamped clips `(N, 128)`.
+        features: of the clamped clips, by modulation space `(N, D)`.
     """
 
     rows: Array
     unclamped: Array
-    modulation: Array
+    features: dict[str, Array]
 
 
 def hashed_order(rows: Array) -> NDArray[np.intp]:
@@ -61,16 +61,17 @@ def draw_surrogates(statistics: ReferenceStatistics, n_clips: int, seed: int = 0
 
 
 def _reduce(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int) -> SurrogateClips:
-    space = get_embedder(SKILL_SPACE)
+    spaces = [get_embedder(space) for space in (DISTANCE_SPACE, SKILL_SPACE)]
     rows, unclamped = np.empty((2, n_clips, ROW_LENGTH))
-    modulation = np.empty((n_clips, space.dimension))
+    features = {space.name: np.empty((n_clips, space.dimension)) for space in spaces}
     start = 0
     for batch in sample_surrogate(name, statistics, n_clips, seed=seed, clamp=False):
         for index, clip in enumerate(batch, start):
             rows[index], unclamped[index] = clip_row(clip), clip_row(clip, clamp=False)
-            modulation[index] = space.embed(clip[None])[0]  # which clamps
+            for space in spaces:
+                features[space.name][index] = space.embed(clip[None])[0]  # which clamps
         start += len(batch)
-    return SurrogateClips(rows, unclamped, modulation)
+    return SurrogateClips(rows, unclamped, features)
 
 
 def rungs(moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips]) -> dict[str, tuple[Array, Array]]:

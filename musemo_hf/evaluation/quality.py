@@ -20,7 +20,8 @@ from .transforms import transform_clips
 
 Array = NDArray[np.float64]
 
-SKILL_SPACE = "modulation-v1"
+DISTANCE_SPACE = "modulation-v1"
+SKILL_SPACE = "modulation-v2"
 MIN_FRAMES = 2**N_OCTAVES  # the slowest modulation octave needs them
 THREADS = min(4, os.cpu_count() or 1)  # numpy and scipy.fft let go of the interpreter
 BATCH = 32  # clips handed to an embedder at once
@@ -28,41 +29,52 @@ BATCH = 32  # clips handed to an embedder at once
 # What stands in the first column of a row.
 DECIBELS, NORMALISED, STATE = 0.0, 1.0, -1.0
 MOMENTS = slice(1, 1 + ROW_LENGTH)
-MODULATION = slice(1 + ROW_LENGTH, 1 + ROW_LENGTH + get_embedder(SKILL_SPACE).dimension)
 
 
 class ClipReducer:
     """Reduces clips to rows, and gathers what surrogates of the references are drawn from.
 
-    A row is float64: the unit it came in, the clip's moments, its modulation-v1 features, those of the embedder where
-    that is another one, and, for a reference, the moments of the same clip blurred: 2.4 kB for a prediction and 3.7 kB
-    for a reference, whatever the number of frames. `statistics` does not grow with the clips.
+    A row is float64: the unit it came in, the clip's moments, its features in modulation-v1, modulation-v2 and the
+    embedder's space (two of float32 in the room of one float64), and, for a reference, the moments of the same clip
+    blurred: 2.5 kB for a prediction and 3.9 kB for a reference, whatever the number of frames; an embedder of D
+    dimensions adds 4 D bytes. `statistics` does not grow with the clips.
 
     Args:
         embedder: the feature space of KID, precision, recall, density, coverage and authenticity, or its name.
 
     Attributes:
         embedder: that space.
+        spaces: all spaces that rows have features in, by name.
         statistics: of the references, for surrogates; None before the first, and where they have under 256 frames.
         unfitted: why references are missing from `statistics`; None where none is.
     """
 
-    def __init__(self, embedder: str | Embedder = SKILL_SPACE) -> None:
+    def __init__(self, embedder: str | Embedder = DISTANCE_SPACE) -> None:
         self.embedder = get_embedder(embedder) if isinstance(embedder, str) else embedder
+        self.spaces = {name: get_embedder(name) for name in (DISTANCE_SPACE, SKILL_SPACE)}
+        self.spaces |= {self.embedder.name: self.embedder}
         self.statistics: ReferenceStatistics | None = None
         self.unfitted: str | None = None
+        self._columns: dict[str, slice] = {}
+        stop = MOMENTS.stop
+        for name, space in self.spaces.items():
+            self._columns[name] = slice(stop, stop + -(-space.dimension // 2))
+            stop = self._columns[name].stop
+        self._blurred = slice(stop, stop + ROW_LENGTH)
 
-    @property
-    def embedding(self) -> slice:
-        """Columns of a row that hold the embedder's features."""
-        if self.embedder.name == SKILL_SPACE:
-            return MODULATION
-        return slice(MODULATION.stop, MODULATION.stop + self.embedder.dimension)
+    def moments(self, rows: Array) -> Array:
+        """Moments of the clips, `(N, ROW_LENGTH)`."""
+        return rows[:, MOMENTS]
 
-    @property
-    def blurred(self) -> slice:
-        """Columns of a reference's row that hold the moments of the clip blurred."""
-        return slice(self.embedding.stop, self.embedding.stop + ROW_LENGTH)
+    def blurred(self, rows: Array) -> Array:
+        """Moments of the references blurred, `(N, ROW_LENGTH)`."""
+        return rows[:, self._blurred]
+
+    def features(self, rows: Array, space: str | None = None) -> Array:
+        """Features `(N, D)` of the clips in a space, the embedder's where None; NaN where it has none of a clip."""
+        space = space or self.embedder.name
+        packed = np.ascontiguousarray(rows[:, self._columns[space]])
+        return packed.view(np.float32)[:, : self.spaces[space].dimension].astype(np.float64)
 
     def predictions(self, clips: Any) -> Array:
         """Rows of generated clips.
@@ -71,19 +83,19 @@ class ClipReducer:
             clips: as `arrays.as_clips` takes them, dB or normalised.
 
         Returns:
-            `(B, columns)`; modulation-v1 is NaN for clips under 256 frames.
+            `(B, columns)`; modulation features are NaN for clips under 256 frames.
 
         Raises:
             ValueError: a wrong shape, NaN or infinity.
         """
-        return self._rows(as_clips(clips, "predictions"), self.embedding.stop)
+        return self._rows(as_clips(clips, "predictions"), self._blurred.start)
 
     def references(self, clips: Any) -> Array:
         """Rows of real clips, likewise; `statistics` takes them in."""
         checked = as_clips(clips, "references")
         with ThreadPoolExecutor(1) as beside:  # the sums are one thread's work, the rows that of the others
             fitting = beside.submit(self._fit, checked)
-            rows = self._rows(checked, self.blurred.stop, self._blur)
+            rows = self._rows(checked, self._blurred.stop, self._blur)
             fitting.result()
         return rows
 
@@ -99,19 +111,26 @@ class ClipReducer:
             row, clip = rows[index], decibels[index]
             row[0] = NORMALISED if looks_normalised(clips[index]) else DECIBELS
             row[MOMENTS] = clip_row(clip)
-            if clip.shape[1] >= MIN_FRAMES:
-                row[MODULATION] = get_embedder(SKILL_SPACE).embed(clip[None])[0]
+            for name in (DISTANCE_SPACE, SKILL_SPACE):
+                long = clip.shape[1] >= MIN_FRAMES
+                self._pack(row[None], name, self.spaces[name].embed(clip[None]) if long else np.full((1, 1), np.nan))
             if extra is not None:
                 extra(clip, row)
 
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(fill, range(len(clips))))
-        if self.embedder.name != SKILL_SPACE:
-            rows[:, self.embedding] = self._embed(decibels)
+        if self.embedder.name not in (DISTANCE_SPACE, SKILL_SPACE):
+            self._pack(rows, self.embedder.name, self._embed(decibels))
         return rows
 
+    def _pack(self, rows: Array, space: str, features: Array) -> None:
+        columns = self._columns[space]
+        packed = np.zeros((len(rows), 2 * (columns.stop - columns.start)), np.float32)
+        packed[:, : self.spaces[space].dimension] = features
+        rows[:, columns] = packed.view(np.float64)
+
     def _blur(self, clip: NDArray, row: Array) -> None:
-        row[self.blurred] = clip_row(transform_clips("blur", clip[None])[0])
+        row[self._blurred] = clip_row(transform_clips("blur", clip[None])[0])
 
     def _embed(self, decibels: list[NDArray]) -> Array:
         """In batches of clips of one length, as a network wants them."""

@@ -18,10 +18,10 @@ from .ladder import MAX_NOISES, SurrogateClips, draw_surrogates, hashed_order, l
 from .moments import FRAMES, LAG, SetMoments, mel_statistics
 from .neighbours import authenticity, prdc
 from .published import published_score
-from .quality import MODULATION, MOMENTS, NORMALISED, SKILL_SPACE, ClipReducer
-from .skill import skill
+from .quality import DISTANCE_SPACE, NORMALISED, SKILL_SPACE, ClipReducer
+from .skill import Skill, skill
 from .surrogate_statistics import ReferenceStatistics
-from .surrogates import NOISES
+from .surrogates import NOISES, PROTOCOL_NOISES
 
 Array = NDArray[np.float64]
 NAN = float("nan")
@@ -62,12 +62,12 @@ class Evidence:
     @property
     def real(self) -> Array:
         """Moments of the references."""
-        return self.references[:, MOMENTS]
+        return self.reducer.moments(self.references)
 
     @property
     def fake(self) -> Array:
         """Moments of the predictions."""
-        return self.predictions[:, MOMENTS]
+        return self.reducer.moments(self.predictions)
 
     def interval(self, name: str, ends: list[float]) -> None:
         """Put an interval beside its figure."""
@@ -82,10 +82,11 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
 
     Returns:
         The published score and its parts (`quality_score`, `tier`, `targets`, ...), `published_score`, and beside it
-        `skill`, `modulation_distance`, `kid`, `kid_se`, `precision`, `recall`, `density`, `coverage`, `authenticity`,
-        `frechet_distance_extrapolated` with its `_n`, `ladder` (name -> score), `n_references`, `n_predictions`,
-        `embedder`, and `notes` with a reason for each figure that is NaN or None. With a confidence
-        `<name>_interval` = [low, high]; `ladder_interval` has one a rung.
+        `skill` (modulation-v2, against every noise known here) with its `skill_aspect`, `best_noise` and `skill_n`,
+        `protocol_skill` (modulation-v1, against five), `modulation_distance`, `kid`, `kid_se`, `precision`, `recall`,
+        `density`, `coverage`, `authenticity`, `frechet_distance_extrapolated` with its `_n`, `ladder` (name -> score),
+        `n_references`, `n_predictions`, `embedder`, and `notes` with a reason for each figure that is NaN or None.
+        With a confidence `<name>_interval` = [low, high]; `ladder_interval` has one a rung.
 
     Raises:
         ValueError: no clips on a side, two units, or constant references.
@@ -178,7 +179,7 @@ def _ladder(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
         evidence.answer["ladder"] = {}
         evidence.notes["ladder"] = "a ladder needs two references" if evidence.ladder else "not asked for"
         return
-    steps = rungs(evidence.real, evidence.references[:, evidence.reducer.blurred], surrogates)
+    steps = rungs(evidence.real, evidence.reducer.blurred(evidence.references), surrogates)
     evidence.answer["ladder"] = ladder(steps)
     if evidence.confidence is not None:
         few = max(evidence.n_resamples // 4, 2)  # a dozen rungs, none of them the question
@@ -189,14 +190,18 @@ def _ladder(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
 
 
 def _modulation(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
-    """Distance and skill in modulation-v1."""
-    real, fake = evidence.references[:, MODULATION], evidence.predictions[:, MODULATION]
-    evidence.answer |= {"skill": NAN, "modulation_distance": NAN}
+    """Distance in modulation-v1; skill in modulation-v2, and the protocol's own in modulation-v1."""
+    real, fake = (
+        evidence.reducer.features(rows, DISTANCE_SPACE) for rows in (evidence.references, evidence.predictions)
+    )
+    evidence.answer |= {"skill": NAN, "protocol_skill": NAN, "modulation_distance": NAN}
+    reason = None
     if not (np.isfinite(real).all() and np.isfinite(fake).all()):
-        evidence.notes["modulation_distance"] = evidence.notes["skill"] = f"{SKILL_SPACE} needs clips of 256 frames"
-        return
-    if min(len(real), len(fake)) < 2:
-        evidence.notes["modulation_distance"] = evidence.notes["skill"] = "a covariance needs two clips on each side"
+        reason = f"{DISTANCE_SPACE} needs clips of 256 frames"
+    elif min(len(real), len(fake)) < 2:
+        reason = "a covariance needs two clips on each side"
+    if reason is not None:
+        evidence.notes |= dict.fromkeys(("modulation_distance", "skill", "protocol_skill"), reason)
         return
     base, other = standardise(real, fake)
     distance = frechet_distance(*mean_and_covariance(base), *mean_and_covariance(other))
@@ -204,35 +209,45 @@ def _modulation(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> No
     if evidence.confidence is not None:
         ends = frechet_interval(base, other, evidence.confidence, evidence.n_resamples, evidence.seed)
         evidence.interval("modulation_distance", ends)
-    _skill(evidence, surrogates)
-
-
-def _skill(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
     if not surrogates:
-        evidence.notes["skill"] = "no surrogates to compare with: " + evidence.notes.get("surrogates", "")
+        reason = "no surrogates to compare with: " + evidence.notes.get("surrogates", "")
+        evidence.notes |= dict.fromkeys(("skill", "protocol_skill"), reason)
         return
+    _skill(evidence, "protocol_skill", DISTANCE_SPACE, {name: surrogates[name] for name in PROTOCOL_NOISES})
+    result = _skill(evidence, "skill", SKILL_SPACE, {name: surrogates[name] for name in NOISES})
+    evidence.answer |= {
+        "skill_space": SKILL_SPACE,
+        "skill_n": result.n_clips,
+        "skill_aspect": result.aspect or None,
+        "aspect_skills": result.aspect_skills,
+        "best_noise": result.best_noise or None,
+        "noise_skills": result.noise_skills,
+    }
+
+
+def _skill(evidence: Evidence, name: str, space: str, noises: dict[str, SurrogateClips]) -> Skill:
     first, second = shuffled_halves(evidence.real)
-    features = evidence.references[:, MODULATION]
-    noises = {name: surrogates[name].modulation for name in NOISES}
+    real = evidence.reducer.features(evidence.references, space)
     result = skill(
-        features[first],
-        features[second],
-        evidence.predictions[:, MODULATION],
-        noises,
+        real[first],
+        real[second],
+        evidence.reducer.features(evidence.predictions, space),
+        {noise: clips.features[space] for noise, clips in noises.items()},
+        aspects=evidence.reducer.spaces[space].aspects,
         confidence=evidence.confidence or 0.95,
         seed=evidence.seed,
     )
-    evidence.answer |= {"skill": result.skill, "best_noise": result.best_noise or None, "skill_n": result.n_clips}
+    evidence.answer[name] = result.skill
     if result.reason is not None:
-        evidence.notes["skill"] = result.reason
+        evidence.notes[name] = result.reason
     if evidence.confidence is not None:
-        evidence.interval("skill", [result.low, result.high])
+        evidence.interval(name, [result.low, result.high])
+    return result
 
 
 def _embedded(evidence: Evidence) -> None:
     """KID, precision, recall, density, coverage and authenticity in the embedder's space, on the reference's scale."""
-    columns = evidence.reducer.embedding
-    real, fake = evidence.references[:, columns], evidence.predictions[:, columns]
+    real, fake = evidence.reducer.features(evidence.references), evidence.reducer.features(evidence.predictions)
     evidence.answer |= dict.fromkeys(("kid", "kid_se", "precision", "recall", "density", "coverage"), NAN)
     evidence.answer["authenticity"] = None
     if not (np.isfinite(real).all() and np.isfinite(fake).all()):

@@ -5,7 +5,7 @@ from musemo_hf.evaluation.composite import quality_score
 from musemo_hf.evaluation.embedders import get_embedder
 from musemo_hf.evaluation.ladder import UNCLAMPED, draw_surrogates, ladder, rungs, shuffled_halves
 from musemo_hf.evaluation.moments import SetMoments, clip_row
-from musemo_hf.evaluation.quality import MOMENTS, ClipReducer
+from musemo_hf.evaluation.quality import DISTANCE_SPACE, MOMENTS, SKILL_SPACE, ClipReducer
 from musemo_hf.evaluation.surrogates import SURROGATES, sample_surrogate
 from musemo_hf.evaluation.transforms import transform_clips
 
@@ -20,7 +20,7 @@ def reduced(musical):
 def test_every_surrogate_is_scored_clamped_and_not(reduced):
     _, reducer, rows = reduced
     surrogates = draw_surrogates(reducer.statistics, 20, seed=1)
-    scores = ladder(rungs(rows[:, MOMENTS], rows[:, reducer.blurred], surrogates))
+    scores = ladder(rungs(rows[:, MOMENTS], reducer.blurred(rows), surrogates))
     expected = {
         "copies",
         "real",
@@ -41,7 +41,7 @@ def test_a_rung_is_the_score_of_its_clips(reduced):
     """Streamed rows against clips taken apart in memory."""
     clips, reducer, rows = reduced
     surrogates = draw_surrogates(reducer.statistics, 12, seed=3)
-    steps = rungs(rows[:, MOMENTS], rows[:, reducer.blurred], surrogates)
+    steps = rungs(rows[:, MOMENTS], reducer.blurred(rows), surrogates)
     scores = ladder(steps)
     first, second = shuffled_halves(rows[:, MOMENTS])
     cases = {
@@ -64,9 +64,10 @@ def _drawn(name, reducer, clamp):
 
 def test_surrogates_carry_their_modulation(reduced):
     _, reducer, _ = reduced
-    drawn = draw_surrogates(reducer.statistics, 4, seed=3)["white"].modulation
+    drawn = draw_surrogates(reducer.statistics, 4, seed=3)["white"].features
     clips = np.concatenate(list(sample_surrogate("white", reducer.statistics, 4, seed=3)))
-    assert np.allclose(drawn, get_embedder("modulation-v1").embed(clips))
+    for space in (DISTANCE_SPACE, SKILL_SPACE):
+        assert np.allclose(drawn[space], get_embedder(space).embed(clips))
 
 
 def test_halves_are_disjoint_and_do_not_depend_on_the_order():

@@ -57,7 +57,7 @@ def candidates(songs):
     steps = {
         "real": moments,
         "copies": reference[:, MOMENTS],
-        "blur": rows[:, other.blurred],
+        "blur": other.blurred(rows),
         "time-shuffle": shuffled_rows(moments),
         "flip": flipped_rows(moments),
     }

@@ -31,7 +31,7 @@ Args:
 
 Returns:
     quality_score, tier, frechet_score, moment_score, smoothness_score, frequency_score, range_score, targets,
-    frechet_distance, frechet_distance_extrapolated, published_score, skill, best_noise, modulation_distance, kid,
+    frechet_distance, frechet_distance_extrapolated, published_score, skill, protocol_skill, modulation_distance, kid,
     kid_se, precision, recall, density, coverage, authenticity, ladder (name -> score), n_references, n_predictions,
     embedder; notes, a reason for each figure that is NaN or None; with confidence, <name>_interval = [low, high].
 """
