@@ -34,7 +34,9 @@ def _has_gpu() -> bool:
 
 
 def _skips(reporter) -> list[tuple[str, str]]:
-    return [(report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: ")) for report in reporter.getreports("skipped")]
+    return [
+        (report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: ")) for report in reporter.getreports("skipped")
+    ]
 
 
 @pytest.hookimpl(trylast=True)

@@ -165,8 +165,8 @@ def preset_picture(ablation: Ablation, songs: dict[str, Song]) -> Figure:
     """Each preset's generated spectrogram under the test song of nearest emotion."""
     split = ablation.splits[0]
     labels = ablation.clips.emotion[torch.from_numpy(split.test)]
-    nearest = {
-        name: int(split.test[torch.cdist(torch.tensor([point]), labels).argmin().item()])
+    nearest: dict[str, int] = {
+        name: int(split.test[int(torch.cdist(torch.tensor([point]), labels).argmin())])
         for name, point in PRESETS.items()
     }
     rows = {
@@ -174,8 +174,8 @@ def preset_picture(ablation: Ablation, songs: dict[str, Song]) -> Figure:
         "generated": [song.spectrogram for song in songs.values()],
     }
     titles = [
-        f"{name} ({v:+.1f}, {a:+.1f})\nreal: ({ablation.songs.emotion[i][0]:+.1f}, {ablation.songs.emotion[i][1]:+.1f})"
-        for (name, (v, a)), i in zip(PRESETS.items(), nearest.values(), strict=True)
+        "{} ({:+.1f}, {:+.1f})\nreal: ({:+.1f}, {:+.1f})".format(name, *point, *ablation.songs.emotion[nearest[name]])
+        for name, point in PRESETS.items()
     ]
     return spectrogram_grid(rows, titles)
 

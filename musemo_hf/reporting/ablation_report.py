@@ -2,6 +2,7 @@
 
 import json
 import platform
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -38,9 +39,14 @@ def build_report(ablation: Ablation, corpus: dict[str, Any], command: str) -> di
     plan, tested = ablation.plan, ablation.tested()
     labels = ablation.songs.emotion[tested].astype(np.float64)
     groups = artist_keys(ablation, tested)
-    options = {"alternatives": sorted(ALTERNATIVES & set(plan.arms)), "n_resamples": plan.n_resamples}
-    arms = compare_arms(ablation.predictions(), labels, groups, **options)
-    rescaled = compare_arms(ablation.predictions("rescaled"), labels, groups, **options)
+    compare = partial(
+        compare_arms,
+        labels=labels,
+        groups=groups,
+        alternatives=sorted(ALTERNATIVES & set(plan.arms)),
+        n_resamples=plan.n_resamples,
+    )
+    arms, rescaled = compare(ablation.predictions()), compare(ablation.predictions("rescaled"))
     for arm, figures in arms.items():
         figures["ccc_rescaled"] = rescaled[arm]["ccc"]
         if arm != "real":

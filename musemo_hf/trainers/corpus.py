@@ -1,6 +1,5 @@
 """The songs of a run: DEAM where its folder is given, the procedural corpus otherwise."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +56,15 @@ def load_songs(
 
 def select(songs: SongArrays, index: np.ndarray) -> SongArrays:
     """Some songs, in the order of `index`."""
-    values = {field.name: getattr(songs, field.name) for field in dataclasses.fields(songs)}
     return SongArrays(
-        **{
-            name: [value[i] for i in index] if isinstance(value, list) else value[index]
-            for name, value in values.items()
-        }
+        spectrogram=songs.spectrogram[index],
+        emotion=songs.emotion[index],
+        emotion_std=songs.emotion_std[index],
+        fold=songs.fold[index],
+        song_id=songs.song_id[index],
+        artist=[songs.artist[i] for i in index],
+        genre=[songs.genre[i] for i in index],
+        year=songs.year[index],
     )
 
 
