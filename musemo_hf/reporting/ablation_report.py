@@ -11,6 +11,7 @@ import numpy as np
 
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.comparison import compare_arms
+from musemo_hf.evaluation.concordance import concordance_report
 from musemo_hf.metrics import metric_path
 from musemo_hf.trainers.ablation import Ablation, SplitWork
 from musemo_hf.trainers.arms import ALTERNATIVES
@@ -34,7 +35,7 @@ def build_report(ablation: Ablation, corpus: dict[str, Any], command: str) -> di
     Returns:
         At the top `quality_score`, `ccc_real_only`, `ccc_augmented`, `improvement_percent`, `validation`; then
         `findings` (sentences), `arms` (see `compare_arms`; with `rescaled` and `exposures`), `quality` (the answer of
-        `spectrogram_quality`), `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`.
+        `spectrogram_quality`), `conditioning`, `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`.
     """
     plan, tested = ablation.plan, ablation.tested()
     labels = ablation.songs.emotion[tested].astype(np.float64)
@@ -67,6 +68,7 @@ def build_report(ablation: Ablation, corpus: dict[str, Any], command: str) -> di
         "corpus": corpus | corpus_facts(ablation, groups),
         "arms": arms,
         "quality": quality,
+        "conditioning": conditioning(ablation, groups),
         "generator_training": generator_training(ablation),
         "configuration": ablation.configuration.to_dict(),
         "command": command,
@@ -119,6 +121,19 @@ def measure_quality(ablation: Ablation) -> dict[str, Any]:
     songs = ablation.songs.spectrogram
     answer = metric.compute(training=songs[first.train], held_out=songs[first.test], confidence=0.95)
     return json.loads(json.dumps(answer, default=float))
+
+
+def conditioning(ablation: Ablation, groups: list[str]) -> dict[str, Any]:
+    """Concordance of the emotions asked of the generators and those that recognisers of real songs hear.
+
+    The recognisers (the arm `real`) took no part in training the generators; the first seed's is reported.
+    """
+    seed = ablation.plan.seeds[0]
+    works = [SplitWork(ablation, split) for split in ablation.splits]
+    heard = np.concatenate([work.predictions("real", seed)["heard"] for work in works])
+    requested = ablation.songs.emotion[ablation.tested()]
+    answer = concordance_report(heard, requested, groups, confidence=0.95, n_resamples=ablation.plan.n_resamples)
+    return {name: answer[name] for name in ("ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval", "n")}
 
 
 def generator_training(ablation: Ablation) -> dict[str, Any]:
@@ -182,13 +197,24 @@ def findings(report: dict[str, Any]) -> list[str]:
     quality = report["quality"]
     ladder = quality.get("ladder") or {}
     noise = max((value for name, value in ladder.items() if "gaussian" in name), default=None)
+    score = f"Quality score {quality['quality_score']:.1f} ({quality['tier']})"
+    if noise is not None:
+        score += f", where noise without any music scores up to {noise:.1f}"
+    defined = quality.get("skill") is not None and np.isfinite(quality["skill"])
+    why = quality["notes"].get("skill", "not defined here")
     sentences.append(
-        f"Quality score {quality['quality_score']:.1f} ({quality['tier']})"
-        + (f", where noise without any music scores up to {noise:.1f}" if noise is not None else "")
-        + f"; skill {quality['skill']:.2f} (0 is the best noise, 1 is other real music)."
-        if quality.get("skill") is not None and np.isfinite(quality["skill"])
-        else f"Quality score {quality['quality_score']:.1f} ({quality['tier']}); skill: "
-        f"{quality.get('notes', {}).get('skill', 'not defined here')}."
+        f"{score}; skill "
+        + (
+            f"{quality['skill']:.2f} (0 is the best noise, 1 is other real music)."
+            if defined
+            else f"not defined: {why}."
+        )
+    )
+    asked = report["conditioning"]
+    (v_low, v_high), (a_low, a_high) = asked["ccc_interval"]
+    sentences.append(
+        f"Conditioning: a recogniser of real songs hears the requested emotion with CCC {asked['ccc'][0]:.2f} "
+        f"[{v_low:.2f}, {v_high:.2f}] in valence and {asked['ccc'][1]:.2f} [{a_low:.2f}, {a_high:.2f}] in arousal."
     )
     return sentences
 

@@ -28,7 +28,7 @@ def draw_emotion_paths(paths: "Mapping[str, EmotionPath]") -> Figure:
         raise ValueError("expected at least one path to draw, got none")
     columns = min(COLUMNS, len(paths))
     rows = -(-len(paths) // columns)
-    figure = Figure(figsize=(5.4 * columns, 4.9 * rows), layout="constrained")
+    figure = Figure(figsize=(5.6 * columns, 5.4 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (title, path) in zip(grid, paths.items(), strict=False):
         draw_emotion_path(path, axes, title)
@@ -46,10 +46,11 @@ def draw_emotion_path(path: "EmotionPath", axes: "Axes", title: str = "") -> Non
         valence, arousal, c=path.middles, cmap="viridis", s=46, edgecolors="white", linewidths=0.6, zorder=3
     )
     if len(valence) > 1:
-        axes.figure.colorbar(points, ax=axes, label="seconds into the song", shrink=0.8)
-        for index, word in ((0, "start"), (-1, "end")):
+        axes.figure.colorbar(points, ax=axes, label="seconds into the song", fraction=0.046)
+        for index, word, offset in ((0, "start", (-6, -14)), (-1, "end", (6, 7))):  # apart where a path comes back
             place = (valence[index], arousal[index])
-            axes.annotate(word, place, xytext=(6, 6), textcoords="offset points", fontsize=9, zorder=5)
+            align = "right" if index == 0 else "left"
+            axes.annotate(word, place, xytext=offset, textcoords="offset points", fontsize=9, ha=align, zorder=5)
     _draw_mean(axes, path)
     axes.set_title(title, loc="left", fontsize=11)
 
@@ -64,7 +65,7 @@ def _draw_mean(axes: "Axes", path: "EmotionPath") -> None:
         kind = "95 % interval" if path.error is not None else "spread over windows, not an error"
         axes.plot([left, right], [arousal, arousal], linewidth=1.6, label=kind, **style)
         axes.plot([valence, valence], [low, high], linewidth=1.6, **style)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8, frameon=False, ncols=2)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.03, -0.12), fontsize=9, frameon=False)
 
 
 def _draw_plane(axes: "Axes") -> None:

@@ -66,7 +66,9 @@ def spectrogram_grid(rows: Mapping[str, Sequence[np.ndarray]], columns: Sequence
     return figure
 
 
-def curves(series: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, band: tuple[float, float] | None) -> Figure:
+def curves(
+    series: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, band: tuple[float, float] | None
+) -> Figure:
     """Lines over training steps.
 
     Args:

@@ -20,6 +20,7 @@ PARTS = {
 }
 BESIDE = {
     "skill": ("Skill", 3, "0 is the best noise, 1 is other real music"),
+    "protocol_skill": ("Skill, first version", 3, "in one space and against five noises, which newer noise can beat"),
     "modulation_distance": ("Modulation distance", 2, "how differently the sounds change over time"),
     "kid": ("KID", 4, "distance of the sets, 0 where they are alike, whatever their sizes"),
     "precision": ("Precision", 3, "share of these clips that lie among real ones"),

@@ -17,7 +17,8 @@ ROWS = {
     "noise": ("noise: no music at all", NOISE, "X"),
 }
 TELLING = 5.0  # points by which real music must lead noise for a score to tell them apart
-BETWEEN = 7.5  # points of the score under which two names would touch: they take turns above and below
+LETTER = 0.88  # points of the score that a letter of a name is wide
+LEVELS = (1, -1, 2, -2)  # of names: above their markers, beneath, further above, further beneath
 
 
 def draw_score(result: dict[str, Any]) -> Figure:
@@ -64,20 +65,24 @@ def _what_the_score_tells(result: dict[str, Any]) -> str:
 
 def _draw_row(axes: "Axes", height: int, rungs: dict[str, float], colour: str, marker: str) -> None:
     axes.axhline(height, color="#e4e4ec", linewidth=1, zorder=0)
-    ordered = sorted(rungs.items(), key=lambda rung: rung[1])
-    used: list[tuple[float, int]] = []
-    for name, score in ordered:
+    taken: dict[int, float] = dict.fromkeys(LEVELS, -99.0)  # level -> where its last name ends
+    for name, score in sorted(rungs.items(), key=lambda rung: rung[1]):
         axes.plot(score, height, marker, color=colour, markersize=10, markeredgecolor="white", zorder=3)
-        near = {level for place, level in used if score - place < BETWEEN + 0.7 * len(name)}
-        level = next((level for level in (1, -1, 2, -2) if level not in near), 1)  # above, beneath, further off
-        used.append((score, level))
         label = f"{score:.0f}" if name == "real" else f"{name} {score:.0f}"
-        style: dict[str, Any] = {"fontsize": 8.5 + 3 * (name == "real"), "color": colour, "textcoords": "offset points"}
-        align: dict[str, Any] = {
-            "ha": "right" if score > 85 and name != "real" else "center",
-            "va": "bottom" if level > 0 else "top",
-        }
-        axes.annotate(label, (score, height), xytext=(0, 11 * level), **style, **align)
+        width = LETTER * len(label)
+        left = min(score - width / 2, 103 - width)
+        level = next((level for level in LEVELS if taken[level] < left), min(LEVELS, key=taken.__getitem__))
+        taken[level] = left + width + 1
+        axes.annotate(
+            label,
+            (left + width / 2, height),
+            xytext=(0, 11 * level),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if level > 0 else "top",
+            fontsize=12 if name == "real" else 8.5,
+            color=colour,
+        )
 
 
 def _draw_yours(axes: "Axes", value: float, ends: list[float] | None, label: str) -> None:

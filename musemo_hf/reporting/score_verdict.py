@@ -54,7 +54,7 @@ def headline(result: dict[str, Any]) -> str:
     """A few words for the top of a picture."""
     skill = result.get("skill")
     if skill is None:
-        words = "skill not defined"
+        words = "cannot be said: no skill"
     elif skill < 0:
         words = "worse than noise"
     elif skill < AS_MUSIC:

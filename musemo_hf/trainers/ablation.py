@@ -14,11 +14,11 @@ import torch
 from accelerate import Accelerator
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
-from musemo_hf.audio.mel import denormalise
+from musemo_hf.audio.mel import denormalise, normalise
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_folds, folds_hash, random_split
 from musemo_hf.models.gan import MusemoGanConfig, MusemoGanGenerator
-from musemo_hf.models.vit import MusemoViTConfig
+from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
 from .arms import ARMS, Material, draw_emotions
 from .checkpoint import checkpoints, once, write_text
@@ -221,6 +221,7 @@ class SplitWork:
             "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
             "predictions": predicted.tolist(),
             "rescaled": self._rescale(model, predicted).tolist(),
+            "heard": self._heard(model).tolist() if arm == "real" else None,
             "steps": trainer.steps,
             "n_clips": len(made.clips),
             "times_each_real_clip": drawn if made.n_real else 0.0,
@@ -228,7 +229,12 @@ class SplitWork:
             "seconds": time.perf_counter() - started,
         }
 
-    def _rescale(self, model: Any, predicted: np.ndarray) -> np.ndarray:
+    def _heard(self, model: MusemoViTForEmotionRegression) -> np.ndarray:
+        """What a recogniser of real songs hears in the clips generated at the test songs' emotions, `(N, 2)`."""
+        generated = np.load(self.dir / "generated.npy").astype(np.float32)
+        return predict(model, normalise(torch.from_numpy(generated))[:, None]).double().numpy()
+
+    def _rescale(self, model: MusemoViTForEmotionRegression, predicted: np.ndarray) -> np.ndarray:
         """Spread and mean matched to the labels with constants of training songs alone."""
         chosen = np.random.default_rng(0).permutation(len(self.real))[:RESCALING_CLIPS]
         songs = self.real[torch.from_numpy(chosen)]
