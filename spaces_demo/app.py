@@ -1,0 +1,205 @@
+"""The Space: music from a point of the valence-arousal plane, and a point of the plane from music.
+
+    python spaces_demo/app.py
+
+MUSEMO_GENERATOR and MUSEMO_RECOGNISER name other checkpoints than the embedded ones (a folder or a repository).
+"""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio: the page asks nobody outside
+import gpu  # noqa: F401, I001  (before torch, see there)
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from belief import belief_html, load_report
+from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES
+from listening import listen, read_song, reading_html, rebuilt_sounds
+from markup import ASSETS, asset
+from plane import click_plane, empty_plane
+from playback import REFERENCE_GAIN, cards, wav_bytes
+from presets import PRESETS
+from studio import MAX_SAMPLES, MAX_SEED, STUDIO, make_sounds
+
+CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # all that computes shares two places; the rest queues
+PRIVATE = {"api_visibility": "private"}
+QUEUE = 64  # visitors beyond are told that the page is busy
+
+WELCOME = '<div class="empty"><p>Click anywhere on the plane.<br>Its music appears here.</p></div>'
+DROP = '<div class="empty"><p>Drop a song, and see where it lies.</p></div>'
+LOUDNESS = (
+    f"All sounds play at one fixed gain ({REFERENCE_GAIN:g} of full scale), never scaled to their own peak: "
+    "how loud a sound is belongs to its arousal."
+)
+HEADER = """<header><h1>Musemo</h1>
+<p>Pick an emotion, hear it as music. Drop a song, see its emotion.</p></header>"""
+
+
+def make(valence: float, arousal: float, seed: int, num_samples: int) -> Iterator[str]:
+    """The page's songs: cards, growing one by one."""
+    take, sounds = str(time.time_ns()), []
+    for sound, _ in make_sounds(valence, arousal, seed, num_samples):
+        sounds.append(sound)
+        yield cards(sounds, take)
+
+
+def generate(valence: float, arousal: float, seed: int | None, num_samples: int) -> tuple[list[str], dict]:
+    """The API's songs: WAV files at the page's gain, and what they are."""
+    files, songs = [], []
+    folder = Path(gr.utils.get_upload_folder()) / f"generated-{time.time_ns()}"
+    folder.mkdir(parents=True)
+    for sound, number in make_sounds(valence, arousal, seed, num_samples):
+        file = folder / sound.file_name
+        file.write_bytes(wav_bytes(sound.audio, sound.sampling_rate))
+        files.append(str(file))
+        songs.append({"valence": valence, "arousal": arousal, "seed": number, "file_name": sound.file_name})
+    return files, {"songs": songs, "gain": REFERENCE_GAIN, "sampling_rate": sound.sampling_rate}
+
+
+def hear(path: str | None) -> Iterator[tuple[str, str, str]]:
+    """The page's reading of a song: where it lies, then what a spectrogram keeps of it."""
+    samples = read_song(path)
+    drawn = reading_html(listen(samples))
+    yield *drawn, ""
+    yield *drawn, cards(rebuilt_sounds(samples, Path(path or "").name))
+
+
+def predict(audio: str | None) -> dict:
+    """The API's reading of a song."""
+    return listen(read_song(audio)).to_dict()
+
+
+def invert(audio: str | None) -> str:
+    """The API's re-synthesis: the middle of a song through its spectrogram and back, as a WAV file."""
+    rebuilt = rebuilt_sounds(read_song(audio), Path(audio or "").name)[1]
+    folder = Path(gr.utils.get_upload_folder()) / f"rebuilt-{time.time_ns()}"
+    folder.mkdir(parents=True)
+    file = folder / rebuilt.file_name
+    file.write_bytes(wav_bytes(rebuilt.audio, rebuilt.sampling_rate))
+    return str(file)
+
+
+def make_tab() -> None:
+    """Tab 1: the plane to click on."""
+    first_valence, first_arousal = PRESETS["happy & energetic"]
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            plane = click_plane(first_valence, first_arousal, "plane")
+            with gr.Row(elem_classes="presets"):
+                buttons = {name: gr.Button(name, size="sm", min_width=100) for name in PRESETS}
+        with gr.Column(scale=6, min_width=320):
+            songs = gr.HTML(
+                WELCOME,
+                elem_id="songs",
+                js_on_load=asset("player.js"),
+                apply_default_css=False,
+            )
+            with gr.Group():
+                with gr.Row():
+                    valence = gr.Slider(-1, 1, first_valence, step=0.01, label="Valence", min_width=140)
+                    arousal = gr.Slider(-1, 1, first_arousal, step=0.01, label="Arousal", min_width=140)
+                with gr.Row():
+                    number = gr.Slider(1, MAX_SAMPLES, 1, step=1, precision=0, label="Samples", min_width=140)
+                    seed = gr.Number(0, minimum=0, maximum=MAX_SEED, precision=0, label="Seed", min_width=140)
+            with gr.Row():
+                again = gr.Button("New seed", elem_id="new-seed", min_width=120)
+                go = gr.Button("Make music", variant="primary", elem_id="make-music", min_width=120)
+            gr.Markdown(LOUDNESS, elem_classes="note")
+
+    settings = [valence, arousal, seed, number]
+    compute = {**CPU, **PRIVATE, "trigger_mode": "always_last", "show_progress": "minimal"}
+    plane.input(None, plane, [valence, arousal], js="(p) => [p.valence, p.arousal]", **PRIVATE)
+    gr.on(
+        [valence.input, arousal.input],
+        None,
+        [valence, arousal],
+        plane,
+        js="(valence, arousal) => ({valence, arousal})",
+        **PRIVATE,
+    )
+    gr.on([plane.select, go.click], make, settings, songs, **compute)
+    new = again.click(None, None, seed, js=f"() => Math.floor(Math.random() * {MAX_SEED})", **PRIVATE)
+    new.then(make, settings, songs, **compute)
+    for name, button in buttons.items():
+        v, a = PRESETS[name]
+        point = f"() => [{v}, {a}, {json.dumps({'valence': v, 'arousal': a})}]"
+        chosen = button.click(None, None, [valence, arousal, plane], js=point, **PRIVATE)
+        chosen.then(make, settings, songs, **compute)
+    outputs = [gr.File(file_count="multiple", visible=False), gr.JSON(visible=False)]
+    gr.on([], generate, settings, outputs, api_name="generate", **CPU)
+
+
+def listen_tab() -> None:
+    """Tab 2: a song of the visitor's."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            audio = gr.Audio(
+                sources=["upload"],
+                type="filepath",
+                label="Your song",
+                buttons=[],
+                editable=False,
+                elem_id="song",
+            )
+            gr.Markdown(f"{FORMATS}, at most {MAX_MINUTES} minutes. It is not kept.", elem_classes="note")
+            plane = gr.HTML(empty_plane(), elem_id="reading-plane", apply_default_css=False)
+        with gr.Column(scale=6, min_width=320):
+            summary = gr.HTML(DROP, elem_id="reading", apply_default_css=False)
+            sounds = gr.HTML(
+                "",
+                elem_id="rebuilt",
+                js_on_load=asset("player.js"),
+                apply_default_css=False,
+            )
+            gr.Markdown(
+                "“Rebuilt” is the song through the mel spectrogram and back by Griffin-Lim, which guesses the phases: "
+                "the best that any generator on this page could sound. " + LOUDNESS,
+                elem_classes="note",
+            )
+    audio.upload(hear, audio, [plane, summary, sounds], show_progress="minimal", **CPU, **PRIVATE)
+    audio.clear(lambda: (empty_plane(), DROP, ""), None, [plane, summary, sounds], **PRIVATE)
+    gr.on([], predict, audio, gr.JSON(visible=False), api_name="predict", **CPU)
+    gr.on([], invert, audio, gr.File(visible=False), api_name="invert", **CPU)
+
+
+def build() -> gr.Blocks:
+    """The page; `launch` serves it."""
+    with gr.Blocks(title="Musemo: music from emotion", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        gr.HTML(HEADER, elem_id="head", apply_default_css=False)
+        with gr.Tab("Make", id="make"):
+            make_tab()
+        with gr.Tab("Listen", id="listen"):
+            listen_tab()
+        with gr.Tab("Believe?", id="believe"):
+            believe = gr.HTML("", elem_id="believe", apply_default_css=False)
+        page.load(lambda: belief_html(load_report()), None, believe, **PRIVATE)
+        gr.on(
+            [], load_report, None, gr.JSON(visible=False), api_name="report", **PRIVATE | {"api_visibility": "public"}
+        )
+    return page.queue(max_size=QUEUE)
+
+
+def launch(page: gr.Blocks) -> None:
+    """Serve the page at once, load the models behind it, and stay."""
+    system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is fetched
+    page.launch(
+        theme=gr.themes.Soft(
+            primary_hue="indigo", font=system, font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"]
+        ),
+        css_paths=ASSETS / "style.css",
+        max_file_size=MAX_FILE_SIZE,
+        ssr_mode=False,
+        footer_links=["api"],
+        prevent_thread_lock=True,
+    )
+    STUDIO.start()
+    page.block_thread()
+
+
+if __name__ == "__main__":
+    launch(build())

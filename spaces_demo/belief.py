@@ -1,0 +1,85 @@
+"""Whether to believe the sounds: the quality report of the checkpoint, in plain words."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from markup import render
+from studio import checkpoint
+
+# rung of the ladder -> what it is, and whether it was made from songs
+RUNGS = {
+    "copies": ("the reference songs themselves", True),
+    "real": ("other real songs", True),
+    "blur": ("real songs, blurred", True),
+    "time-shuffle": ("real songs, moments shuffled", True),
+    "flip": ("real songs, pitch upside down", True),
+    "joint-gaussian": ("noise with music's statistics", False),
+    "modulation-gaussian": ("noise with music's rhythms", False),
+    "gaussian-levels": ("noise with music's levels", False),
+    "band-ar1": ("smooth noise, band by band", False),
+    "band-white": ("noise, band by band", False),
+    "white": ("white noise", False),
+    "mean-spectrogram": ("one average sound, held", False),
+}
+
+
+def load_report(name: str = "generator") -> dict[str, Any] | None:
+    """`report.json` beside a checkpoint, in a folder or on the Hub; None where there is none."""
+    try:
+        path = checkpoint(name)
+        file = Path(path) / "report.json"
+        if not Path(path).is_dir():
+            from huggingface_hub import hf_hub_download
+
+            file = Path(hf_hub_download(path, "report.json"))
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except (OSError, ValueError):  # no checkpoint, no such repository or file, or not JSON: then nothing was measured
+        return None
+
+
+def number(value: Any) -> float | None:
+    """A finite number, from a number or from `{"value": ...}`; None otherwise."""
+    value = value.get("value") if isinstance(value, dict) else value
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if usable else None
+
+
+def belief_html(report: dict[str, Any] | None) -> str:
+    """The tab: figures where they were measured, and what they mean.
+
+    Args:
+        report: with the answer of `spectrogram_quality` under `quality_report`, or at its top.
+    """
+    quality = (report or {}).get("quality_report") or report or {}
+    return render(
+        "belief.html.jinja2",
+        score=number(quality.get("quality_score")),
+        score_interval=_interval(quality, "quality_score", 1),
+        tier=quality.get("tier"),
+        skill=number(quality.get("skill")),
+        skill_interval=_interval(quality, "skill", 2),
+        skill_reason=(quality.get("notes") or {}).get("skill", "no reason was given"),
+        rungs=_rungs(quality),
+        n_predictions=quality.get("n_predictions"),
+        n_references=quality.get("n_references"),
+        embedder=quality.get("embedder"),
+    )
+
+
+def _interval(quality: dict[str, Any], name: str, digits: int) -> str:
+    low, high = (number(end) for end in quality.get(f"{name}_interval") or (None, None))
+    if low is None or high is None:
+        return ""
+    return f"({low:.{digits}f} to {high:.{digits}f})".replace("-", "\N{MINUS SIGN}")
+
+
+def _rungs(quality: dict[str, Any]) -> list[tuple[float, str, str]]:
+    """(score, what it is, colour class), best first, the generator among them; empty where there is no ladder."""
+    scores = {name: number(value) for name, value in (quality.get("ladder") or {}).items() if name in RUNGS}
+    rungs = [(score, RUNGS[name][0], "music" if RUNGS[name][1] else "noise") for name, score in scores.items() if score]
+    own = number(quality.get("quality_score"))
+    if rungs and own is not None:
+        rungs.append((own, "this generator", "ours"))
+    return sorted(rungs, key=lambda rung: -rung[0])

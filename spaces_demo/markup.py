@@ -1,0 +1,47 @@
+"""HTML and SVG of the page, from `templates/`; whatever is filled in is escaped."""
+
+from pathlib import Path
+
+import jinja2
+
+ASSETS = Path(__file__).parent / "assets"
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=jinja2.StrictUndefined,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def signed(value: float) -> str:
+    """A figure of the plane, with its sign: a true minus, two digits."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, 3:07."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+_ENVIRONMENT.filters |= {"signed": signed, "clock": clock}
+
+
+def render(template: str, **values: object) -> str:
+    """A template filled in.
+
+    Args:
+        template: file in `templates/`.
+        **values: what it names.
+
+    Raises:
+        jinja2.UndefinedError: it names something that was not given.
+    """
+    return _ENVIRONMENT.get_template(template).render(**values)
+
+
+def asset(name: str) -> str:
+    """The text of a file in `assets/`."""
+    return (ASSETS / name).read_text(encoding="utf-8")

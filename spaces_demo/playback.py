@@ -1,0 +1,115 @@
+"""Songs as the page plays them: 16-bit audio at one fixed gain, under a spectrogram with real axes."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+import librosa
+import matplotlib
+import numpy as np
+import soundfile
+from markup import render
+from PIL import Image
+
+# One gain for every sound: relative loudness, and so arousal, is heard as it is. Gradio and players that are given
+# floats scale each clip to its own peak. Half of full scale leaves room for the peaks of Griffin-Lim, up to 1.5 on
+# loud songs; what still exceeds it is clipped, and said.
+REFERENCE_GAIN = 0.5
+MIN_DB, MAX_DB = -60.0, 40.0
+TICKS_HZ = {100: "100", 500: "500", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k"}
+TIME_STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120)  # s
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What one card plays and shows.
+
+    Attributes:
+        title: above the picture.
+        audio: float32 `(samples,)`, at its true loudness.
+        sampling_rate: Hz.
+        spectrogram: dB `(n_mels, n_frames)`.
+        hop_length: samples between frames.
+        file_name: of the download.
+        note: beside the title.
+    """
+
+    title: str
+    audio: np.ndarray
+    sampling_rate: int
+    spectrogram: np.ndarray
+    hop_length: int
+    file_name: str
+    note: str = ""
+
+
+def to_int16(audio: np.ndarray) -> np.ndarray:
+    """Samples at the reference gain, clipped to 16 bits; never scaled by their own peak."""
+    return (np.clip(audio * REFERENCE_GAIN, -1, 1) * 32767).round().astype(np.int16)
+
+
+def wav_bytes(audio: np.ndarray, sampling_rate: int) -> bytes:
+    """A 16-bit WAV file at the reference gain."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, to_int16(audio), sampling_rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def level(audio: np.ndarray) -> str:
+    """Root mean square in dB re full scale, in words."""
+    power = float(np.mean(np.square(audio, dtype=np.float64)))
+    return f"level {10 * np.log10(power):.0f} dB".replace("-", "\N{MINUS SIGN}") if power else "silent"
+
+
+def spectrogram_png(decibels: np.ndarray) -> bytes:
+    """The log-mel in magma, -60 to 40 dB, a pixel a cell, low bands at the bottom."""
+    shares = (np.clip(decibels, MIN_DB, MAX_DB) - MIN_DB) / (MAX_DB - MIN_DB)
+    picture = Image.fromarray((shares[::-1] * 255).round().astype(np.uint8)).convert("P")
+    picture.putpalette((matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def frequency_ticks(n_mels: int, sampling_rate: int) -> list[tuple[str, float]]:
+    """(Hz, height in the picture from 0 at the bottom to 1): where the mel band of that centre is."""
+    centres = librosa.mel_frequencies(n_mels + 2, fmin=0, fmax=sampling_rate / 2)[1:-1]
+    shown = {hertz: text for hertz, text in TICKS_HZ.items() if hertz < sampling_rate / 2}
+    places = (np.interp(list(shown), centres, np.arange(n_mels)) + 0.5) / n_mels
+    return list(zip(shown.values(), places.tolist(), strict=True))
+
+
+def time_ticks(seconds: float) -> list[tuple[str, float]]:
+    """(time, place in the picture from 0 at the left to 1), at most seven."""
+    step = next(step for step in TIME_STEPS if seconds / step <= 6.1)
+    return [(f"{i * step:g} s", i * step / seconds) for i in range(int(seconds / step) + 1)]
+
+
+def _data_uri(content: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
+def _card(sound: Sound) -> dict:
+    n_mels, n_frames = sound.spectrogram.shape
+    return {
+        "title": sound.title,
+        "file_name": sound.file_name,
+        "note": sound.note and f"{sound.note} · ",
+        "level": level(sound.audio),
+        "clipped": np.abs(sound.audio).max() * REFERENCE_GAIN > 1,
+        "seconds": len(sound.audio) / sound.sampling_rate,
+        "hertz": frequency_ticks(n_mels, sound.sampling_rate),
+        "times": time_ticks(n_frames * sound.hop_length / sound.sampling_rate),
+        "picture": _data_uri(spectrogram_png(sound.spectrogram), "image/png"),
+        "sound": _data_uri(wav_bytes(sound.audio, sound.sampling_rate), "audio/wav"),
+    }
+
+
+def cards(sounds: list[Sound], take: str = "") -> str:
+    """Cards: title, spectrogram with a playhead, player, download.
+
+    Args:
+        sounds: one a card.
+        take: names an answer to a click: its first sound starts by itself, once; none does where empty.
+    """
+    return render("cards.html.jinja2", cards=[_card(sound) for sound in sounds], take=take)

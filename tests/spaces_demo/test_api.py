@@ -1,0 +1,148 @@
+"""The page as a service: named endpoints through gradio_client, limits, bad uploads, many callers."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+
+@pytest.fixture(scope="module")
+def client(url, tmp_path_factory):
+    return Client(url, download_files=str(tmp_path_factory.mktemp("downloads")), verbose=False)
+
+
+def wave(path: Path, seconds: float, rate: int = 8000, level: float = 0.1) -> Path:
+    samples = level * np.sin(np.arange(round(seconds * rate)) * 0.2)
+    soundfile.write(path, samples, rate, subtype="PCM_U8")
+    return path
+
+
+def test_endpoints_have_names(client):
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(named) == {"/generate", "/predict", "/invert", "/report"}
+    names = [parameter["parameter_name"] for parameter in named["/generate"]["parameters"]]
+    assert names == ["valence", "arousal", "seed", "num_samples"]
+
+
+def test_generate_keeps_true_loudness(client, checkpoints):
+    """16 bits at the fixed gain, what the pipeline makes: no scaling by the peak anywhere."""
+    from playback import REFERENCE_GAIN
+
+    from musemo_hf import MusemoPipeline
+
+    files, about = client.predict(0.5, -0.5, 7, 2, api_name="/generate")
+    assert [song["seed"] for song in about["songs"]] == [7, 8]
+    assert about["gain"] == REFERENCE_GAIN
+    songs = MusemoPipeline.from_pretrained(checkpoints["generator"])(0.5, -0.5, num_samples=2, seed=7).songs
+    for file, song in zip(files, songs, strict=True):
+        samples, rate = soundfile.read(file, dtype="int16")
+        assert rate == song.sampling_rate
+        expected = np.clip(song.audio * REFERENCE_GAIN, -1, 1) * 32767
+        error = samples - expected  # batches and threads sum in another order, which Griffin-Lim magnifies
+        assert np.linalg.norm(error) < 0.01 * np.linalg.norm(expected)
+
+
+def test_generate_draws_a_seed_where_none_is_given(client):
+    seeds = [client.predict(0, 0, None, 1, api_name="/generate")[1]["songs"][0]["seed"] for _ in range(2)]
+    assert seeds[0] != seeds[1]
+
+
+@pytest.mark.parametrize(("arguments", "said"), [((3, 0, 0, 1), "3"), ((0, 0, 0, 9), "9"), ((0, 0, -1, 1), "-1")])
+def test_generate_refuses_what_lies_outside(client, arguments, said):
+    with pytest.raises(AppError, match=said):
+        client.predict(*arguments, api_name="/generate")
+
+
+def test_predict_gives_the_way_over_time(client, song):
+    reading = client.predict(handle_file(song), api_name="/predict")
+    assert -1 <= reading["valence"] <= 1
+    assert reading["valence_interval"][0] <= reading["valence"] <= reading["valence_interval"][1]
+    assert reading["duration"] == pytest.approx(12, abs=0.2)
+    starts = [window["start"] for window in reading["windows"]]
+    assert starts == sorted(starts)
+    assert starts[0] == 0
+    assert starts[-1] + reading["window_seconds"] == pytest.approx(reading["duration"], abs=0.01)
+    assert np.mean([window["arousal"] for window in reading["windows"]]) == pytest.approx(reading["arousal"], abs=1e-5)
+
+
+def test_predict_of_one_window_claims_no_interval(client, tmp_path):
+    reading = client.predict(handle_file(wave(tmp_path / "short.wav", 2)), api_name="/predict")
+    assert len(reading["windows"]) == 1
+    assert reading["valence_interval"] is None
+
+
+def test_invert_keeps_length_and_loudness(client, tmp_path):
+    rebuilt, rate = soundfile.read(client.predict(handle_file(wave(tmp_path / "tone.wav", 5)), api_name="/invert"))
+    assert len(rebuilt) / rate == pytest.approx(5, abs=0.05)
+    assert np.sqrt(np.mean(rebuilt**2)) == pytest.approx(0.5 * 0.1 / np.sqrt(2), rel=0.2)
+
+
+def test_report_is_that_of_the_checkpoint(client):
+    assert client.predict(api_name="/report")["quality_report"]["quality_score"] == 61.25
+
+
+def bad_songs(folder: Path) -> dict[str, Path]:
+    text, empty, cut = folder / "text.mp3", folder / "empty.mp3", folder / "cut.flac"
+    text.write_text("These are words, not music.\n" * 200)
+    empty.touch()
+    whole = wave(folder / "whole.wav", 20)
+    soundfile.write(folder / "whole.flac", *soundfile.read(whole))
+    cut.write_bytes((folder / "whole.flac").read_bytes()[:200])
+    return {
+        "could not be read as audio": text,
+        "is empty": empty,
+        "damaged|could not be read": cut,
+        "at least 1 s": wave(folder / "blip.wav", 0.3),
+        "10:01 long": wave(folder / "long.wav", 601),
+    }
+
+
+@pytest.mark.parametrize("endpoint", ["/predict", "/invert"])
+def test_bad_uploads_say_what_to_do(client, tmp_path, endpoint):
+    for said, path in bad_songs(tmp_path).items():
+        with pytest.raises(AppError, match=said):
+            client.predict(handle_file(path), api_name=endpoint)
+
+
+def test_an_upload_beyond_the_limit_is_refused(client, tmp_path):
+    huge = tmp_path / "huge.wav"
+    with huge.open("wb") as file:
+        file.truncate(61 * 1024**2)
+    with pytest.raises(Exception, match=r"413|exceed|too large|Payload"):
+        client.predict(handle_file(huge), api_name="/predict")
+
+
+def test_files_of_the_server_are_out_of_reach(client, checkpoints):
+    with pytest.raises(Exception, match=r"(?i)path|file|not allowed|invalid"):
+        client.predict({"path": str(checkpoints["generator"] / "config.json"), "meta": {"_type": "gradio.FileData"}},
+                       api_name="/predict")  # fmt: skip
+
+
+def call_at_once(url, folder, calls: int, at_once: int = 20) -> list[str]:
+    """Every caller has a client of its own; the answers are the paths of the songs."""
+    clients = [Client(url, download_files=str(folder), verbose=False) for _ in range(at_once)]
+
+    def call(number: int) -> str:
+        valence, arousal = (number % 11) / 5 - 1, (number % 7) / 3 - 1
+        files, about = clients[number % at_once].predict(valence, arousal, number, 1, api_name="/generate")
+        assert about["songs"][0]["seed"] == number
+        return files[0]
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(call, range(calls)))
+
+
+def test_twenty_callers_at_once(url, tmp_path):
+    answers = call_at_once(url, tmp_path, 20)
+    assert all(soundfile.info(answer).frames == 65024 for answer in answers)
+
+
+@pytest.mark.slow
+def test_two_hundred_calls_with_twenty_at_once(url, tmp_path):
+    answers = call_at_once(url, tmp_path, 200)
+    assert len(set(answers)) == 200
+    assert all(soundfile.info(answer).frames == 65024 for answer in answers)

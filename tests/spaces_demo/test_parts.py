@@ -1,0 +1,135 @@
+"""The page's parts by themselves: gain, axes, windows, the plane, the words on the report."""
+
+import io
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import librosa
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from PIL import Image
+
+SPACE = Path(__file__).parents[2] / "spaces_demo"
+
+
+def test_presets_are_those_of_the_pipeline():
+    from presets import PRESETS as SHOWN
+
+    from musemo_hf.pipelines.emotion_to_music import PRESETS
+
+    assert SHOWN == PRESETS
+
+
+def test_gain_is_fixed():
+    from playback import REFERENCE_GAIN, to_int16, wav_bytes
+
+    quiet, loud = np.full(10, 0.01, np.float32), np.full(10, 1.0, np.float32)
+    assert to_int16(loud)[0] == round(32767 * REFERENCE_GAIN)
+    assert to_int16(loud)[0] / to_int16(quiet)[0] == pytest.approx(100, rel=0.01)
+    assert to_int16(np.float32([5.0, -5.0])).tolist() == [32767, -32767]
+    samples, rate = soundfile.read(io.BytesIO(wav_bytes(quiet, 22050)), dtype="int16")
+    assert rate == 22050
+    np.testing.assert_array_equal(samples, to_int16(quiet))
+
+
+def test_spectrogram_has_low_bands_at_the_bottom_and_a_fixed_scale():
+    from playback import spectrogram_png
+
+    decibels = np.full((128, 50), -60.0)
+    decibels[0] = 40.0
+    pixels = np.asarray(Image.open(io.BytesIO(spectrogram_png(decibels))).convert("RGB")).sum(axis=2)
+    assert pixels.shape == (128, 50)
+    assert pixels[-1].min() > 500
+    assert pixels[:-1].max() < 20
+
+
+def test_frequency_ticks_lie_on_the_band_that_hears_them():
+    from playback import frequency_ticks
+
+    ticks = dict(frequency_ticks(128, 22050))
+    tone = librosa.feature.melspectrogram(y=librosa.tone(2000, sr=22050, duration=1), sr=22050, n_mels=128).mean(axis=1)
+    assert ticks["2k"] * 128 == pytest.approx(tone.argmax() + 0.5, abs=1)
+
+
+@pytest.mark.parametrize("seconds", [2.95, 10.008, 30.0, 600])
+def test_time_ticks_are_few_and_inside(seconds):
+    from playback import time_ticks
+
+    ticks = time_ticks(seconds)
+    assert 3 <= len(ticks) <= 7
+    assert ticks[0] == ("0 s", 0)
+    assert ticks[-1][1] <= 1
+
+
+def test_windows_cover_a_song_to_its_end():
+    from listening import split_windows
+
+    recogniser = SimpleNamespace(extractor=SimpleNamespace(sampling_rate=100), seconds=10.0)
+    for length in (300, 1000, 1001, 2570):
+        windows, starts = split_windows(np.arange(length), recogniser)
+        assert {len(window) for window in windows} == {min(length, 1000)}
+        assert windows[-1][-1] == length - 1
+        assert np.diff(starts, prepend=0).max() <= 5.01
+
+
+def test_the_plane_puts_a_point_where_it_is():
+    from plane import empty_plane, song_plane, to_x, to_y
+
+    ElementTree.fromstring(empty_plane())
+    drawn = ElementTree.fromstring(
+        song_plane(np.array([[0.2, 0.4], [0.6, 0.8]]), np.array([0.4, 0.6]), np.array([2, 0.1]))
+    )
+    point = next(node for node in drawn if node.get("class") == "point")
+    assert (float(point.get("cx")), float(point.get("cy"))) == (to_x(0.4), to_y(0.6))
+    box = next(node for node in drawn if node.get("class") == "interval")
+    assert float(box.get("width")) == pytest.approx(to_x(1) - to_x(-1))  # clipped to the plane
+    assert float(box.get("height")) == pytest.approx(to_y(0.5) - to_y(0.7))
+
+
+def test_nothing_measured_is_said():
+    from belief import belief_html
+
+    for report in (None, {}, {"quality_report": {"quality_score": float("nan")}}):
+        said = belief_html(report)
+        assert "Not measured" in said
+        assert "ladder of scores" not in said
+
+
+def test_a_report_is_shown_with_its_reason_and_escaped():
+    from belief import belief_html
+
+    said = belief_html({"quality_score": 50.0, "tier": "<b>", "skill": None, "notes": {"skill": "too few clips"}})
+    assert "too few clips" in said
+    assert "<b>50.0</b>" in said
+    assert "&lt;b&gt;" in said
+
+
+def test_a_report_that_is_not_json_is_no_report(tmp_path, monkeypatch):
+    from belief import load_report
+
+    monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
+    assert load_report() is None
+    (tmp_path / "report.json").write_text("{")
+    assert load_report() is None
+    (tmp_path / "report.json").write_text(json.dumps({"quality_score": 3}))
+    assert load_report() == {"quality_score": 3}
+
+
+def test_a_missing_checkpoint_is_said_on_the_page(tmp_path, monkeypatch):
+    from studio import Studio
+
+    monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
+    with pytest.raises(gr.Error, match="generator could not be loaded"):
+        Studio().get("generator")
+
+
+def test_the_space_names_its_files():
+    header = yaml.safe_load((SPACE / "README.md").read_text(encoding="utf-8").split("---")[1])
+    assert header["sdk"] == "gradio"
+    assert (SPACE / header["app_file"]).is_file()
+    assert len(header["short_description"]) <= 60  # the Hub refuses more
