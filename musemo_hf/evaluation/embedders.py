@@ -9,6 +9,7 @@ import numpy as np
 
 from .aspects import ASPECTS, aspect_features
 from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, modulation_spectrum
+from .novelty import NOVELTY_DIMENSION, novelty_features
 
 EmbedFunction = Callable[[np.ndarray], np.ndarray]
 N_GROUPS = 32  # of 4 mel bands
@@ -134,3 +135,4 @@ def modulation(clips_db: np.ndarray) -> np.ndarray:
 
 
 register_embedder("modulation-v2", dimension=ASPECTS["events"].stop, aspects=ASPECTS)(aspect_features)
+register_embedder("novelty-v1", dimension=NOVELTY_DIMENSION)(novelty_features)
