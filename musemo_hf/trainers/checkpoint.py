@@ -1,5 +1,6 @@
 """Checkpoints of a run in progress: written whole or not at all, so that a full disk or a kill loses nothing."""
 
+import io
 import json
 import os
 import shutil
@@ -39,7 +40,8 @@ def save_checkpoint(
         partial.mkdir(parents=True)
         for name, model in models.items():
             model.save_pretrained(partial / name)
-        torch.save(tensors, partial / "optimizers.pt")
+        torch.save(tensors, buffer := io.BytesIO())  # written by Python, whose error says that the disk is full
+        (partial / "optimizers.pt").write_bytes(buffer.getbuffer())
         write_text(partial / "state.json", json.dumps({"step": step, **state}, indent=1))
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)

@@ -111,6 +111,7 @@ def test_a_disk_that_takes_no_more_loses_nothing(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert len(re.findall("could not write .*checkpoint-00000002", finished.stdout)) == 2  # weights, optimizers
     assert finished.stdout.count("the last good checkpoint still stands") == 2
+    assert finished.stdout.count("File too large") == 2  # the cause, as the operating system names it
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001"]
 
 
