@@ -35,8 +35,8 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
             the card says "not measured".
         **facts: what the template shows beside that. Of every card: `repo_id`; models: `n_parameters`, `n_frames`,
             `seconds`, and `picture` and `sound` (files in the repository); data set: `n_songs`, `n_artists`,
-            `n_folds`, `labels`, `configs`; metric: `title`, `description`, `inputs`, `citation`, `example`, and
-            `sdk_version`; Space: `sdk_version`, and of its own README `metadata` (YAML, which wins) and `body`.
+            `n_folds`, `labels`, `configs`; metric and Space: `sdk_version`, and of its own README `metadata` (YAML,
+            which wins) and `body`.
 
     Raises:
         ValueError: an unknown kind, a fact that the template needs and that was not given, or a malformed report.
@@ -144,24 +144,18 @@ def _data_set(facts: dict[str, Any], *_: Any) -> CardData:
 
 
 def _metric(facts: dict[str, Any], *_: Any) -> CardData:
-    return SpaceCardData(
-        title=facts["title"],
-        emoji="🎼",
-        colorFrom="indigo",
-        colorTo="yellow",
-        sdk="gradio",
-        sdk_version=facts["sdk_version"],
-        app_file="app.py",
-        pinned=False,
-        license="apache-2.0",
-        tags=["evaluate", "metric", *COMMON_TAGS],
-    )
+    title = facts["repo_id"].split("/")[-1].replace("_", " ").capitalize()
+    return _space_data(facts, title=title, emoji="🎼", tags=["evaluate", "metric"])
 
 
 def _space(facts: dict[str, Any], *_: Any) -> CardData:
+    return _space_data(facts, title="Musemo: music from emotion", emoji="🎹", tags=[])
+
+
+def _space_data(facts: dict[str, Any], title: str, emoji: str, tags: list[str]) -> CardData:
     standard = {
-        "title": "Musemo: music from emotion",
-        "emoji": "🎹",
+        "title": title,
+        "emoji": emoji,
         "colorFrom": "indigo",
         "colorTo": "yellow",
         "sdk": "gradio",
@@ -169,9 +163,11 @@ def _space(facts: dict[str, Any], *_: Any) -> CardData:
         "app_file": "app.py",
         "pinned": False,
         "license": "apache-2.0",
-        "tags": COMMON_TAGS,
     }
-    return SpaceCardData(**{**standard, **(facts.get("metadata") or {})})
+    own = facts.get("metadata") or {}
+    return SpaceCardData(
+        **{**standard, **own, "tags": list(dict.fromkeys([*tags, *own.get("tags", []), *COMMON_TAGS]))}
+    )
 
 
 _METADATA = {

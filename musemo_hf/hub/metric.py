@@ -4,36 +4,14 @@ import ast
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from musemo_hf.hub.cards import render_card
-from musemo_hf.hub.space import gradio_version
+from musemo_hf.hub.space import CARD, gradio_version, read_card
 from musemo_hf.hub.transfer import push_folder
 from musemo_hf.metrics import metric_path
 
 PACKAGE = "musemo_hf.evaluation"
 EVALUATION = Path(__file__).resolve().parent.parent / "evaluation"
-
-EXAMPLES = {
-    "spectrogram_quality": (
-        "metric.add_batch(references=real)  # log-mels (B, 128, n_frames), dB\n"
-        "metric.add_batch(predictions=generated)  # any number of them\nmetric.compute()"
-    ),
-    "concordance_correlation": "metric.compute(predictions=predicted, references=labels)  # (N, 2) or (N,)",
-}
-
-APP = '''"""The page of this metric's Space: its documentation."""
-
-from pathlib import Path
-
-import gradio as gr
-
-with gr.Blocks(title="{title}") as app:
-    gr.Markdown(Path(__file__).with_name("README.md").read_text(encoding="utf-8").split("---", 2)[2])
-
-if __name__ == "__main__":
-    app.launch()
-'''
 
 
 def push_metric(
@@ -41,7 +19,8 @@ def push_metric(
 ) -> str:
     """Push `<user>/spectrogram_quality` or `<user>/concordance_correlation`.
 
-    The script, the files of `musemo_hf.evaluation` that it needs beside it, `requirements.txt`, a page and a card.
+    The script with the files of `musemo_hf.evaluation` that it needs beside it, and the page, the requirements and the
+    card of its folder.
 
     Args:
         repo_id: "user/name"; `evaluate` looks for `name.py` in it, so that name is the metric's.
@@ -65,14 +44,12 @@ def push_metric(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = flatten(source / f"{metric}.py")
-        title = metric.replace("_", " ").capitalize()
-        files.setdefault("app.py", APP.format(title=title))
-        files["requirements.txt"] = "datasets\nevaluate\nnumpy\nscipy\n"
         for path in source.iterdir():
-            if path.is_file() and path.name not in (f"{metric}.py", "README.md"):
+            if path.is_file() and path.name not in (f"{metric}.py", CARD):
                 files[path.name] = path.read_text(encoding="utf-8")
-        facts = _documentation(files[f"{metric}.py"]) | {"title": title, "example": EXAMPLES.get(metric, "")}
-        files["README.md"] = render_card("metric", repo_id=repo_id, sdk_version=gradio_version(), **facts)
+        metadata, body = read_card(source / CARD)
+        body = _at_home(body, repo_id)
+        files[CARD] = render_card("metric", repo_id=repo_id, sdk_version=gradio_version(), metadata=metadata, body=body)
         for path_name, text in files.items():
             (folder / path_name).write_text(text, encoding="utf-8")
         return push_folder(folder, repo_id, "space", "Upload metric", private, token, tag, space_sdk="gradio")
@@ -146,18 +123,7 @@ def _name_all(text: str, modules: list[str]) -> str:
     return "".join([*lines[:last], "# evaluate fetches only the files that this one names\n", *missing, *lines[last:]])
 
 
-def _documentation(text: str) -> dict[str, Any]:
-    """The script's `_DESCRIPTION`, its inputs and its `_CITATION`."""
-    values: dict[str, Any] = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            try:
-                values[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
-                continue
-    inputs = values.get("_INPUTS", values.get("_KWARGS_DESCRIPTION", ""))
-    return {
-        "description": values.get("_DESCRIPTION", "").strip(),
-        "inputs": f"```text\n{inputs.strip()}\n```" if inputs else "",
-        "citation": values.get("_CITATION", "").strip(),
-    }
+def _at_home(text: str, repo_id: str) -> str:
+    """Examples that load the metric from its repository instead of from this package."""
+    text = re.sub(r"^>>> from musemo_hf import metric_path\n", "", text, flags=re.MULTILINE)
+    return re.sub(r'metric_path\("\w+"\)', f'"{repo_id}"', text)

@@ -7,21 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.hub.cards import CardKind, render_card
+from musemo_hf.hub.sample import add_sample
 from musemo_hf.hub.transfer import push_folder
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
-from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
+from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline
 from musemo_hf.pipelines.registration import register
-from musemo_hf.pipelines.song import Song
 
-PICTURE, SOUND, REPORT = "sample.png", "sample.flac", "report.json"
-SAMPLE = PRESETS["happy & energetic"]
+REPORT = "report.json"
 
 
 def push_generator(
@@ -65,7 +63,8 @@ def push_generator(
         with _shipping_code():
             generator.save_pretrained(folder)
             extractor.save_pretrained(folder)
-        files = _write_sample(folder, MusemoPipeline(generator, extractor)) if sample else {}
+        song = MusemoPipeline(generator, extractor)
+        files = add_sample(folder, "model.safetensors", song, repo_id, token) if sample else {}
         facts = _facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
         _write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload generator", private, token, tag)
@@ -116,7 +115,7 @@ def push_pipeline(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pipeline.save_pretrained(folder)
-        files = _write_sample(folder, pipeline) if sample else {}
+        files = add_sample(folder, "generator/model.safetensors", pipeline, repo_id, token) if sample else {}
         facts = _facts(pipeline.generator, pipeline.feature_extractor) | files
         _write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload pipeline", private, token, tag)
@@ -156,20 +155,6 @@ def _facts(model: PreTrainedModel, extractor: MusemoFeatureExtractor) -> dict[st
         "seconds": extractor.settings.n_samples(model.config.n_frames) / extractor.sampling_rate,
         "sampling_rate": extractor.sampling_rate,
     }
-
-
-@torch.no_grad()
-def _write_sample(folder: Path, pipeline: MusemoPipeline) -> dict[str, str]:
-    """A song as picture and sound, the same for the same weights."""
-    from matplotlib.figure import Figure
-
-    pipeline.set_progress_bar_config(disable=True)
-    song: Song = pipeline(*SAMPLE, seed=0).songs[0]
-    song.save(folder / SOUND)
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    song.plot(figure.subplots())
-    figure.savefig(folder / PICTURE, dpi=120, metadata={"Software": None})  # no version: the same bytes again
-    return {"picture": PICTURE, "sound": SOUND}
 
 
 def _write_card(

@@ -13,6 +13,7 @@ from musemo_hf.hub.transfer import HubPushError, push_folder
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SPACE = PACKAGE.parent / "spaces_demo"
+CARD = "README.md"
 OLDEST_GRADIO = "6.20.0"  # that the project admits
 
 
@@ -57,19 +58,19 @@ def push_space(
         shutil.copytree(source, staging, ignore=ignored)
         shutil.copytree(PACKAGE, staging / "musemo_hf", ignore=ignored, dirs_exist_ok=True)
         _without_package(staging / "requirements.txt")
-        metadata, body = _read_card(source / "README.md", repo_id)
-        facts = {"repo_id": repo_id, "sdk_version": gradio_version(), "metadata": metadata, "body": body}
-        card = render_card("space", report, **facts)
-        (staging / "README.md").write_text(card, encoding="utf-8")
+        metadata, body = read_card(source / CARD)
+        facts = {"sdk_version": gradio_version(), "metadata": metadata, "body": body.replace("USER/NAME", repo_id)}
+        card = render_card("space", report, repo_id=repo_id, **facts)
+        (staging / CARD).write_text(card, encoding="utf-8")
         return push_folder(staging, repo_id, "space", "Upload Space", private, token, tag, space_sdk="gradio")
 
 
-def _read_card(readme: Path, repo_id: str) -> tuple[dict[str, Any], str]:
-    """YAML and text of the Space's own card, with the repository's name in the place of USER/NAME."""
+def read_card(readme: Path) -> tuple[dict[str, Any], str]:
+    """YAML and text of a Space's own card; nothing where there is none."""
     if not readme.is_file():
         return {}, ""
     card = SpaceCard.load(readme, ignore_metadata_errors=True)
-    return card.data.to_dict(), card.text.strip().replace("USER/NAME", repo_id)
+    return card.data.to_dict(), card.text.strip()
 
 
 def _without_package(requirements: Path) -> None:

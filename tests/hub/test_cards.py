@@ -22,15 +22,7 @@ FACTS = {
         "labels": "corrected",
         "configs": [{"name": "excerpt_10s", "n_songs": 1615, "n_frames": 431, "seconds": 10.0}],
     },
-    "metric": {
-        "repo_id": "ana/spectrogram_quality",
-        "title": "Spectrogram quality",
-        "description": "A score.",
-        "inputs": "",
-        "citation": "",
-        "example": "metric.compute()",
-        "sdk_version": "6.31.0",
-    },
+    "metric": {"repo_id": "ana/spectrogram_quality", "sdk_version": "6.31.0"},
     "space": {"repo_id": "ana/musemo-space", "sdk_version": "6.31.0"},
 }
 CARDS = {"data_set": DatasetCard, "metric": SpaceCard, "space": SpaceCard}

@@ -1,0 +1,56 @@
+"""What a model sounds like, for its card: one preset, seed 0, as picture and sound."""
+
+import hashlib
+from pathlib import Path
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
+
+from musemo_hf.hub.transfer import with_retries
+from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
+from musemo_hf.pipelines.song import Song
+
+PICTURE, SOUND = "sample.png", "sample.flac"
+SAMPLE = PRESETS["happy & energetic"]
+
+
+def add_sample(folder: Path, weights: str, pipeline: MusemoPipeline, repo_id: str, token: str | None) -> dict[str, str]:
+    """A song as picture and sound; that of the repository stays where the weights there are the same.
+
+    Another number of threads sums in another order: the same song in other bytes would be another commit.
+
+    Args:
+        folder: what will be pushed, with the weights in it.
+        weights: their path in it.
+        pipeline: makes the song.
+        repo_id: where it will be pushed.
+        token: that may read there.
+
+    Returns:
+        `picture` and `sound`, the files' names, for the card.
+    """
+    ours = hashlib.sha256((folder / weights).read_bytes()).hexdigest()
+    if with_retries(lambda: _weights_of_sample(repo_id, weights, token), repo_id) != ours:
+        _write_sample(folder, pipeline)
+    return {"picture": PICTURE, "sound": SOUND}
+
+
+def _weights_of_sample(repo_id: str, weights: str, token: str | None) -> str | None:
+    """The sha256 of the weights beside a repository's sample; None where it lacks either."""
+    try:
+        found = HfApi(token=token).get_paths_info(repo_id, [PICTURE, SOUND, weights])
+    except RepositoryNotFoundError:
+        return None
+    hashes = {file.path: file.lfs.sha256 if file.lfs else None for file in found}
+    return hashes.get(weights) if {PICTURE, SOUND} <= set(hashes) else None
+
+
+def _write_sample(folder: Path, pipeline: MusemoPipeline) -> None:
+    from matplotlib.figure import Figure
+
+    pipeline.set_progress_bar_config(disable=True)
+    song: Song = pipeline(*SAMPLE, seed=0).songs[0]
+    song.save(folder / SOUND)
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    song.plot(figure.subplots())
+    figure.savefig(folder / PICTURE, dpi=120)
