@@ -32,6 +32,7 @@ from .degradations import DEGRADATIONS, Songs
 N_FRAMES, THREADS = 431, 2
 V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v2")
 SIZES = (50, 100, 200, 400, 800, 1600)
+SKILL_SIZES = (20, 30, 40, 60, 80, 100, 150, 200, 300)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Judge:
             "skill": judged.skill,
             "low": judged.low,
             "high": judged.high,
+            **dict.fromkeys(V2.aspects, float("nan")),
             **judged.aspect_skills,
             "skill_v1": self.skill_v1(candidate).skill,
             "modulation_distance": frechet_distance(*mean_and_covariance(real), *mean_and_covariance(fake)),
@@ -177,6 +179,7 @@ def validate(clips: np.ndarray, n_clips: int = 300, say: Callable[[str], None] =
     done("degradations")
     results["sizes"] = _sizes(clips, real)
     done("sizes")
+    results["smallest_skill_n"] = _smallest_skill(judge, real[candidate])
     results["published_table"] = published_table(clips, real)
     done("published table")
     results["seconds"] = time.monotonic() - started
@@ -241,6 +244,16 @@ def _sizes(clips: np.ndarray, real: Features) -> list[dict[str, Any]]:
             base = real[_spread(np.arange(len(clips)), size)]
             results += [{"n": size, "set": name, **_plain_figures(base, rows[:size])} for name, rows in drawn.items()]
     return results
+
+
+def _smallest_skill(judge: Judge, candidate: Features) -> int | None:
+    """The fewest clips, of those tried, from which on the skill of other songs is a number."""
+    fewest = None
+    for size in reversed([size for size in SKILL_SIZES if size <= len(candidate)]):
+        if np.isnan(judge.skill(candidate[_spread(np.arange(len(candidate)), size)]).skill):
+            break
+        fewest = size
+    return fewest
 
 
 def _plain_figures(reference: Features, candidate: Features) -> dict[str, float]:

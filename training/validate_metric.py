@@ -1,0 +1,35 @@
+"""Does the quality report tell music from noise? Measure it on real songs, and write the page that says so.
+
+    python training/validate_metric.py --data-dir DEAM
+
+Writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. Takes minutes on two cores.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from musemo_hf.reporting.metric_validation import load_excerpts, validate
+from musemo_hf.reporting.metric_validation_page import write_page
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def main() -> None:
+    """Load the songs, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of DEAM, in either layout")
+    parser.add_argument("--output-dir", type=Path, default=DOCS, help="where the page is written")
+    parser.add_argument("--n-songs", type=int, help="at most so many songs, for a quick look")
+    parser.add_argument("--n-clips", type=int, default=250, help="clips of a set, at most a quarter of the songs")
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    arguments = parser.parse_args()
+    results = validate(load_excerpts(arguments.data_dir, arguments.n_songs), arguments.n_clips)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    page = write_page(results, arguments.output_dir, "python training/validate_metric.py --data-dir DEAM")
+    print(f"page: {page}")
+
+
+if __name__ == "__main__":
+    main()
