@@ -79,12 +79,16 @@ def _write_parquet(folder: Path, config: str, songs: Dataset, max_shard_bytes: i
 
 
 def _present(repo_id: str, token: str | None) -> dict[str, DatasetInfo]:
-    """The configurations that the repository's card has already."""
-    try:
-        path = HfApi(token=token).hf_hub_download(repo_id, CARD, repo_type="dataset")
-    except (RemoteEntryNotFoundError, RepositoryNotFoundError):
-        return {}
-    return dict(DatasetInfosDict.from_dataset_card_data(DatasetCard.load(path).data))
+    """The configurations that the repository's card has already.
+
+    Read past the cache: a card of last week, taken while the Hub fails, would make this push forget what came since.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            path = HfApi(token=token).hf_hub_download(repo_id, CARD, repo_type="dataset", cache_dir=cache)
+        except (RemoteEntryNotFoundError, RepositoryNotFoundError):
+            return {}
+        return dict(DatasetInfosDict.from_dataset_card_data(DatasetCard.load(path).data))
 
 
 def _card(repo_id: str, infos: dict[str, DatasetInfo], songs: Dataset, labels: str) -> str:
