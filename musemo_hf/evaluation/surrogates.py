@@ -172,7 +172,9 @@ def impose_powers(noise: np.ndarray, log_powers: np.ndarray) -> np.ndarray:
     spectrum = fft.rfft(noise, axis=1)
     found = octave_means(np.log((spectrum.real**2 + spectrum.imag**2) / n_frames + 1e-9), edges)
     wanted = log_powers.reshape(N_OCTAVES, N_BANDS).repeat(n_mels // N_BANDS, axis=1).T
-    spectrum[:, 1:] *= np.exp(0.5 * (wanted - found)).repeat(np.diff(edges), axis=1).astype(np.float32)
+    widths = np.diff(edges)
+    widths[0] += edges[0] - 1  # bins below the slowest octave, which only longer clips have, go with it
+    spectrum[:, 1 : edges[-1]] *= np.exp(0.5 * (wanted - found)).repeat(widths, axis=1).astype(np.float32)
     spectrum[:, 0] = 0
     return fft.irfft(spectrum, n_frames, axis=1)
 

@@ -70,6 +70,15 @@ def test_surrogates_carry_their_modulation(reduced):
         assert np.allclose(drawn[space], get_embedder(space).embed(clips))
 
 
+@pytest.mark.parametrize("n_frames", [300, 1292])
+def test_every_surrogate_can_be_drawn_at_any_length(musical, n_frames):
+    """1292 frames have modulations slower than the slowest octave, 431 and fewer have none."""
+    reducer = ClipReducer()
+    reducer.references(musical(4, n_frames))
+    for name, clips in draw_surrogates(reducer.statistics, 2).items():
+        assert np.isfinite(clips.rows[:, :5]).all(), name
+
+
 def test_halves_are_disjoint_and_do_not_depend_on_the_order():
     rows = np.random.default_rng(0).standard_normal((21, 5))
     first, second = shuffled_halves(rows)
