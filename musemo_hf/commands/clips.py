@@ -38,10 +38,10 @@ class Clips:
     n_read: int = 0
 
     def first(self) -> np.ndarray | None:
-        """The first clip, for its unit and frames; None for audio, which has the frames that it is asked for."""
+        """The first clip, for its unit and frames; None for audio, which takes any, and where there is none."""
         if self.kind == "audio":
             return None
-        return next(self._stored())[1][0]
+        return next((clips[0] for _, clips in self._stored()), None)
 
     def batches(self, n_frames: int | None, normalised: bool) -> Iterator[Batch]:
         """Names and clips, at most 16 at a time.
@@ -59,8 +59,8 @@ class Clips:
             self.n_read += len(clips)
             yield names, clips
         if not self.n_read:
-            why = "; ".join(list(self.left_out.values())[:3])
-            raise ValueError(f"{self.path}: expected clips, could read none of {len(self.files)}: {why}")
+            why = "; ".join(list(self.left_out.values())[:3]) or "empty arrays"
+            raise ValueError(f"{self.path}: expected clips, got none from {len(self.files)} files: {why}")
 
     def lengths(self) -> list[int]:
         """Of audio, the longest of `LENGTHS` that each file holds; files that hold none are passed over."""

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recogniser", metavar="PATH_OR_REPO", help="that hears them; (the packaged one)")
     parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help="(modulation-v1)")
     parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help="of intervals; 0 for none (0.95)")
+    parser.add_argument("--n-resamples", type=int, default=400, metavar="N", help="bootstrap draws (400)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of surrogates and bootstrap (0)")
     parser.add_argument("--n-frames", type=int, metavar="N", help="of audio (1292 or 431, what all files hold)")
     parser.add_argument("--json", metavar="FILE", help="also everything as JSON; - prints it instead of the table")
@@ -62,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if not 0 <= args.confidence < 1:
         raise ValueError(f"expected --confidence in [0, 1), got {args.confidence:g}")
+    if args.n_resamples < 8:
+        raise ValueError(f"expected --n-resamples of at least 8, got {args.n_resamples}")
     if args.n_frames is not None and args.n_frames < 2:
         raise ValueError(f"expected --n-frames of at least 2, got {args.n_frames}")
     if args.recogniser is not None and args.emotions is None:
@@ -96,9 +99,15 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             side: _features(metric, path, side, n_frames)
             for side, path in (("training", args.training), ("held_out", args.held_out))
         }
-        answer = metric.compute(confidence=confidence, seed=args.seed, **more)
+        answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
     heard = None if conditioning is None else conditioning.compute(confidence)
-    given = {"confidence": confidence, "seed": args.seed, "n_frames": n_frames, "recogniser": args.recogniser}
+    given = {
+        "confidence": confidence,
+        "n_resamples": args.n_resamples,
+        "seed": args.seed,
+        "n_frames": n_frames,
+        "recogniser": args.recogniser,
+    }
     return {
         "sides": {side: _described(clips) for side, clips in sides.items()},
         **given,

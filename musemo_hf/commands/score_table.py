@@ -15,6 +15,7 @@ PARTS = {
 }
 BESIDE = {
     "skill": "skill",
+    "protocol_skill": "  first version",
     "modulation_distance": "modulation distance",
     "kid": "KID",
     "precision": "precision",

@@ -1,0 +1,87 @@
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from musemo_hf import MusemoPipeline
+from musemo_hf.pipelines.emotion_to_music import PRESETS
+
+
+def requests(folder):
+    with (folder / "emotions.csv").open() as lines:
+        return {row["file"]: (float(row["valence"]), float(row["arousal"])) for row in csv.DictReader(lines)}
+
+
+def test_one_file_is_what_the_pipeline_makes(musemo, generator, tmp_path):
+    target = tmp_path / "new" / "happy.wav"
+    arguments = ["--valence", 0.8, "--arousal", -0.7, "--seed", 3, "--checkpoint", generator, "--output", target]
+    status, out, _ = musemo("generate", *arguments)
+    assert status == 0
+    assert out == f"{target}: valence +0.80, arousal -0.70, seed 3, 1.1 s\n"
+    samples, rate = soundfile.read(target, dtype="float32")
+    pipeline = MusemoPipeline.from_pretrained(generator)
+    expected = pipeline(valence=0.8, arousal=-0.7, seed=3).save(tmp_path / "expected.wav")
+    np.testing.assert_allclose(samples, soundfile.read(expected, dtype="float32")[0], atol=1e-4)
+    assert rate == 22050
+    assert not (target.parent / "emotions.csv").exists()
+
+
+def test_a_folder_of_songs_with_pictures_and_a_list(musemo, generator, tmp_path):
+    folder = tmp_path / "songs"
+    common = ["--num-samples", 2, "--seed", 5, "--checkpoint", generator, "--plot", "--output", folder]
+    assert musemo("generate", "--preset", "sad & calm", *common)[0] == 0
+    assert musemo("generate", "--preset", "Happy", *common)[0] == 0
+    assert musemo("generate", "--preset", "happy", *common)[0] == 0  # the same songs again, and no line more
+    listed = requests(folder)
+    assert len(listed) == 4
+    assert set(listed) == {path.name for path in folder.glob("*.wav")}
+    assert sorted(set(listed.values())) == [PRESETS["sad & calm"], PRESETS["happy & energetic"]]
+    for path in folder.glob("*.wav"):
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--valence", 0.8], "expected --valence and --arousal, or --preset, got --valence"),
+        ([], "got neither"),
+        (["--valence", 0.8, "--arousal", 0, "--preset", "neutral"], "got --valence and --arousal and --preset"),
+        (["--valence", 7, "--arousal", 5], "DEAM's 1-9 maps by (x - 5) / 4"),
+        (["--valence", "nan", "--arousal", 0], "got NaN or infinity"),
+        (["--preset", "furious"], "'angry & tense'"),
+        (["--preset", ""], "expected --preset to be one of"),
+        (["--preset", "neutral", "--num-samples", 0], "expected num_samples of at least 1, got 0"),
+    ],
+)
+def test_bad_requests_write_nothing(musemo, generator, tmp_path, arguments, message):
+    status, out, err = musemo("generate", *arguments, "--checkpoint", generator, "--output", tmp_path / "songs")
+    assert (status, out) == (1, "")
+    assert err.startswith("musemo generate: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [("song.mid", [], "ends in .wav, .flac, .ogg, .mp3, got"), ("song.wav", ["--num-samples", 2], "expected a folder")],
+)
+def test_bad_outputs(musemo, generator, tmp_path, name, more, message):
+    arguments = ["--preset", "neutral", "--checkpoint", generator, "--output", tmp_path / name, *more]
+    status, _, err = musemo("generate", *arguments)
+    assert status == 1
+    assert message in err
+
+
+def test_checkpoints_that_are_none(musemo, recogniser, tmp_path):
+    arguments = ["generate", "--preset", "neutral", "--output", tmp_path / "x.wav", "--checkpoint"]
+    status, _, err = musemo(*arguments, tmp_path / "none")
+    assert status == 1
+    assert f"found none at {tmp_path / 'none'}" in err
+    status, _, err = musemo(*arguments, recogniser)
+    assert status == 1
+    assert "expected a generator (model_type 'musemo_gan')" in err
+    status, _, err = musemo(*arguments, "nobody/nothing")  # a repository, and no network
+    assert status == 1
+    assert err.count("\n") == 1

@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+
+
+def predict_json(musemo, *arguments):
+    status, out, _ = musemo("predict", *arguments, "--json")
+    assert status == 0
+    return json.loads(out)["songs"]
+
+
+def test_a_table(musemo, make_song, recogniser):
+    long, short = make_song("long.wav", 4.0), make_song("short.mp3", 0.3)
+    status, out, err = musemo("predict", long, short, "--checkpoint", recogniser)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[1].startswith(str(long))
+    assert "4.0 s  8 of 0.906 s" in lines[1]
+    assert "1 of 0.906 s" in lines[2]
+    assert "not an error: this recogniser is not calibrated" in out
+    assert "none: a single window" in out
+    assert f"padded with silence: {short}" in lines[-1]
+
+
+def test_json_has_the_path(musemo, make_song, recogniser):
+    (song,) = predict_json(musemo, make_song("a.flac", 4.0), "--checkpoint", recogniser)
+    path = song["path"]
+    assert len(path) == 8  # 4 s by half windows of 0.906 s
+    assert path[0]["start"] == 0
+    assert path[-1]["end"] == pytest.approx(4.0, abs=1e-3) == song["duration"]
+    for name in ("valence", "arousal"):
+        assert song[name] == pytest.approx(np.mean([window[name] for window in path]))
+        spread = np.std([window[name] for window in path], ddof=1)
+        assert song[f"{name}_interval"] == pytest.approx([song[name] - spread, song[name] + spread])
+    assert song["interval"].startswith("spread over windows")
+
+
+def test_a_calibrated_recogniser_gives_its_own_interval(musemo, make_song, make_recogniser):
+    calibrated = make_recogniser(emotion_error=[0.1, 0.2])
+    (song,) = predict_json(musemo, make_song("a.wav", 2.0), "--checkpoint", calibrated)
+    for name, error in (("valence", 0.1), ("arousal", 0.2)):
+        ends = np.clip([song[name] - 1.96 * error, song[name] + 1.96 * error], -1, 1)
+        assert song[f"{name}_interval"] == pytest.approx(ends.tolist())
+    assert song["interval"].startswith("95 % interval")
+    nonsense = make_recogniser(emotion_error=[0.1])
+    status, _, err = musemo("predict", make_song("a.wav", 2.0), "--checkpoint", nonsense)
+    assert status == 1
+    assert "expected emotion_error of two positive numbers" in err
+
+
+def test_a_picture(musemo, make_song, recogniser, tmp_path):
+    songs = [make_song(f"{seed}.wav", 2.0, seed) for seed in range(4)]
+    status, _, _ = musemo("predict", *songs, "--checkpoint", recogniser, "--path-plot", tmp_path / "path.png")
+    assert status == 0
+    assert (tmp_path / "path.png").read_bytes().startswith(b"\x89PNG")
+    status, _, err = musemo("predict", *songs, "--checkpoint", recogniser, "--path-plot", tmp_path / "path.txt")
+    assert status == 1
+    assert "end in .png" in err
+
+
+def test_a_bad_song_does_not_cost_the_others(musemo, make_song, recogniser, tmp_path):
+    good, click, junk = make_song("good.wav", 2.0), make_song("click.wav", 0.01), tmp_path / "junk.mp3"
+    junk.write_bytes(b"no audio")
+    missing = tmp_path / "missing.wav"
+    status, out, err = musemo("predict", good, click, junk, missing, "--checkpoint", recogniser)
+    assert status == 1
+    assert str(good) in out
+    assert [line.split(": ")[1] for line in err.splitlines()] == [
+        str(click),
+        str(junk),
+        f"expected an audio file, found none at {missing}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [(["--hop", "0"], "positive --hop"), (["--hop", "nan"], "positive --hop"), (["--checkpoint", "./no"], "at ./no")],
+)
+def test_bad_options(musemo, make_song, recogniser, more, message):
+    status, out, err = musemo("predict", make_song("a.wav"), "--checkpoint", recogniser, *more)
+    assert (status, out) == (1, "")
+    assert message in err
+
+
+def test_the_generator_is_no_recogniser(musemo, make_song, generator):
+    status, _, err = musemo("predict", make_song("a.wav"), "--checkpoint", generator)
+    assert status == 1
+    assert "expected a recogniser (model_type 'musemo_vit')" in err
+    assert musemo("predict", "nowhere.mp3")[2] == "musemo predict: expected audio files, found none at nowhere.mp3\n"

@@ -1,0 +1,82 @@
+"""The picture and the sentences, from reports of known content."""
+
+import pytest
+
+from musemo_hf.reporting.score_picture import draw_score
+from musemo_hf.reporting.score_verdict import best_noise, headline, rung_groups, score_sentence, skill_sentence
+
+LADDER = {"copies": 100.0, "real": 99.1, "joint-gaussian": 98.6, "blur": 93.9, "joint-gaussian (unclamped)": 80.0}
+LADDER |= {"mean-spectrogram": 60.5, "white": 20.9, "band-white": None}
+
+
+def report(**changes):
+    plain = {"quality_score": 64.2, "quality_score_interval": [62.0, 66.0], "ladder": LADDER, "notes": {}}
+    return plain | {"skill": 0.42, "skill_interval": [0.3, 0.5], "best_noise": "joint-gaussian"} | changes
+
+
+@pytest.mark.parametrize(
+    ("skill", "words", "sentence"),
+    [
+        (-0.3, "Worse than noise", "further from real music than noise is"),
+        (0.42, "42% of the way from noise to music", "42% of the way from the best noise"),
+        (0.97, "As near as real music", "as near to real music as other real music is"),
+        (None, "Cannot be said: no skill", "not defined (too few clips)"),
+    ],
+)
+def test_what_the_skill_says(skill, words, sentence):
+    result = report(skill=skill, notes={"skill": "too few clips"})
+    assert headline(result) == f"Score 64 of 100. Is it music? {words}"
+    assert sentence in skill_sentence(result)
+
+
+def test_the_score_is_told_beside_noise():
+    assert best_noise(report()) == ("joint-gaussian", 98.6)
+    assert score_sentence(report()) == (
+        "The quality score is 64.2 of 100. On the same scale noise without any music reaches 98.6, "
+        "other real music 99.1."
+    )
+    assert "without its ladder nothing says" in score_sentence(report(ladder={}))
+    assert rung_groups(report()) == {
+        "real": {"real": 99.1},
+        "spoiled": {"blur": 93.9},
+        "noise": {"joint-gaussian": 98.6, "mean-spectrogram": 60.5, "white": 20.9},
+    }
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("skill", [-7.0, -0.3, 0.42, 1.6, None])
+def test_both_markers_stand_where_the_numbers_say(skill):
+    figure = draw_score(report(skill=skill, skill_interval=None))
+    above, beneath = figure.axes
+    assert above.get_xlim()[0] <= 0 <= 100 <= above.get_xlim()[1]
+    large = [line for line in above.lines if line.get_markersize() > 20]
+    assert [line.get_xdata()[0] for line in large] == [64.2]
+    large = [line for line in beneath.lines if line.get_markersize() > 20]
+    if skill is None:
+        assert large == []
+        assert "your set: not defined" in texts(figure)
+    else:
+        left, right = beneath.get_xlim()
+        assert left < large[0].get_xdata()[0] < right
+        assert f"{skill:.2f}" in texts(figure)
+    assert figure.get_suptitle().startswith("Score 64 of 100")
+
+
+def test_the_title_claims_no_more_than_the_ladder_shows():
+    assert "cannot tell: noise reaches 99, real music 99" in draw_score(report()).axes[0].get_title(loc="left")
+    telling = draw_score(report(ladder={"real": 99.0, "white": 20.0})).axes[0].get_title(loc="left")
+    assert telling == "The score: noise reaches 20, real music 99"
+    assert draw_score(report(ladder={})).axes[0].get_title(loc="left") == "The published score"
+
+
+def test_names_of_crowded_noises_do_not_overlap():
+    noises = ("joint-gaussian", "gaussian-levels", "modulation-gaussian", "mean-spectrogram")
+    figure = draw_score(report(ladder={"real": 99.0} | {name: 93.0 + i for i, name in enumerate(noises)}))
+    figure.set_dpi(100)
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text().split()[0] in noises]
+    assert len(boxes) == 4
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
