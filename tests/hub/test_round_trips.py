@@ -24,7 +24,7 @@ PUSH = """
     from pathlib import Path
     from musemo_hf import (MusemoFeatureExtractor, MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator,
                            MusemoViTConfig, MusemoViTForEmotionRegression)
-    from musemo_hf.cli_push import add_arguments, run
+    from musemo_hf.commands.push import add_arguments, run
     from musemo_hf.data.demo_corpus import render_demo_corpus
 
     root = Path(ROOT)

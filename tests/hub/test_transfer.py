@@ -182,7 +182,7 @@ def test_a_hub_that_is_not_there_is_named(push, tmp_path):
 
 COMMAND_LINE = dedent("""
     import argparse, time
-    from musemo_hf.cli_push import add_arguments, run
+    from musemo_hf.commands.push import add_arguments, run
     from musemo_hf.hub import transfer
     transfer.ANSWER_TIMEOUT = 0.5
     time.sleep = lambda seconds: None
