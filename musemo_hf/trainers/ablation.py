@@ -167,8 +167,10 @@ class SplitWork:
             )
             model = trainer.train()
             once(self.dir / "gan.json", lambda: {"seconds": time.perf_counter() - started, "steps": trainer.steps})
-            MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(folder)
-            model.save_pretrained(folder)
+            partial = folder.with_suffix(".part")  # `config.json` is written first: a kill then leaves no generator
+            MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(partial)
+            model.save_pretrained(partial)
+            partial.rename(folder)
         if not generated.is_file():
             emotion = self.ablation.clips.emotion[torch.from_numpy(self.split.test)]
             made = denormalise(self._generate(emotion, TEST_SEED)[:, 0]).numpy().astype(np.float16)
