@@ -52,5 +52,7 @@ def test_a_repository_must_have_the_metrics_name(repo, metric):
 
 
 def test_pushing_is_imported_without_torch():
-    code = "import sys, musemo_hf.hub, musemo_hf.hub.transfer, musemo_hf.commands.push; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, musemo_hf.hub, musemo_hf.hub.transfer, musemo_hf.commands.push; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
