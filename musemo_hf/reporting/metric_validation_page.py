@@ -16,6 +16,7 @@ from musemo_hf.evaluation.surrogates import NOISES, PROTOCOL_NOISES
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED
 from .figures import to_png
+from .metric_validation import SIZES
 
 TEMPLATE = Path(__file__).parent / "templates" / "metric-validation.md.jinja"
 # name -> (heading, digits, +1 where more is better)
@@ -155,6 +156,7 @@ def targets(results: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "best_noise": best,
         "best_noise_score": noises[best],
+        "best_noise_published": {**ladder, **attacks}[best]["published_score"],
         "songs": min(ladder[name]["skill"] for name in ("other songs", "other songs again")),
         "surrogates": max(ladder[name]["skill"] for name in (*NOISES, "mean-spectrogram")),
         "noise_attacks": max(attacks[name]["skill"] for name in NOISE_ATTACKS),
@@ -180,7 +182,7 @@ def ladder_picture(results: Mapping[str, Any]) -> Figure:
         side.spines[["top", "right"]].set_visible(False)
         side.tick_params(labelsize=8)
     handles = [_patch(colour) for colour in _COLOURS.values()]
-    right.legend(handles, list(_COLOURS), fontsize=8, frameon=False, loc="lower left")
+    right.legend(handles, list(_COLOURS), fontsize=8, frameon=False, loc="upper left")
     return figure
 
 
@@ -207,8 +209,11 @@ def faults_picture(results: Mapping[str, Any]) -> Figure:
     axes = figure.add_subplot()
     axes.imshow(np.sign(shown) * np.log1p(np.abs(shown)), cmap="RdYlGn", vmin=-3.4, vmax=3.4, aspect="auto")
     for row, column in np.ndindex(values.shape):
-        text = f"{values[row, column]:.0f}" if abs(values[row, column]) < 1000 else "1000+"
-        axes.text(column, row, text, ha="center", va="center", fontsize=7)
+        value = values[row, column]
+        text = number(value, 0) if abs(value) < 1000 else "1000+"
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=7, color="black" if abs(value) < 15 else "white"
+        )
     axes.set_xticks(range(len(FIGURES)), [heading for heading, _, _ in FIGURES.values()], rotation=35, ha="right")
     axes.set_yticks(range(len(table)), list(table))
     axes.set_title("Fall at the strongest step, in differences between two sets of undamaged songs", fontsize=9)
@@ -225,6 +230,8 @@ def sizes_picture(results: Mapping[str, Any]) -> Figure:
             rows: Sequence[Mapping[str, Any]] = [row for row in results["sizes"] if row["set"] == kind]
             axes.plot([row["n"] for row in rows], [row[name] for row in rows], ".-", color=colour, label=kind)
         axes.set_xscale("log")
+        axes.set_xticks(SIZES[::2], [str(size) for size in SIZES[::2]])
+        axes.minorticks_off()
         axes.set_title(FIGURES[name][0], fontsize=9)
         axes.set_xlabel("N", fontsize=8)
         axes.tick_params(labelsize=7)
