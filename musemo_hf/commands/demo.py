@@ -6,7 +6,6 @@ musemo demo --port 8000 --recogniser checkpoints/recogniser
 
 import argparse
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until interrupted; returns the page's exit status."""
+    """Become the page's process, which serves until interrupted; the exit status is the page's."""
     app = args.folder / "app.py"
     if not app.is_file():
         raise ValueError(
@@ -41,5 +40,6 @@ def run(args: argparse.Namespace) -> int:
         "GRADIO_SERVER_PORT": args.port,
     }
     environment = os.environ | {name: str(value) for name, value in given.items() if value is not None}
-    # a process of its own: the page must import its modules before torch, and as the top-level names of a Space
-    return subprocess.run([sys.executable, str(app)], env=environment, check=False).returncode
+    # afresh, as the page must import its modules before torch and as a Space's top-level names; in the place of this
+    # process, so that what ends it ends the page
+    os.execve(sys.executable, [sys.executable, str(app)], environment)

@@ -1,6 +1,8 @@
 """`musemo demo`, `musemo audit-labels` and `musemo push`: what the commands add to the functions behind them."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,24 +13,27 @@ from pathlib import Path
 import helper
 names = ("MUSEMO_GENERATOR", "MUSEMO_RECOGNISER", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT")
 seen = {name: os.environ.get(name) for name in names}
-Path(__file__).with_name("seen.json").write_text(json.dumps(seen | {"torch": "torch" in sys.modules}))
+seen |= {"torch": "torch" in sys.modules, "process": os.getpid()}
+Path(__file__).with_name("seen.json").write_text(json.dumps(seen))
 sys.exit(3)
 """
 
 
-def test_the_demo_runs_the_page_in_its_own_folder(musemo, tmp_path, monkeypatch):
+def test_the_demo_becomes_the_page(tmp_path, monkeypatch):
     for name in ("MUSEMO_RECOGNISER", "GRADIO_SERVER_NAME"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "helper.py").write_text("")
-    status, _, _ = musemo("demo", "--folder", tmp_path, "--port", 7999, "--generator", "a/b")
-    assert status == 3  # the page's own
+    arguments = ["demo", "--folder", str(tmp_path), "--port", "7999", "--generator", "a/b"]
+    process = subprocess.Popen([sys.executable, "-m", "musemo_hf.cli", *arguments])
+    assert process.wait() == 3  # the page's own
     assert json.loads((tmp_path / "seen.json").read_text()) == {
         "MUSEMO_GENERATOR": "a/b",
         "MUSEMO_RECOGNISER": None,
         "GRADIO_SERVER_NAME": None,
         "GRADIO_SERVER_PORT": "7999",
         "torch": False,
+        "process": process.pid,  # whoever ends the command ends the page
     }
 
 
