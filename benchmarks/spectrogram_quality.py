@@ -52,7 +52,8 @@ def main(n_predictions=3200, n_references=1395):
     per_clip = (sizes[-1] - sizes[warm]) * 2**10 / (BATCH * (len(sizes) - warm))
     print(
         f"spectrogram_quality, {n_predictions} against {n_references} clips of 128 x {N_FRAMES}: "
-        f"{sum(seconds.values()):.1f} s ({spent}; {processor:.1f} s of processor time), peak {resident_mb()[1]:.0f} MB, "
+        f"{sum(seconds.values()):.1f} s ({spent}; {processor:.1f} s of processor time), "
+        f"peak {resident_mb()[1]:.0f} MB, "
         f"resident memory grew by {per_clip:.2f} kB a clip over the last three quarters of the clips"
     )
 
