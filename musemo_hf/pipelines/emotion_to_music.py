@@ -13,6 +13,8 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.pipelines import pipeline_loading_utils
 from diffusers.utils import BaseOutput
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.models.gan import MusemoGanGenerator, check_emotion
@@ -75,12 +77,16 @@ class MusemoPipeline(DiffusionPipeline):
         Args:
             pretrained_model_name_or_path: as diffusers takes it; also the folder or repository of a generator with its
                 `preprocessor_config.json`.
-            **kwargs: as `DiffusionPipeline.from_pretrained` takes them.
+            **kwargs: as `DiffusionPipeline.from_pretrained` takes them; for a bare generator `revision`, `token`,
+                `cache_dir` and `local_files_only`.
         """
         path = str(pretrained_model_name_or_path)
-        if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
-            return cls(MusemoGanGenerator.from_pretrained(path), MusemoFeatureExtractor.from_pretrained(path))
-        return super().from_pretrained(path, **kwargs)
+        hub: dict[str, Any] = {
+            name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs
+        }
+        if _holds_pipeline(path, hub):
+            return super().from_pretrained(path, **kwargs)
+        return cls(MusemoGanGenerator.from_pretrained(path, **hub), MusemoFeatureExtractor.from_pretrained(path, **hub))
 
     @torch.no_grad()
     def __call__(
@@ -182,6 +188,17 @@ class MusemoPipeline(DiffusionPipeline):
             Song(audio[i], extractor.sampling_rate, decibels[i], float(v), float(a), seeds[i], extractor.hop_length)
             for i, (v, a) in enumerate(emotion.tolist())
         ]
+
+
+def _holds_pipeline(path: str, hub: dict[str, Any]) -> bool:
+    """Whether a folder or repository is a pipeline's, not a bare generator's."""
+    if Path(path).is_dir():
+        return (Path(path) / "model_index.json").is_file()
+    try:
+        hf_hub_download(path, "model_index.json", **hub)
+    except EntryNotFoundError:
+        return False
+    return True
 
 
 def _positive(name: str, value: int) -> int:

@@ -65,6 +65,23 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     return json.loads((checkpoint / "state.json").read_text())
 
 
+def check_settings(checkpoint: Path, state: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Refuse to go on with other settings than a checkpoint was made with: the run would be neither.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    settings = json.loads(json.dumps(settings))
+    made = state["settings"]
+    changed = [
+        f"{name} {made.get(name)!r} -> {settings.get(name)!r}"
+        for name in sorted(made | settings)
+        if made.get(name) != settings.get(name)
+    ]
+    if changed:
+        raise ValueError(f"{checkpoint} was made with other settings ({', '.join(changed)}): choose another folder")
+
+
 def read_tensors(checkpoint: Path) -> dict[str, Any]:
     """The optimizer states of a checkpoint, on the CPU; an optimizer moves them to where its parameters are."""
     return torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)

@@ -1,6 +1,7 @@
 """The GAN's training loop."""
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from musemo_hf.audio.mel import denormalise
 from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
 
 from .balance import UpdateBalance
-from .checkpoint import checkpoints, read_state, read_tensors, save_checkpoint
+from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint
 from .clips import Clips
 from .configuration import GanTraining
 from .parallel import Parallel
@@ -216,15 +217,24 @@ class GanTrainer:
                     "n_averaged": self.average.n_averaged,
                     **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
                 },
-                state={"balance": self.balance.state_dict(), "red_flags": self.red_flags.state_dict()},
+                state={
+                    "settings": self._settings(),
+                    "balance": self.balance.state_dict(),
+                    "red_flags": self.red_flags.state_dict(),
+                },
             )
         self.parallel.wait()
+
+    def _settings(self) -> dict[str, Any]:
+        config = self.parallel.unwrap(self.generator).config.to_diff_dict()
+        return {**asdict(self.training), "n_clips": len(self.clips), "config": config}
 
     def _resume(self) -> None:
         last = self._last()
         if last is None:
             return
         state, tensors = read_state(last), read_tensors(last)
+        check_settings(last, state, self._settings())
         for name, network, loader in (
             ("generator", self.parallel.unwrap(self.generator), MusemoGanGenerator),
             ("discriminator", self.parallel.unwrap(self.discriminator), MusemoGanDiscriminator),

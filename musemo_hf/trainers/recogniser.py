@@ -1,8 +1,9 @@
 """The recogniser's training loop, and prediction with it."""
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -14,7 +15,7 @@ from transformers import get_cosine_schedule_with_warmup
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
 from .augmentation import AUGMENTATIONS
-from .checkpoint import checkpoints, read_state, read_tensors, save_checkpoint
+from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint
 from .clips import Clips
 from .configuration import RecogniserTraining
 from .parallel import Parallel
@@ -135,16 +136,21 @@ class RecogniserTrainer:
                     "optimizer": self.optimizer.state_dict(),
                     "schedule": self.schedule.state_dict(),
                 },
-                state={},
+                state={"settings": self._settings()},
                 keep=1,
             )
         self.parallel.wait()
+
+    def _settings(self) -> dict[str, Any]:
+        config = self.parallel.unwrap(self.model).config.to_diff_dict()
+        return {**asdict(self.training), "n_clips": len(self.clips), "config": config}
 
     def _resume(self) -> None:
         found = checkpoints(self.run_dir) if self.run_dir is not None else []
         if not found:
             return
-        tensors = read_tensors(found[-1])
+        state, tensors = read_state(found[-1]), read_tensors(found[-1])
+        check_settings(found[-1], state, self._settings())
         for name, network in (
             ("recogniser", self.parallel.unwrap(self.model)),
             ("averaged_recogniser", self.averaged_model),
@@ -153,7 +159,7 @@ class RecogniserTrainer:
         self.optimizer.load_state_dict(tensors["optimizer"])
         self.schedule.load_state_dict(tensors["schedule"])
         self.average.n_averaged.copy_(tensors["n_averaged"])
-        self.step = read_state(found[-1])["step"]
+        self.step = state["step"]
         logger.info("resumed from %s", found[-1])
 
 

@@ -10,6 +10,7 @@ import torch
 from musemo_hf import MusemoGanGenerator
 from musemo_hf.trainers.checkpoint import (
     CheckpointError,
+    check_settings,
     checkpoints,
     once,
     read_state,
@@ -146,3 +147,10 @@ def test_a_finished_piece_is_not_computed_again(tmp_path):
     assert once(path, make) == once(path, make) == {"value": [1.5]}
     assert len(calls) == 1
     assert json.loads(path.read_text()) == {"value": [1.5]}
+
+
+def test_other_settings_than_a_checkpoint_was_made_with_are_refused(tmp_path):
+    made = {"settings": {"steps": 10, "betas": [0.5, 0.999]}}
+    check_settings(tmp_path, made, {"steps": 10, "betas": (0.5, 0.999)})
+    with pytest.raises(ValueError, match="other settings \\(steps 10 -> 20\\): choose another folder"):
+        check_settings(tmp_path, made, {"steps": 20, "betas": (0.5, 0.999)})
