@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from musemo_hf.evaluation.neighbours import authenticity, prdc
 from musemo_hf.evaluation.published import published_score
 from musemo_hf.evaluation.skill import Skill, skill
 from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
-from musemo_hf.evaluation.surrogates import NOISES, PROTOCOL_NOISES, SURROGATES, sample_surrogate
+from musemo_hf.evaluation.surrogates import NOISES, PROTOCOL_NOISES, SURROGATES, autoregressive, sample_surrogate
 from musemo_hf.evaluation.transforms import TRANSFORMS, transform_clips
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED, Attacks, attack_clips
@@ -32,6 +32,7 @@ from .degradations import DEGRADATIONS, Songs
 N_FRAMES, THREADS = 431, 2
 V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v2")
 SIZES = (50, 100, 200, 400, 800, 1600)
+WITHIN_CLIPS = "band-ar1 of the lag within clips, not clamped"
 SKILL_SIZES = (20, 30, 40, 60, 80, 100, 150, 200, 300)
 
 
@@ -282,8 +283,17 @@ def published_table(clips: np.ndarray, real: Features, n_clips: int = 600) -> di
         for clamp in (False, True):
             drawn = sample_surrogate(name, statistics, len(other), N_FRAMES, 5, clamp)
             sets[name if clamp else f"{name}, not clamped"] = _moments((clip for part in drawn for clip in part), clamp)
+    sets[WITHIN_CLIPS] = _moments(_slower_ar1(statistics, len(other)), False)
     base = SetMoments.of(real.moments[reference])
     return {name: _parts(base, SetMoments.of(rows)) for name, rows in sets.items()}
+
+
+def _slower_ar1(statistics: ReferenceStatistics, n_clips: int) -> Iterator[np.ndarray]:
+    """band-ar1 with the lag within clips: the protocol does not say which lag its AR(1) had."""
+    mean, deviation, _ = statistics.band_moments()
+    for index in range(n_clips):
+        noise = np.random.default_rng((6, index)).standard_normal((len(mean), N_FRAMES), dtype=np.float32)
+        yield mean[:, None] + deviation[:, None] * autoregressive(noise, statistics.within_lag())
 
 
 def _moments(clips: Iterable[np.ndarray], clamp: bool) -> np.ndarray:

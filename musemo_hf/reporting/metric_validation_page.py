@@ -16,7 +16,7 @@ from musemo_hf.evaluation.surrogates import NOISES, PROTOCOL_NOISES
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED
 from .figures import to_png
-from .metric_validation import SIZES
+from .metric_validation import SIZES, WITHIN_CLIPS
 
 TEMPLATE = Path(__file__).parent / "templates" / "metric-validation.md.jinja"
 # name -> (heading, digits, +1 where more is better)
@@ -44,6 +44,7 @@ PROTOCOL_TABLE = {
     "joint-gaussian": 98.8,
     "mean-spectrogram": 60.5,
     "band-ar1, not clamped": 57.7,
+    WITHIN_CLIPS: 57.7,
     "flip": 54.5,
     "band-white, not clamped": 44.1,
     "white, not clamped": 20.9,
@@ -87,6 +88,7 @@ def markdown(results: Mapping[str, Any], command: str) -> str:
         protocol_table=PROTOCOL_TABLE,
         movements=movements(results),
         unordered=unordered(results),
+        unordered_above_noise=unordered(results, floor=0.0),
         missed=missed(results),
         targets=targets(results),
         differing=differing(results),
@@ -130,13 +132,15 @@ def missed(results: Mapping[str, Any], figure: str = "published_score", least: f
     return [name for name, moved in movements(results).items() if not moved[figure] >= least]
 
 
-def unordered(results: Mapping[str, Any], figure: str = "skill", slack: float = 0.02) -> list[str]:
-    """Faults on which a figure does not fall from undamaged songs through every step."""
+def unordered(
+    results: Mapping[str, Any], figure: str = "skill", slack: float = 0.02, floor: float = -np.inf
+) -> list[str]:
+    """Faults on which a figure, but at least `floor`, does not fall from undamaged songs through every step."""
     sign = FIGURES[figure][2]
     start = results["ladder"]["other songs"][figure]
     found = []
     for name, fault in results["degradations"].items():
-        values = sign * np.array([start, *(step[figure] for step in fault["steps"])])
+        values = sign * np.maximum([start, *(step[figure] for step in fault["steps"])], floor)
         if not (np.diff(values) <= slack).all():
             found.append(name)
     return found
@@ -209,7 +213,7 @@ def faults_picture(results: Mapping[str, Any]) -> Figure:
     axes = figure.add_subplot()
     axes.imshow(np.sign(shown) * np.log1p(np.abs(shown)), cmap="RdYlGn", vmin=-3.4, vmax=3.4, aspect="auto")
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+        value = float(values[row, column])
         text = number(value, 0) if abs(value) < 1000 else "1000+"
         axes.text(
             column, row, text, ha="center", va="center", fontsize=7, color="black" if abs(value) < 15 else "white"
