@@ -1,6 +1,6 @@
 """Attacks on our own metric: noise that knows more than the surrogates do, and music stripped of one thing.
 
-None of these is part of the ladder: the skill has not seen them when it is read.
+None of these is part of the ladder or of the skill's zero; modulation-v2 was made with them at hand.
 """
 
 from __future__ import annotations
