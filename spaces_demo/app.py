@@ -11,6 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio: the
 import gpu  # noqa: F401, I001  (before torch, see there)
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +19,10 @@ from pathlib import Path
 import gradio as gr
 
 from belief import belief_html, load_report
-from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES
-from listening import listen, read_song, reading_html, rebuilt_sounds
+from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES, listen, read_song, reading_html, rebuilt_sounds
 from markup import ASSETS, asset
 from plane import click_plane, empty_plane
-from playback import REFERENCE_GAIN, cards, wav_bytes
+from playback import REFERENCE_GAIN, Sound, cards, wav_bytes
 from presets import PRESETS
 from studio import MAX_SAMPLES, MAX_SEED, STUDIO, make_sounds
 
@@ -48,15 +48,20 @@ def make(valence: float, arousal: float, seed: int, num_samples: int) -> Iterato
         yield cards(sounds, take)
 
 
+def to_file(sound: Sound) -> str:
+    """A WAV file at the page's gain, in the folder that Gradio serves from and clears of files after an hour."""
+    folder = Path(gr.utils.get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    file = Path(tempfile.mkdtemp(dir=folder)) / sound.file_name
+    file.write_bytes(wav_bytes(sound.audio, sound.sampling_rate))
+    return str(file)
+
+
 def generate(valence: float, arousal: float, seed: int | None, num_samples: int) -> tuple[list[str], dict]:
     """The API's songs: WAV files at the page's gain, and what they are."""
     files, songs = [], []
-    folder = Path(gr.utils.get_upload_folder()) / f"generated-{time.time_ns()}"
-    folder.mkdir(parents=True)
     for sound, number in make_sounds(valence, arousal, seed, num_samples):
-        file = folder / sound.file_name
-        file.write_bytes(wav_bytes(sound.audio, sound.sampling_rate))
-        files.append(str(file))
+        files.append(to_file(sound))
         songs.append({"valence": valence, "arousal": arousal, "seed": number, "file_name": sound.file_name})
     return files, {"songs": songs, "gain": REFERENCE_GAIN, "sampling_rate": sound.sampling_rate}
 
@@ -76,29 +81,19 @@ def predict(audio: str | None) -> dict:
 
 def invert(audio: str | None) -> str:
     """The API's re-synthesis: the middle of a song through its spectrogram and back, as a WAV file."""
-    rebuilt = rebuilt_sounds(read_song(audio), Path(audio or "").name)[1]
-    folder = Path(gr.utils.get_upload_folder()) / f"rebuilt-{time.time_ns()}"
-    folder.mkdir(parents=True)
-    file = folder / rebuilt.file_name
-    file.write_bytes(wav_bytes(rebuilt.audio, rebuilt.sampling_rate))
-    return str(file)
+    return to_file(rebuilt_sounds(read_song(audio), Path(audio or "").name)[1])
 
 
 def make_tab() -> None:
     """Tab 1: the plane to click on."""
     first_valence, first_arousal = PRESETS["happy & energetic"]
     with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=320):
+        with gr.Column(scale=5, min_width=320, elem_classes="stays"):
             plane = click_plane(first_valence, first_arousal, "plane")
             with gr.Row(elem_classes="presets"):
                 buttons = {name: gr.Button(name, size="sm", min_width=100) for name in PRESETS}
         with gr.Column(scale=6, min_width=320):
-            songs = gr.HTML(
-                WELCOME,
-                elem_id="songs",
-                js_on_load=asset("player.js"),
-                apply_default_css=False,
-            )
+            songs = gr.HTML(WELCOME, elem_id="songs", js_on_load=asset("player.js"), apply_default_css=False)
             with gr.Group():
                 with gr.Row():
                     valence = gr.Slider(-1, 1, first_valence, step=0.01, label="Valence", min_width=140)
@@ -137,32 +132,25 @@ def make_tab() -> None:
 def listen_tab() -> None:
     """Tab 2: a song of the visitor's."""
     with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=320):
+        with gr.Column(scale=5, min_width=320, elem_classes="stays"):
             audio = gr.Audio(
-                sources=["upload"],
-                type="filepath",
-                label="Your song",
-                buttons=[],
-                editable=False,
-                elem_id="song",
+                sources=["upload"], type="filepath", label="Your song", buttons=[], editable=False, elem_id="song"
             )
             gr.Markdown(f"{FORMATS}, at most {MAX_MINUTES} minutes. It is not kept.", elem_classes="note")
             plane = gr.HTML(empty_plane(), elem_id="reading-plane", apply_default_css=False)
         with gr.Column(scale=6, min_width=320):
             summary = gr.HTML(DROP, elem_id="reading", apply_default_css=False)
-            sounds = gr.HTML(
-                "",
-                elem_id="rebuilt",
-                js_on_load=asset("player.js"),
-                apply_default_css=False,
-            )
+            sounds = gr.HTML("", elem_id="rebuilt", js_on_load=asset("player.js"), apply_default_css=False)
             gr.Markdown(
                 "“Rebuilt” is the song through the mel spectrogram and back by Griffin-Lim, which guesses the phases: "
                 "the best that any generator on this page could sound. " + LOUDNESS,
                 elem_classes="note",
             )
-    audio.upload(hear, audio, [plane, summary, sounds], show_progress="minimal", **CPU, **PRIVATE)
-    audio.clear(lambda: (empty_plane(), DROP, ""), None, [plane, summary, sounds], **PRIVATE)
+    shown = [plane, summary, sounds]
+    heard = audio.upload(hear, audio, shown, show_progress="minimal", show_progress_on=summary, **CPU, **PRIVATE)
+    # what was read from the song before must not stand beside one that could not be read
+    heard.failure(lambda: (empty_plane(), DROP, "", None), None, [*shown, audio], **PRIVATE)
+    audio.clear(lambda: (empty_plane(), DROP, ""), None, shown, **PRIVATE)
     gr.on([], predict, audio, gr.JSON(visible=False), api_name="predict", **CPU)
     gr.on([], invert, audio, gr.File(visible=False), api_name="invert", **CPU)
 
@@ -178,9 +166,7 @@ def build() -> gr.Blocks:
         with gr.Tab("Believe?", id="believe"):
             believe = gr.HTML("", elem_id="believe", apply_default_css=False)
         page.load(lambda: belief_html(load_report()), None, believe, **PRIVATE)
-        gr.on(
-            [], load_report, None, gr.JSON(visible=False), api_name="report", **PRIVATE | {"api_visibility": "public"}
-        )
+        gr.on([], load_report, None, gr.JSON(visible=False), api_name="report")
     return page.queue(max_size=QUEUE)
 
 

@@ -48,13 +48,13 @@ class Reading:
 
     def to_dict(self) -> dict:
         """For the API."""
-        spread = self.spread
-        low, high = (None, None) if spread is None else (self.mean - spread, self.mean + spread)
+        mean, spread = self.mean, self.spread
+        ends = None if spread is None else np.stack([mean - spread, mean + spread], axis=1).tolist()
         return {
-            "valence": float(self.mean[0]),
-            "arousal": float(self.mean[1]),
-            "valence_interval": None if spread is None else [float(low[0]), float(high[0])],
-            "arousal_interval": None if spread is None else [float(low[1]), float(high[1])],
+            "valence": float(mean[0]),
+            "arousal": float(mean[1]),
+            "valence_interval": ends and ends[0],
+            "arousal_interval": ends and ends[1],
             "interval": "mean plus and minus one standard deviation of the windows; not the error of the recogniser",
             "window_seconds": self.window,
             "duration": self.duration,

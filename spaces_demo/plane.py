@@ -26,7 +26,7 @@ def to_y(arousal: float) -> float:
 
 
 def _plane(name: str, label: str, **drawn: object) -> str:
-    nothing = {"click": False, "interval": None, "way": [], "mean": None}
+    nothing: dict[str, object] = {"click": False, "interval": None, "way": [], "mean": None}
     common = {"corners": CORNERS, "presets": PRESETS, "size": SIZE, "x": to_x, "y": to_y}
     return render("plane.svg.jinja2", name=name, label=label, **common, **{**nothing, **drawn})
 

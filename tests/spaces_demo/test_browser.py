@@ -159,10 +159,16 @@ def test_a_click_on_the_spectrogram_seeks(at_desk):
     at_desk.page.wait_for_function("(a => a.currentTime > 0.75 * a.duration)(document.querySelector('#songs audio'))")
 
 
-def test_a_bad_upload_says_what_to_do(at_desk, tmp_path):
+def test_a_bad_upload_says_what_to_do_and_leaves_no_old_reading(at_desk, song, tmp_path):
+    page = at_desk.page
     text = tmp_path / "not really.mp3"
     text.write_text("These are words, not music.\n" * 200)
-    at_desk.page.get_by_role("tab", name="Listen").click()
-    at_desk.page.set_input_files("#song input[type=file]", text)
-    expect(at_desk.page.get_by_text("could not be read as audio")).to_be_visible(timeout=PATIENCE)
-    assert at_desk.page.locator("#rebuilt audio").count() == 0
+    page.get_by_role("tab", name="Listen").click()
+    page.set_input_files("#song input[type=file]", song)
+    expect(page.locator("#rebuilt audio")).to_have_count(2, timeout=PATIENCE)
+    page.locator("#song").get_by_label("Clear").click()
+    expect(page.locator("#rebuilt audio")).to_have_count(0, timeout=PATIENCE)
+    page.set_input_files("#song input[type=file]", text)
+    expect(page.get_by_text("could not be read as audio")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#song input[type=file]")).to_be_attached(timeout=PATIENCE)  # ready for another
+    assert page.locator("#reading-plane .point").count() == 0
