@@ -21,7 +21,7 @@ from musemo_hf.models.gan import MusemoGanConfig, MusemoGanGenerator
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
 from .arms import ARMS, Material, draw_emotions
-from .checkpoint import checkpoints, once, write_text
+from .checkpoint import checkpoints, once, save_model, write_text
 from .clips import Clips
 from .configuration import Configuration
 from .gan import GanTrainer
@@ -169,7 +169,7 @@ class SplitWork:
             once(self.dir / "gan.json", lambda: {"seconds": time.perf_counter() - started, "steps": trainer.steps})
             partial = folder.with_suffix(".part")  # `config.json` is written first: a kill then leaves no generator
             MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(partial)
-            model.save_pretrained(partial)
+            save_model(model, partial)
             partial.rename(folder)
         if not generated.is_file():
             emotion = self.ablation.clips.emotion[torch.from_numpy(self.split.test)]

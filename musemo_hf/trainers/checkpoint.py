@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+from transformers import PreTrainedConfig, PreTrainedModel
 
 _PREFIX = "checkpoint-"
 
@@ -39,7 +41,7 @@ def save_checkpoint(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for name, model in models.items():
-            model.save_pretrained(partial / name)
+            save_model(model, partial / name)
         torch.save(tensors, buffer := io.BytesIO())  # written by Python, whose error says that the disk is full
         (partial / "optimizers.pt").write_bytes(buffer.getbuffer())
         write_text(partial / "state.json", json.dumps({"step": step, **state}, indent=1))
@@ -53,6 +55,16 @@ def save_checkpoint(
     return final
 
 
+def save_model(model: PreTrainedModel, folder: Path) -> None:
+    """Write configuration and weights for `from_pretrained`, from any process.
+
+    `save_pretrained` writes nothing in a process of rank above 0, and here such processes train models of their own.
+    """
+    model.config.save_pretrained(folder)
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def checkpoints(run_dir: Path) -> list[Path]:
     """Whole checkpoints of a run, oldest first."""
     return sorted(
@@ -63,6 +75,12 @@ def checkpoints(run_dir: Path) -> list[Path]:
 def read_state(checkpoint: Path) -> dict[str, Any]:
     """The JSON state of a checkpoint."""
     return json.loads((checkpoint / "state.json").read_text())
+
+
+def shape_of(config: PreTrainedConfig) -> dict[str, Any]:
+    """What of a model's configuration decides its weights; saving and versions of libraries add the rest."""
+    rest = ("architectures", "auto_map", "dtype", "transformers_version")
+    return {name: value for name, value in config.to_diff_dict().items() if name not in rest}
 
 
 def check_settings(checkpoint: Path, state: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from musemo_hf.audio.mel import denormalise
 from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
 
 from .balance import UpdateBalance
-from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint
+from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
 from .clips import Clips
 from .configuration import GanTraining
 from .parallel import Parallel
@@ -69,6 +69,7 @@ class GanTrainer:
         band = training.accuracy_band if training.balance else (0.0, 1.0)
         self.balance = UpdateBalance(*band, window=training.balance_window)
         self.red_flags = RedFlags(self._decibels(self.clips.spectrogram[:512]))
+        self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
         self.step = 0
 
     @property
@@ -218,23 +219,19 @@ class GanTrainer:
                     **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
                 },
                 state={
-                    "settings": self._settings(),
+                    "settings": self.settings,
                     "balance": self.balance.state_dict(),
                     "red_flags": self.red_flags.state_dict(),
                 },
             )
         self.parallel.wait()
 
-    def _settings(self) -> dict[str, Any]:
-        config = self.parallel.unwrap(self.generator).config.to_diff_dict()
-        return {**asdict(self.training), "n_clips": len(self.clips), "config": config}
-
     def _resume(self) -> None:
         last = self._last()
         if last is None:
             return
         state, tensors = read_state(last), read_tensors(last)
-        check_settings(last, state, self._settings())
+        check_settings(last, state, self.settings)
         for name, network, loader in (
             ("generator", self.parallel.unwrap(self.generator), MusemoGanGenerator),
             ("discriminator", self.parallel.unwrap(self.discriminator), MusemoGanDiscriminator),

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -15,7 +15,7 @@ from transformers import get_cosine_schedule_with_warmup
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
 from .augmentation import AUGMENTATIONS
-from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint
+from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
 from .clips import Clips
 from .configuration import RecogniserTraining
 from .parallel import Parallel
@@ -60,6 +60,7 @@ class RecogniserTrainer:
         )
         self.optimizer = torch.optim.AdamW(self.model.parameters(), training.lr, weight_decay=training.weight_decay)
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * self.steps), self.steps)
+        self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
         self.step = 0
 
     @property
@@ -136,21 +137,17 @@ class RecogniserTrainer:
                     "optimizer": self.optimizer.state_dict(),
                     "schedule": self.schedule.state_dict(),
                 },
-                state={"settings": self._settings()},
+                state={"settings": self.settings},
                 keep=1,
             )
         self.parallel.wait()
-
-    def _settings(self) -> dict[str, Any]:
-        config = self.parallel.unwrap(self.model).config.to_diff_dict()
-        return {**asdict(self.training), "n_clips": len(self.clips), "config": config}
 
     def _resume(self) -> None:
         found = checkpoints(self.run_dir) if self.run_dir is not None else []
         if not found:
             return
         state, tensors = read_state(found[-1]), read_tensors(found[-1])
-        check_settings(found[-1], state, self._settings())
+        check_settings(found[-1], state, self.settings)
         for name, network in (
             ("recogniser", self.parallel.unwrap(self.model)),
             ("averaged_recogniser", self.averaged_model),

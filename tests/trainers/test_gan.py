@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from musemo_hf import MusemoGanGenerator
-from musemo_hf.trainers.checkpoint import CheckpointError, checkpoints, read_state
+from musemo_hf.trainers.checkpoint import CheckpointError, checkpoints, read_state, save_model
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.gan import GanTrainer
 from musemo_hf.trainers.red_flags import RedFlagError
@@ -222,19 +222,19 @@ def test_nan_stops_the_run_before_a_checkpoint_keeps_it(trainer, tmp_path, what)
     assert all(torch.isfinite(value).all() for value in loaded.state_dict().values())
 
 
-def test_a_checkpoint_that_cannot_be_written_stops_the_run_and_keeps_the_last(trainer, tmp_path):
+def test_a_checkpoint_that_cannot_be_written_stops_the_run_and_keeps_the_last(trainer, tmp_path, monkeypatch):
     run = trainer(steps=6)
-    save = run.discriminator.save_pretrained
 
-    def full(folder, **keywords):
+    def full(model, folder):
         if run.step == 6:
             raise OSError(28, "No space left on device")
-        save(folder, **keywords)
+        save_model(model, folder)
 
-    run.discriminator.save_pretrained = full
+    monkeypatch.setattr("musemo_hf.trainers.checkpoint.save_model", full)
     with pytest.raises(CheckpointError, match=r"checkpoint-00000006.*No space left"):
         run.train()
     assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [3]
+    monkeypatch.undo()
     resumed = trainer(steps=6)
     resumed.train()
     assert resumed.step == 6
