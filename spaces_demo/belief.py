@@ -50,9 +50,9 @@ def belief_html(report: dict[str, Any] | None) -> str:
     """The tab: figures where they were measured, and what they mean.
 
     Args:
-        report: with the answer of `spectrogram_quality` under `quality_report`, or at its top.
+        report: with the answer of `spectrogram_quality` under `quality`, as the ablation writes it.
     """
-    quality = (report or {}).get("quality_report") or report or {}
+    quality = (report or {}).get("quality") or {}
     return render(
         "belief.html.jinja2",
         score=number(quality.get("quality_score")),

@@ -2,8 +2,8 @@
 
     accelerate launch training/train_gan.py --config training/configs/deam_10s.yaml --data-dir DEAM
 
-Resumes from the last checkpoint in the output folder. The result is `generator/` with its `preprocessor_config.json`,
-and `discriminator/`, both for `from_pretrained`.
+Resumes from the last checkpoint in the output folder. The result is `generator/` with its `preprocessor_config.json`
+and its `discriminator/`, for `from_pretrained`.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ def main() -> None:
         folder = arguments.output_dir / "generator"
         generator.save_pretrained(folder)
         MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(folder)
-        accelerator.unwrap_model(trainer.discriminator).save_pretrained(arguments.output_dir / "discriminator")
+        accelerator.unwrap_model(trainer.discriminator).save_pretrained(folder / "discriminator")
         print(f"generator: {folder}")
     accelerator.end_training()
 

@@ -92,7 +92,7 @@ def _read(report: dict[str, Any], key: str) -> tuple[float | None, tuple[float, 
 
 def _places(report: dict[str, Any], key: str) -> Iterator[tuple[Any, Any]]:
     """Where the figure may stand, the top first, each with the interval beside it."""
-    quality = report.get("quality") or report.get("quality_report") or {}
+    quality = report.get("quality") or {}
     for part in (report, quality):
         yield part.get(key), part.get(f"{key}_interval")
     arms: dict[str, dict[str, Any]] = report.get("arms") or {}

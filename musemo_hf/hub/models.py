@@ -65,8 +65,8 @@ def push_generator(
             extractor.save_pretrained(folder)
         song = MusemoPipeline(generator, extractor)
         files = add_sample(folder, "model.safetensors", song, repo_id, token) if sample else {}
-        facts = _facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
-        _write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
+        facts = model_facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
+        write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload generator", private, token, tag)
 
 
@@ -93,7 +93,7 @@ def push_recogniser(
         folder = Path(name)
         with _shipping_code():
             MusicToEmotionPipeline(model, feature_extractor=extractor).save_pretrained(folder)
-        _write_card(folder, "recogniser", repo_id, _report(checkpoint, report), _facts(model, extractor))
+        write_card(folder, "recogniser", repo_id, _report(checkpoint, report), model_facts(model, extractor))
         return push_folder(folder, repo_id, "model", "Upload recogniser", private, token, tag)
 
 
@@ -116,8 +116,8 @@ def push_pipeline(
         folder = Path(name)
         pipeline.save_pretrained(folder)
         files = add_sample(folder, "generator/model.safetensors", pipeline, repo_id, token) if sample else {}
-        facts = _facts(pipeline.generator, pipeline.feature_extractor) | files
-        _write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
+        facts = model_facts(pipeline.generator, pipeline.feature_extractor) | files
+        write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload pipeline", private, token, tag)
 
 
@@ -148,7 +148,8 @@ def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] |
     return report
 
 
-def _facts(model: PreTrainedModel, extractor: MusemoFeatureExtractor) -> dict[str, Any]:
+def model_facts(model: PreTrainedModel, extractor: MusemoFeatureExtractor) -> dict[str, Any]:
+    """What a card says of a model without measuring: parameters, frames, seconds, sampling rate."""
     return {
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "n_frames": model.config.n_frames,
@@ -157,7 +158,7 @@ def _facts(model: PreTrainedModel, extractor: MusemoFeatureExtractor) -> dict[st
     }
 
 
-def _write_card(
+def write_card(
     folder: Path, kind: CardKind, repo_id: str, report: dict[str, Any] | None, facts: dict[str, Any]
 ) -> None:
     """The card and, beside it, the report that it was made from, which the Space shows too."""

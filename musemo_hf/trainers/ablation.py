@@ -170,6 +170,7 @@ class SplitWork:
             partial = folder.with_suffix(".part")  # `config.json` is written first: a kill then leaves no generator
             MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(partial)
             save_model(model, partial)
+            save_model(trainer.discriminator, partial / "discriminator")
             partial.rename(folder)
         if not generated.is_file():
             emotion = self.ablation.clips.emotion[torch.from_numpy(self.split.test)]

@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-sync",
 ]
 REPORT = {
-    "quality_report": {
+    "quality": {
         "quality_score": 61.25,
         "quality_score_interval": [58.0, 64.0],
         "tier": "good",

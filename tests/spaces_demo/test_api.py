@@ -84,7 +84,7 @@ def test_invert_keeps_length_and_loudness(client, tmp_path):
 
 
 def test_report_is_that_of_the_checkpoint(client):
-    assert client.predict(api_name="/report")["quality_report"]["quality_score"] == 61.25
+    assert client.predict(api_name="/report")["quality"]["quality_score"] == 61.25
 
 
 def bad_songs(folder: Path) -> dict[str, Path]:

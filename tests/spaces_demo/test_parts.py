@@ -94,7 +94,7 @@ def test_the_plane_puts_a_point_where_it_is():
 def test_nothing_measured_is_said():
     from belief import belief_html
 
-    for report in (None, {}, {"quality_report": {"quality_score": float("nan")}}):
+    for report in (None, {}, {"quality": {"quality_score": float("nan")}}):
         said = belief_html(report)
         assert "Not measured" in said
         assert "ladder of scores" not in said
@@ -103,7 +103,8 @@ def test_nothing_measured_is_said():
 def test_a_report_is_shown_with_its_reason_and_escaped():
     from belief import belief_html
 
-    said = belief_html({"quality_score": 50.0, "tier": "<b>", "skill": None, "notes": {"skill": "too few clips"}})
+    quality = {"quality_score": 50.0, "tier": "<b>", "skill": None, "notes": {"skill": "too few clips"}}
+    said = belief_html({"quality": quality})
     assert "too few clips" in said
     assert "<b>50.0</b>" in said
     assert "&lt;b&gt;" in said

@@ -134,7 +134,7 @@ def test_train_gan_and_train_regressor_make_what_from_pretrained_loads(environme
     )
     song = MusemoPipeline.from_pretrained(tmp_path / "gan/generator")(valence=0.8, arousal=0.7, seed=0)
     assert song.audio.shape == (220_500,)
-    MusemoGanDiscriminator.from_pretrained(tmp_path / "gan/discriminator")
+    MusemoGanDiscriminator.from_pretrained(tmp_path / "gan/generator/discriminator")
     lines = [json.loads(line) for line in (tmp_path / "gan/gan.jsonl").read_text().splitlines()]
     assert {"discriminator_loss", "generator_loss", "accuracy", "kid"} <= set(lines[-1])
     arguments = ("--data-dir", corpus, "--output-dir", tmp_path / "regressor", "--hold-out", "0", "--set", *TINY)

@@ -14,6 +14,8 @@ class MusemoViTConfig(PreTrainedConfig):
         patch_size: (mel bands, frames) of a patch.
         hidden_size, num_hidden_layers, num_attention_heads, intermediate_size: the encoder's sizes.
         hidden_dropout_prob, attention_probs_dropout_prob: dropout.
+        emotion_error: root mean square error of (valence, arousal) on songs of artists not trained on, where it was
+            measured: predictions then carry an interval.
         regression_loss: "ccc" (1 - concordance, mean of the dimensions), "mse", or "ccc+mse".
 
     Raises:
@@ -33,6 +35,7 @@ class MusemoViTConfig(PreTrainedConfig):
     attention_probs_dropout_prob: float = 0.0
     initializer_range: float = 0.02
     regression_loss: str = "ccc"
+    emotion_error: list[float] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.regression_loss not in ("ccc", "mse", "ccc+mse"):

@@ -1,0 +1,69 @@
+"""Trained models become the packaged checkpoints, with the figures that were measured and no others."""
+
+import json
+
+import pytest
+
+from musemo_hf import (
+    MusemoFeatureExtractor,
+    MusemoGanConfig,
+    MusemoGanGenerator,
+    MusemoPipeline,
+    MusemoViTConfig,
+    MusemoViTForEmotionRegression,
+)
+from musemo_hf.hub import packaging
+
+REPORT = {
+    "quality_score": 61.25,
+    "ccc_real_only": 0.59,
+    "ccc_augmented": 0.58,
+    "improvement_percent": -1.7,
+    "validation": {"verdict": "NOT SHOWN"},
+    "quality": {"quality_score": 61.25, "skill": -0.5},
+    "arms": {"real": {"rmse": {"valence": {"value": 0.2212345}, "arousal": {"value": 0.1987654}}}},
+    "corpus": {"name": "DEAM", "n_songs": 10, "procedural": False},
+    "budget": "test",
+    "seeds": [0],
+}
+
+
+@pytest.fixture
+def trained(tmp_path):
+    generator = MusemoGanGenerator(MusemoGanConfig(n_frames=48, generator_channels=8, group_norm_groups=1))
+    config = MusemoViTConfig(
+        n_frames=48, patch_size=(16, 16), hidden_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    for name, model in (("generator", generator), ("recogniser", MusemoViTForEmotionRegression(config))):
+        model.save_pretrained(tmp_path / name)
+        MusemoFeatureExtractor(n_frames=48).save_pretrained(tmp_path / name)
+    (tmp_path / "report.json").write_text(json.dumps(REPORT))
+    return tmp_path
+
+
+def package(folder):
+    return packaging.package_checkpoints(
+        folder / "generator", folder / "recogniser", folder / "report.json", folder / "package"
+    )
+
+
+def test_packaged_checkpoints_load_and_carry_report_card_and_error(trained):
+    made = package(trained)
+    before = MusemoPipeline.from_pretrained(trained / "generator")(valence=0.5, arousal=0.5, seed=0)
+    after = MusemoPipeline.from_pretrained(made["generator"])(valence=0.5, arousal=0.5, seed=0)
+    assert (before.spectrogram == after.spectrogram).all()
+    assert MusemoViTConfig.from_pretrained(made["recogniser"]).emotion_error == [0.2212, 0.1988]
+    for folder in made.values():
+        assert json.loads((folder / "report.json").read_text()) == REPORT
+        assert not list(folder.glob("*.bin"))
+    assert "61.25" in (made["generator"] / "README.md").read_text()
+    assert "0.59" in (made["recogniser"] / "README.md").read_text()
+
+
+def test_checkpoints_too_large_for_a_repository_replace_nothing(trained, monkeypatch):
+    made = package(trained)
+    (trained / "report.json").write_text(json.dumps(REPORT | {"budget": "other"}))
+    monkeypatch.setattr(packaging, "MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match="at most 1,000 bytes together"):
+        package(trained)
+    assert json.loads((made["generator"] / "report.json").read_text()) == REPORT
