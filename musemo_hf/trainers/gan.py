@@ -22,7 +22,7 @@ from .clips import Clips
 from .configuration import GanTraining
 from .parallel import Parallel
 from .red_flags import RedFlagError, RedFlags, published_reading
-from .sampler import batch_indices, seed_step, step_generator
+from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class GanTrainer:
         self.training, self.run_dir = training, Path(run_dir)
         self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
         self.clips = clips.to(self.parallel.device)
+        self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
         # channels last: convolutions of few channels run about a fifth faster so, on a CPU as on a GPU
         self.generator = self.parallel.model(MusemoGanGenerator(config).to(memory_format=torch.channels_last))
@@ -71,16 +72,6 @@ class GanTrainer:
         self.red_flags = RedFlags(self._decibels(self.clips.spectrogram[:512]))
         self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
         self.step = 0
-
-    @property
-    def steps(self) -> int:
-        """Iterations of the whole run."""
-        epochs = self.training.epochs
-        return (
-            self.training.steps
-            if epochs is None
-            else max(1, round(epochs * len(self.clips) / self.training.batch_size))
-        )
 
     @property
     def averaged_generator(self) -> MusemoGanGenerator:

@@ -19,7 +19,7 @@ from .checkpoint import check_settings, checkpoints, read_state, read_tensors, s
 from .clips import Clips
 from .configuration import RecogniserTraining
 from .parallel import Parallel
-from .sampler import batch_indices, seed_step, step_generator
+from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class RecogniserTrainer:
         self.training, self.run_dir = training, None if run_dir is None else Path(run_dir)
         self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
         self.clips = clips.to(self.parallel.device)
+        self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
         self.model = self.parallel.model(MusemoViTForEmotionRegression(config))
         self.average = AveragedModel(
@@ -62,16 +63,6 @@ class RecogniserTrainer:
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * self.steps), self.steps)
         self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
         self.step = 0
-
-    @property
-    def steps(self) -> int:
-        """Updates of the whole run."""
-        epochs = self.training.epochs
-        return (
-            self.training.steps
-            if epochs is None
-            else max(1, round(epochs * len(self.clips) / self.training.batch_size))
-        )
 
     @property
     def averaged_model(self) -> MusemoViTForEmotionRegression:

@@ -27,6 +27,11 @@ def batch_indices(n_items: int, batch_size: int, step: int, seed: int = 0) -> np
     return np.array([orders[epoch][position % n_items] for epoch, position in zip(epochs, positions, strict=True)])
 
 
+def total_steps(steps: int, epochs: float | None, n_items: int, batch_size: int) -> int:
+    """Updates of a run: `steps`, or where `epochs` is given that many passes over the items, at least one update."""
+    return steps if epochs is None else max(1, round(epochs * n_items / batch_size))
+
+
 def step_generator(seed: int, step: int, stream: int = 0) -> torch.Generator:
     """A CPU generator for one step; `stream` tells apart uses within it (noise, augmentation, ...)."""
     mixed = np.random.SeedSequence((seed, step, stream)).generate_state(1, np.uint64)[0]
