@@ -8,9 +8,8 @@ Resumes from the last checkpoint in the output folder. The result is `recogniser
 
 from pathlib import Path
 
-import torch
-
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
+from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.concordance import concordance_report
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.corpus import hold_out, load_songs, select
@@ -38,7 +37,8 @@ def main() -> None:
         if arguments.hold_out is not None:
             test = select(songs, (songs.fold == arguments.hold_out).nonzero()[0])
             predicted = predict(model, Clips.of_songs(test).spectrogram)
-            answer = concordance_report(predicted.numpy(), torch.from_numpy(test.emotion).numpy(), confidence=0.95)
+            artists = artist_groups(test.artist)
+            answer = concordance_report(predicted.numpy(), test.emotion, artists, confidence=0.95)
             print({name: answer[name] for name in ("n", "ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval")})
     accelerator.end_training()
 
