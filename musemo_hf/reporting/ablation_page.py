@@ -68,7 +68,8 @@ def _cell(figure: dict[str, Any]) -> str:
 
 def _delta(delta: dict[str, Any]) -> str:
     low, high = delta["interval"]
-    return f"{delta['value']:+.3f} [{low:+.3f}, {high:+.3f}], p (Holm) {delta['p_holm']:.3f}"
+    p_value = f"{delta['p_holm']:.3f}" if delta["p_holm"] >= 0.001 else "< 0.001"
+    return f"{delta['value']:+.3f} [{low:+.3f}, {high:+.3f}], p (Holm) {p_value}"
 
 
 def markdown(report: dict[str, Any]) -> str:
