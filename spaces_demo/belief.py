@@ -17,6 +17,7 @@ RUNGS = {
     "flip": ("real songs, pitch upside down", True),
     "joint-gaussian": ("noise with music's statistics", False),
     "modulation-gaussian": ("noise with music's rhythms", False),
+    "impulse-noise": ("noise with music's onsets", False),
     "gaussian-levels": ("noise with music's levels", False),
     "band-ar1": ("smooth noise, band by band", False),
     "band-white": ("noise, band by band", False),

@@ -134,3 +134,14 @@ def test_the_space_names_its_files():
     assert header["sdk"] == "gradio"
     assert (SPACE / header["app_file"]).is_file()
     assert len(header["short_description"]) <= 60  # the Hub refuses more
+
+
+def test_a_measured_error_is_the_interval_even_of_one_window():
+    from listening import Reading, reading_html
+
+    reading = Reading(np.array([[0.9, -0.2]]), np.zeros(1), 10.0, 10.0, error=(0.25, 0.2))
+    answer = reading.to_dict()
+    assert answer["valence_interval"] == pytest.approx([0.41, 1.0])
+    assert answer["arousal_interval"] == pytest.approx([-0.592, 0.192])
+    assert "not trained on" in answer["interval"]
+    assert "95 % intervals" in reading_html(reading)[1]
