@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 import torch
@@ -11,10 +11,14 @@ from musemo_hf.audio.decoding import read_audio
 
 
 def seconds(*functions, repeats=5):
-    """Median wall-clock time of each, taken in turns so that a busy moment hits all alike; one run before warms up."""
+    """Median wall-clock time of each, taken in turns so that a busy moment hits all alike; one run before warms up.
+
+    Each turn waits until the worker threads of the turn before it, which spin for a while after their work, sleep.
+    """
     taken = [[] for _ in functions]
     for repeat in range(repeats + 1):
         for times, function in zip(taken, functions, strict=True):
+            sleep(0.3)
             start = perf_counter()
             function()
             if repeat:
