@@ -9,6 +9,10 @@ from typing import Any, get_args, get_origin
 
 import yaml
 
+from .ablation_plan import AblationPlan
+from .gan_settings import GanTraining
+from .recogniser_settings import RecogniserTraining
+
 
 @dataclass
 class DataSettings:
@@ -25,105 +29,6 @@ class DataSettings:
     labels: str = "corrected"
     n_songs: int | None = None
     annotation_file: str = "all"
-
-
-@dataclass
-class GanTraining:
-    """The published balanced training (PROTOCOL: presets and monitors).
-
-    Attributes:
-        steps: iterations; in each, discriminator and generator update as the balance allows.
-        epochs: where given, `steps` is this many passes over the songs at hand.
-        batch_size: over all processes.
-        generator_lr, discriminator_lr, betas: Adam (two time-scale rule, Heusel et al. 2017).
-        real_label: one-sided label smoothing (Salimans et al. 2016).
-        instance_noise: deviation of the noise on both sides' input at the start, falling linearly to 0 over
-            `instance_noise_share` of the steps (Sonderby et al. 2017).
-        gradient_norm: each network's gradient is clipped to it.
-        balance: adapt how often each network updates, towards `accuracy_band`.
-        accuracy_band: discriminator accuracy that is aimed at.
-        balance_window: iterations between adaptations.
-        ema_decay: of the averaged generator, which is what is saved.
-        seed: of initial weights, batches and noise.
-        log_every, check_every, checkpoint_every: iterations between statistics, red-flag checks and checkpoints.
-    """
-
-    steps: int = 1000
-    epochs: float | None = None
-    batch_size: int = 24
-    generator_lr: float = 2e-4
-    discriminator_lr: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    real_label: float = 0.9
-    instance_noise: float = 0.1
-    instance_noise_share: float = 0.5
-    gradient_norm: float = 1.0
-    balance: bool = True
-    accuracy_band: tuple[float, float] = (0.7, 0.8)
-    balance_window: int = 10
-    ema_decay: float = 0.999
-    seed: int = 0
-    log_every: int = 10
-    check_every: int = 250
-    checkpoint_every: int = 250
-
-
-@dataclass
-class RecogniserTraining:
-    """Training of the recogniser.
-
-    Attributes:
-        steps: optimizer updates, fixed beforehand: no test or validation label decides when to stop.
-        epochs: where given, `steps` is this many passes over the songs at hand.
-        batch_size: over all processes.
-        lr, weight_decay: AdamW.
-        warmup: share of the steps in which the rate rises; it falls on a cosine afterwards.
-        gradient_norm: the gradient is clipped to it.
-        augmentation: "none", "specaugment", "mixup" or "shift_gain".
-        ema_decay: of the averaged weights that predict; 0 for none.
-        seed: of initial weights, batches and augmentation.
-        log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
-    """
-
-    steps: int = 500
-    epochs: float | None = None
-    batch_size: int = 32
-    lr: float = 5e-4
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    gradient_norm: float = 1.0
-    augmentation: str = "none"
-    ema_decay: float = 0.99
-    seed: int = 0
-    log_every: int = 20
-    checkpoint_every: int = 250
-
-
-@dataclass
-class AblationPlan:
-    """What `training/ablate.py` compares, and how.
-
-    Attributes:
-        protocol: "folds" (artist-disjoint, out-of-fold over all songs) or "random" (80/10/10 by song, as published).
-        n_folds: artist-disjoint folds.
-        folds: those to run, None for all; fewer give an out-of-fold table over fewer songs.
-        seeds: of the recognisers; the generator of a fold is trained once, with the first.
-        arms: names of `trainers.arms`; "real" and "synthetic" must be among them.
-        synthetic_share: synthetic clips a real one; 2.3 is 3,200 / 1,395.
-        emotions: "training" (density of the training labels) or "uniform" on the square, as published.
-        n_resamples: bootstrap draws over artists.
-        budget: name that every table carries.
-    """
-
-    protocol: str = "folds"
-    n_folds: int = 5
-    folds: list[int] | None = None
-    seeds: list[int] = field(default_factory=lambda: [0])
-    arms: list[str] = field(default_factory=lambda: ["real", "synthetic"])
-    synthetic_share: float = 1.0
-    emotions: str = "training"
-    n_resamples: int = 10_000
-    budget: str = "default"
 
 
 @dataclass

@@ -1,0 +1,34 @@
+"""What a recogniser's training is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class RecogniserTraining:
+    """Training of the recogniser.
+
+    Attributes:
+        steps: optimizer updates, fixed beforehand: no test or validation label decides when to stop.
+        epochs: where given, `steps` is this many passes over the songs at hand.
+        batch_size: over all processes.
+        lr, weight_decay: AdamW.
+        warmup: share of the steps in which the rate rises; it falls on a cosine afterwards.
+        gradient_norm: the gradient is clipped to it.
+        augmentation: "none", "specaugment", "mixup" or "shift_gain".
+        ema_decay: of the averaged weights that predict; 0 for none.
+        seed: of initial weights, batches and augmentation.
+        log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
+    """
+
+    steps: int = 500
+    epochs: float | None = None
+    batch_size: int = 32
+    lr: float = 5e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    gradient_norm: float = 1.0
+    augmentation: str = "none"
+    ema_decay: float = 0.99
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 250
