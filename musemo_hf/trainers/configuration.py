@@ -52,18 +52,21 @@ class Configuration:
         return yaml.safe_dump(plain, sort_keys=False)
 
 
-def load_configuration(path: str | Path | None = None, overrides: list[str] | None = None) -> Configuration:
+def load_configuration(
+    path: str | Path | None = None, overrides: list[str] | None = None, defaults: Configuration | None = None
+) -> Configuration:
     """YAML merged over the defaults, and `section.key=value` over that.
 
     Args:
         path: YAML file; None for the defaults alone.
         overrides: such as `["gan_training.steps=100", "ablation.seeds=[0, 1]"]`; values are YAML.
+        defaults: merged over; those of `Configuration` where None. What comes back is of its class.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not YAML, an unknown section or key, or a value of another type.
     """
-    merged = Configuration()
+    merged = Configuration() if defaults is None else defaults
     if path is not None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"expected a YAML configuration, found no file {path}")
@@ -75,6 +78,15 @@ def load_configuration(path: str | Path | None = None, overrides: list[str] | No
             raise ValueError(f"expected section.key=value, got {override!r}")
         merged = _merge(merged, {section: {key: _parsed(value, override)}}, override)
     return merged
+
+
+def merge(configuration: Any, values: dict[str, Any], where: str) -> Any:
+    """Plain data merged over a configuration, checked likewise; a new one of the same class.
+
+    Raises:
+        ValueError: as `load_configuration`; the message begins with `where`.
+    """
+    return _merge(configuration, values, where)
 
 
 def _parsed(text: str, where: str) -> Any:

@@ -5,6 +5,7 @@ import logging
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -26,9 +27,14 @@ def parse_arguments(description: str | None, default_config: Path, output_dir: s
     return parser.parse_args()
 
 
-def start(arguments: argparse.Namespace) -> tuple[Configuration, Accelerator]:
-    """Read the configuration, print it in full, and start the accelerator with a tracker where one is installed."""
-    configuration = load_configuration(arguments.config, arguments.set)
+def start(arguments: argparse.Namespace, defaults: Configuration | None = None) -> tuple[Any, Accelerator]:
+    """Read the configuration, print it in full, and start the accelerator with a tracker where one is installed.
+
+    Args:
+        arguments: of `parse_arguments`.
+        defaults: of a script that has sections of its own, see `load_configuration`.
+    """
+    configuration = load_configuration(arguments.config, arguments.set, defaults)
     tracker = "tensorboard" if find_spec("tensorboard") else None
     accelerator = Accelerator(log_with=tracker, project_dir=str(arguments.output_dir))
     if accelerator.is_main_process:
