@@ -36,7 +36,8 @@ def main() -> None:
         print(f"recogniser: {folder}")
         if arguments.hold_out is not None:
             test = select(songs, (songs.fold == arguments.hold_out).nonzero()[0])
-            predicted = predict(model, Clips.of_songs(test).spectrogram)
+            crops = configuration.recogniser_training.test_crops
+            predicted = predict(model, Clips.of_songs(test).spectrogram, crops=crops)
             artists = artist_groups(test.artist)
             answer = concordance_report(predicted.numpy(), test.emotion, artists, confidence=0.95)
             print({name: answer[name] for name in ("n", "ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval")})

@@ -216,7 +216,8 @@ class SplitWork:
             data_parallel=False,
         )
         model = trainer.train()
-        predicted = predict(model, self.ablation.clips.spectrogram[torch.from_numpy(self.split.test)]).double().numpy()
+        tested = self.ablation.clips.spectrogram[torch.from_numpy(self.split.test)]
+        predicted = self._predict(model, tested)
         for checkpoint in checkpoints(self.dir / f"{arm}-seed{seed}"):
             shutil.rmtree(checkpoint)  # finished: optimizer states of dozens of pieces would fill a disk
         drawn = trainer.steps * training.batch_size / len(made.clips)
@@ -235,12 +236,15 @@ class SplitWork:
     def _heard(self, model: MusemoViTForEmotionRegression) -> np.ndarray:
         """What a recogniser of real songs hears in the clips generated at the test songs' emotions, `(N, 2)`."""
         generated = np.load(self.dir / "generated.npy").astype(np.float32)
-        return predict(model, normalise(torch.from_numpy(generated))[:, None]).double().numpy()
+        return self._predict(model, normalise(torch.from_numpy(generated))[:, None])
+
+    def _predict(self, model: MusemoViTForEmotionRegression, spectrogram: torch.Tensor) -> np.ndarray:
+        return predict(model, spectrogram, crops=self.configuration.recogniser_training.test_crops).double().numpy()
 
     def _rescale(self, model: MusemoViTForEmotionRegression, predicted: np.ndarray) -> np.ndarray:
         """Spread and mean matched to the labels with constants of training songs alone."""
         chosen = np.random.default_rng(0).permutation(len(self.real))[:RESCALING_CLIPS]
         songs = self.real[torch.from_numpy(chosen)]
-        fitted, labels = predict(model, songs.spectrogram).double().numpy(), self.real.emotion.double().numpy()
+        fitted, labels = self._predict(model, songs.spectrogram), self.real.emotion.double().numpy()
         spread = labels.std(axis=0) / np.maximum(fitted.std(axis=0), 1e-6)
         return (predicted - fitted.mean(axis=0)) * spread + labels.mean(axis=0)

@@ -1,5 +1,7 @@
 """Augmentations of a batch of normalised log-mels, each a function of its generator."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,4 +49,34 @@ def unchanged(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) 
     return spectrogram, emotion
 
 
-AUGMENTATIONS = {"none": unchanged, "specaugment": specaugment, "mixup": mixup, "shift_gain": shift_gain}
+Augmentation = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": unchanged,
+    "specaugment": specaugment,
+    "mixup": mixup,
+    "shift_gain": shift_gain,
+}
+
+
+def augmentation(names: str) -> Augmentation:
+    """One after the other, in the order given; all draw from the same generator.
+
+    Args:
+        names: of `AUGMENTATIONS`, joined by "+", such as "shift_gain+specaugment".
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    chosen = names.split("+")
+    for name in chosen:
+        if name not in AUGMENTATIONS:
+            raise ValueError(
+                f"expected augmentation to be one of {sorted(AUGMENTATIONS)}, or several joined by '+', got {name!r}"
+            )
+
+    def apply(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        for name in chosen:
+            spectrogram, emotion = AUGMENTATIONS[name](spectrogram, emotion, generator)
+        return spectrogram, emotion
+
+    return apply

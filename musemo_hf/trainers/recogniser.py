@@ -14,10 +14,11 @@ from transformers import get_cosine_schedule_with_warmup
 
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
-from .augmentation import AUGMENTATIONS
+from .augmentation import augmentation
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
 from .clips import Clips
 from .configuration import RecogniserTraining
+from .layer_decay import layer_groups
 from .parallel import Parallel
 from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
@@ -46,20 +47,19 @@ class RecogniserTrainer:
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
     ) -> None:
-        if training.augmentation not in AUGMENTATIONS:
-            raise ValueError(
-                f"expected augmentation to be one of {sorted(AUGMENTATIONS)}, got {training.augmentation!r}"
-            )
+        self.augment = augmentation(training.augmentation)
         self.training, self.run_dir = training, None if run_dir is None else Path(run_dir)
         self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
         self.clips = clips.to(self.parallel.device)
         self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
         self.model = self.parallel.model(MusemoViTForEmotionRegression(config))
-        self.average = AveragedModel(
-            self.parallel.unwrap(self.model), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
+        network = self.parallel.unwrap(self.model)
+        network.fit_statistics(self.clips.spectrogram)
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
+        self.optimizer = torch.optim.AdamW(
+            layer_groups(network, training.lr, training.layer_decay), training.lr, weight_decay=training.weight_decay
         )
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), training.lr, weight_decay=training.weight_decay)
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * self.steps), self.steps)
         self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
         self.step = 0
@@ -98,9 +98,8 @@ class RecogniserTrainer:
         seed_step(training.seed, step, self.parallel.rank)
         index = batch_indices(len(self.clips), training.batch_size, step, training.seed)
         batch = self.clips[torch.from_numpy(self.parallel.share(index))]
-        augment = AUGMENTATIONS[training.augmentation]
         generator = step_generator(training.seed, step, self.parallel.rank)
-        spectrogram, emotion = augment(batch.spectrogram, batch.emotion, generator)
+        spectrogram, emotion = self.augment(batch.spectrogram, batch.emotion, generator)
         self.model.train()
         loss = self.model(spectrogram=spectrogram, labels=emotion).loss
         self.optimizer.zero_grad(set_to_none=True)
@@ -152,17 +151,27 @@ class RecogniserTrainer:
 
 
 @torch.no_grad()
-def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32) -> Tensor:
+def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1) -> Tensor:
     """Predicted (valence, arousal) of normalised log-mels.
 
     Args:
         model: the recogniser; put into eval mode.
         spectrogram: `(N, 1, n_mels, n_frames)`.
         batch_size: clips at once.
+        crops: copies of each clip, rolled in time by equal parts of it, whose predictions are averaged.
 
     Returns:
         float32 `(N, 2)` on the CPU.
+
+    Raises:
+        ValueError: crops below 1 or above the frames.
     """
+    if not 1 <= crops <= spectrogram.shape[-1]:
+        raise ValueError(f"expected crops from 1 to the {spectrogram.shape[-1]} frames, got {crops}")
     model.eval()
-    parts = [model(spectrogram=part.to(model.device)).emotion.float().cpu() for part in spectrogram.split(batch_size)]
+    shifts = [spectrogram.shape[-1] * crop // crops for crop in range(crops)]
+    parts = []
+    for part in spectrogram.split(batch_size):
+        rolled = [part.to(model.device).roll(shift, dims=-1) for shift in shifts]
+        parts.append(torch.stack([model(spectrogram=copy).emotion.float() for copy in rolled]).mean(dim=0).cpu())
     return torch.cat(parts)

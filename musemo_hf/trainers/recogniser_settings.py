@@ -14,8 +14,10 @@ class RecogniserTraining:
         lr, weight_decay: AdamW.
         warmup: share of the steps in which the rate rises; it falls on a cosine afterwards.
         gradient_norm: the gradient is clipped to it.
-        augmentation: "none", "specaugment", "mixup" or "shift_gain".
+        layer_decay: each layer's rate is this share of the next one's, the head's being `lr`; 1 for none.
+        augmentation: "none", "specaugment", "mixup" or "shift_gain", or several joined by "+", in that order.
         ema_decay: of the averaged weights that predict; 0 for none.
+        test_crops: copies of a clip, rolled in time, whose predictions are averaged; 1 for the clip as it is.
         seed: of initial weights, batches and augmentation.
         log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
     """
@@ -27,8 +29,10 @@ class RecogniserTraining:
     weight_decay: float = 0.05
     warmup: float = 0.1
     gradient_norm: float = 1.0
+    layer_decay: float = 1.0
     augmentation: str = "none"
     ema_decay: float = 0.99
+    test_crops: int = 1
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 250

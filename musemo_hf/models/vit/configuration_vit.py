@@ -4,6 +4,15 @@ from typing import Any
 
 from transformers import PreTrainedConfig, ViTConfig
 
+from .stem import stem_strides
+
+CHOICES = {
+    "regression_loss": ("ccc", "mse", "ccc+mse"),
+    "stem": ("patch", "convolution"),
+    "pooling": ("mean", "mean+deviation"),
+    "read_outs": ("one", "two"),
+}
+
 
 class MusemoViTConfig(PreTrainedConfig):
     """A ViT (Dosovitskiy et al. 2021) on non-square, single-channel input with a two-value regression head.
@@ -13,13 +22,22 @@ class MusemoViTConfig(PreTrainedConfig):
         n_frames: frames of a spectrogram; padded on the right with -60 dB to the next multiple of the patch.
         patch_size: (mel bands, frames) of a patch.
         hidden_size, num_hidden_layers, num_attention_heads, intermediate_size: the encoder's sizes.
-        hidden_dropout_prob, attention_probs_dropout_prob: dropout.
+        hidden_dropout_prob, attention_probs_dropout_prob: dropout within the encoder.
+        stem: "patch" (one linear map a patch) or "convolution" (overlapping strided convolutions to the same grid, Xiao
+            et al. 2021; sides of the patch are then powers of two from 4).
+        pooling: of the tokens for the head, "mean" or "mean+deviation".
+        statistics_read_out: the head is also given statistics over time of the log-mel's bands, see `BandStatistics`.
+        statistics_size: hidden units that read the statistics.
+        head_dropout: dropout of the statistics, and of all that the head is given.
+        read_outs: "one", or "two": a second head, trained by the squared error, beside the one of `regression_loss`.
+        uncertainty: also predict a standard deviation of each dimension.
+        deviation_scale: factors of the predicted deviations of (valence, arousal), where they were calibrated.
         emotion_error: root mean square error of (valence, arousal) on songs of artists not trained on, where it was
             measured: predictions then carry an interval.
         regression_loss: "ccc" (1 - concordance, mean of the dimensions), "mse", or "ccc+mse".
 
     Raises:
-        ValueError: an unknown loss, or sizes that do not divide.
+        ValueError: an unknown choice, or sizes that do not divide.
     """
 
     model_type = "musemo_vit"
@@ -36,10 +54,20 @@ class MusemoViTConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     regression_loss: str = "ccc"
     emotion_error: list[float] | None = None
+    stem: str = "patch"
+    pooling: str = "mean"
+    statistics_read_out: bool = False
+    statistics_size: int = 64
+    head_dropout: float = 0.0
+    read_outs: str = "one"
+    uncertainty: bool = False
+    deviation_scale: list[float] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        if self.regression_loss not in ("ccc", "mse", "ccc+mse"):
-            raise ValueError(f"expected regression_loss to be 'ccc', 'mse' or 'ccc+mse', got {self.regression_loss!r}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                *first, last = map(repr, choices)
+                raise ValueError(f"expected {name} to be {', '.join(first)} or {last}, got {getattr(self, name)!r}")
         if len(self.patch_size) != 2 or min(self.patch_size) < 1 or self.n_mels % self.patch_size[0]:
             raise ValueError(
                 f"expected patch_size (mel bands, frames) with mel bands that divide {self.n_mels}, "
@@ -49,12 +77,24 @@ class MusemoViTConfig(PreTrainedConfig):
             raise ValueError(
                 f"expected hidden_size to be a multiple of the {self.num_attention_heads} heads, got {self.hidden_size}"
             )
+        if self.stem == "convolution":
+            stem_strides(self.patch_size)
+        if not 0 <= self.head_dropout < 1:
+            raise ValueError(f"expected head_dropout from 0 to below 1, got {self.head_dropout}")
+        if self.statistics_size < 1:
+            raise ValueError(f"expected statistics_size of at least 1, got {self.statistics_size}")
         super().__post_init__(**kwargs)
 
     @property
     def padded_frames(self) -> int:
         """The next multiple of the patch's frames."""
         return -(-self.n_frames // self.patch_size[1]) * self.patch_size[1]
+
+    @property
+    def head_size(self) -> int:
+        """Values that the head is given."""
+        pooled = self.hidden_size * (2 if self.pooling == "mean+deviation" else 1)
+        return pooled + (self.statistics_size if self.statistics_read_out else 0)
 
     def to_vit_config(self) -> ViTConfig:
         """The encoder's own configuration in transformers."""

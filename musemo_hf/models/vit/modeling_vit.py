@@ -10,8 +10,14 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from .configuration_vit import MusemoViTConfig
+from .losses import concordance_loss, deviation_loss, regression_loss
+from .read_out import BandStatistics
+from .stem import StemmedViTModel
 
 PADDING = -1.0  # -60 dB on the normalised scale
+SMALLEST_DEVIATION = 0.01  # a hundredth of the plane's half: no label is surer, and its logarithm stays finite
+
+__all__ = ["MusemoEmotionOutput", "MusemoViTForEmotionRegression", "concordance_loss", "regression_loss"]
 
 
 @dataclass
@@ -19,35 +25,20 @@ class MusemoEmotionOutput(ModelOutput):
     """What the recogniser returns.
 
     Attributes:
-        loss: scalar, where labels were given.
-        emotion: `(B, 2)` (valence, arousal); trained on [-1, 1], not clipped to it.
+        loss: scalar, where labels were given; the sum over the read-outs.
+        emotion: `(B, 2)` (valence, arousal); trained on [-1, 1], not clipped to it. Always the first read-out, the one
+            of `regression_loss`.
         pooled: `(B, hidden_size)` mean of the patch tokens, the recogniser's embedding of a clip.
+        emotion_least_squares: `(B, 2)` of the second read-out, trained by the squared error, where there are two.
+        deviation: `(B, 2)` predicted standard deviation, positive, times `deviation_scale` where calibrated; with
+            `uncertainty` only.
     """
 
     loss: Tensor | None = None
     emotion: Tensor | None = None
     pooled: Tensor | None = None
-
-
-def concordance_loss(predicted: Tensor, labels: Tensor) -> Tensor:
-    """1 - CCC over the batch (Lin 1989, population moments), mean of the dimensions; `(B, D)` each.
-
-    A batch of identical labels and predictions has no concordance; the small constant keeps its gradient finite.
-    """
-    predicted_mean, label_mean = predicted.mean(0), labels.mean(0)
-    covariance = ((predicted - predicted_mean) * (labels - label_mean)).mean(0)
-    spread = predicted.var(0, unbiased=False) + labels.var(0, unbiased=False)
-    ccc = 2 * covariance / (spread + (predicted_mean - label_mean).square() + 1e-8)
-    return (1 - ccc).mean()
-
-
-def regression_loss(kind: str, predicted: Tensor, labels: Tensor) -> Tensor:
-    """The configured loss; "ccc" falls back to the squared error for a single clip, which has no concordance."""
-    squared = functional.mse_loss(predicted, labels)
-    if kind == "mse" or len(labels) < 2:
-        return squared
-    concordance = concordance_loss(predicted, labels)
-    return concordance if kind == "ccc" else concordance + squared
+    emotion_least_squares: Tensor | None = None
+    deviation: Tensor | None = None
 
 
 class MusemoViTForEmotionRegression(PreTrainedModel):
@@ -61,8 +52,17 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
 
     def __init__(self, config: MusemoViTConfig) -> None:
         super().__init__(config)
-        self.vit = ViTModel(config.to_vit_config(), add_pooling_layer=False)
-        self.regressor = nn.Linear(config.hidden_size, 2)
+        vit_config = config.to_vit_config()
+        stemmed = config.stem == "convolution"
+        self.vit = StemmedViTModel(vit_config) if stemmed else ViTModel(vit_config, add_pooling_layer=False)
+        if config.statistics_read_out:
+            self.statistics = BandStatistics(config.n_mels, config.statistics_size, config.head_dropout)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.regressor = nn.Linear(config.head_size, 2)
+        if config.read_outs == "two":
+            self.least_squares = nn.Linear(config.head_size, 2)
+        if config.uncertainty:
+            self.uncertainty = nn.Linear(config.head_size, 2)
         self.post_init()
 
     @torch.no_grad()
@@ -70,30 +70,87 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         if module is self.regressor:
             init.normal_(module.weight, std=self.config.initializer_range)
             init.zeros_(module.bias)
+        elif isinstance(module, BandStatistics):
+            module.reset()
+        elif isinstance(module, nn.Linear):  # of the statistics and of the other heads
+            init.kaiming_uniform_(module.weight, a=5**0.5)
+            init.zeros_(module.bias)
         else:
             super()._init_weights(module)
 
-    def forward(self, spectrogram: Tensor, labels: Tensor | None = None) -> MusemoEmotionOutput:
+    def fit_statistics(self, spectrogram: Tensor) -> None:
+        """Take the constants that standardise the band statistics from training songs; nothing without the statistics.
+
+        Args:
+            spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)`.
+        """
+        if self.config.statistics_read_out:
+            self.statistics.fit(spectrogram)
+
+    def forward(
+        self, spectrogram: Tensor, labels: Tensor | None = None, label_deviation: Tensor | None = None
+    ) -> MusemoEmotionOutput:
         """Read valence and arousal.
 
         Args:
             spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
             labels: `(B, 2)` (valence, arousal) in [-1, 1], for the loss.
+            label_deviation: `(B, 2)` deviation of the raters about the labels, in the same units; read only where the
+                deviation is predicted, and not needed there.
 
         Raises:
             ValueError: a spectrogram or labels of another shape.
         """
-        config = self.config
-        if spectrogram.ndim != 4 or spectrogram.shape[1:] != (1, config.n_mels, config.n_frames):
+        self._check(spectrogram, labels, label_deviation)
+        tokens = self._tokens(spectrogram)
+        pooled = tokens.mean(dim=1)
+        given = self.dropout(torch.cat(self._given(spectrogram, tokens, pooled), dim=-1))
+        emotion = self.regressor(given)
+        second = self.least_squares(given) if self.config.read_outs == "two" else None
+        deviation = None
+        if self.config.uncertainty:
+            deviation = functional.softplus(self.uncertainty(given)) + SMALLEST_DEVIATION
+        loss = None
+        if labels is not None:
+            loss = self._loss(emotion, second, deviation, labels.to(emotion), label_deviation)
+        if deviation is not None and self.config.deviation_scale is not None:
+            deviation = deviation * deviation.new_tensor(self.config.deviation_scale)
+        return MusemoEmotionOutput(loss, emotion, pooled, second, deviation)
+
+    def _tokens(self, spectrogram: Tensor) -> Tensor:
+        padded = functional.pad(spectrogram, (0, self.config.padded_frames - self.config.n_frames), value=PADDING)
+        return self.vit(padded).last_hidden_state[:, 1:]
+
+    def _given(self, spectrogram: Tensor, tokens: Tensor, pooled: Tensor) -> list[Tensor]:
+        given = [pooled]
+        if self.config.pooling == "mean+deviation":
+            given.append((tokens.var(dim=1, unbiased=False) + 1e-6).sqrt())
+        if self.config.statistics_read_out:
+            given.append(self.statistics(spectrogram))
+        return given
+
+    def _loss(
+        self,
+        emotion: Tensor,
+        second: Tensor | None,
+        deviation: Tensor | None,
+        labels: Tensor,
+        label_deviation: Tensor | None,
+    ) -> Tensor:
+        loss = regression_loss(self.config.regression_loss, emotion, labels)
+        if second is not None:
+            loss = loss + regression_loss("mse", second, labels)
+        if deviation is not None:
+            spread = None if label_deviation is None else label_deviation.to(labels)
+            loss = loss + deviation_loss(deviation, emotion, labels, spread)
+        return loss
+
+    def _check(self, spectrogram: Tensor, labels: Tensor | None, label_deviation: Tensor | None) -> None:
+        expected = (1, self.config.n_mels, self.config.n_frames)
+        if spectrogram.ndim != 4 or spectrogram.shape[1:] != expected:
             raise ValueError(
-                f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
-                f"got {tuple(spectrogram.shape)}"
+                f"expected spectrogram of shape (B, {', '.join(map(str, expected))}), got {tuple(spectrogram.shape)}"
             )
-        if labels is not None and labels.shape != (len(spectrogram), 2):
-            raise ValueError(f"expected labels of shape ({len(spectrogram)}, 2), got {tuple(labels.shape)}")
-        padded = functional.pad(spectrogram, (0, config.padded_frames - config.n_frames), value=PADDING)
-        tokens = self.vit(padded).last_hidden_state
-        pooled = tokens[:, 1:].mean(dim=1)
-        emotion = self.regressor(pooled)
-        loss = None if labels is None else regression_loss(config.regression_loss, emotion, labels.to(emotion))
-        return MusemoEmotionOutput(loss=loss, emotion=emotion, pooled=pooled)
+        for name, value in (("labels", labels), ("label_deviation", label_deviation)):
+            if value is not None and value.shape != (len(spectrogram), 2):
+                raise ValueError(f"expected {name} of shape ({len(spectrogram)}, 2), got {tuple(value.shape)}")
