@@ -3,14 +3,12 @@
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from musemo_hf.audio.mel import denormalise
@@ -19,8 +17,10 @@ from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, Musemo
 from .balance import UpdateBalance
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
 from .clips import Clips
-from .configuration import GanTraining
+from .gan_settings import GanTraining
+from .gan_step import Batch, GanStep
 from .parallel import Parallel
+from .readings import Readings
 from .red_flags import RedFlagError, RedFlags, published_reading
 from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
@@ -55,21 +55,13 @@ class GanTrainer:
         self.clips = clips.to(self.parallel.device)
         self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
-        # channels last: convolutions of few channels run about a fifth faster so, on a CPU as on a GPU
-        self.generator = self.parallel.model(MusemoGanGenerator(config).to(memory_format=torch.channels_last))
-        self.discriminator = self.parallel.model(MusemoGanDiscriminator(config).to(memory_format=torch.channels_last))
-        self.average = AveragedModel(
-            self.parallel.unwrap(self.generator), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
-        )
-        self.optimizers = {
-            "generator": torch.optim.Adam(self.generator.parameters(), training.generator_lr, training.betas),
-            "discriminator": torch.optim.Adam(
-                self.discriminator.parameters(), training.discriminator_lr, training.betas
-            ),
-        }
+        self.updates = GanStep(config, training, self.steps, self.parallel)
+        self.generator, self.discriminator = self.updates.generator, self.updates.discriminator
+        self.average, self.optimizers = self.updates.average, self.updates.optimizers
         band = training.accuracy_band if training.balance else (0.0, 1.0)
         self.balance = UpdateBalance(*band, window=training.balance_window)
-        self.red_flags = RedFlags(self._decibels(self.clips.spectrogram[:512]))
+        self.red_flags = RedFlags(self._decibels(self.clips.spectrogram[:512]), training.loss == "bce")
+        self.readings, self.values = Readings(), dict[str, float]()
         self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
         self.step = 0
 
@@ -93,14 +85,10 @@ class GanTrainer:
         progress = tqdm(total=self.steps, initial=self.step, desc="gan", disable=not self.parallel.is_main)
         try:
             while self.step < self.steps:
-                values = self._iterate()
+                self.readings.add(self._iterate())
                 self.step += 1
-                # a gradient that is not finite has spoilt the weights already, a loss only will
-                watched = {k: v for k, v in values.items() if k.endswith(("loss", "gradient"))}
-                self.red_flags.observe(watched, values["accuracy"])
                 progress.update()
-                progress.set_postfix(accuracy=f"{values['accuracy']:.2f}")
-                self._after_step(values, statistics)
+                self._after_step(statistics)
         except RedFlagError as error:
             raise RedFlagError(
                 f"red flag at step {self.step}: {error}; last good checkpoint: {self._last()}"
@@ -109,77 +97,53 @@ class GanTrainer:
             progress.close()
         return self.averaged_generator
 
-    def _after_step(self, values: dict[str, float], statistics: Statistics) -> None:
-        done = self.step >= self.steps
-        if done or self.step % self.training.check_every == 0:
+    def _after_step(self, statistics: Statistics) -> None:
+        training, done = self.training, self.step >= self.steps
+        logs, checks, saves = (
+            done or self.step % every == 0
+            for every in (training.log_every, training.check_every, training.checkpoint_every)
+        )
+        adapts = training.balance and self.balance.count + len(self.readings) >= training.balance_window
+        if logs or checks or saves or adapts:
+            self._read()
+        values = dict(self.values)
+        if checks:
             values |= self.red_flags.check(self.step, self._checked_clips())
-            logger.info("step %d: %s", self.step, published_reading(values["accuracy"], values["discriminator_loss"]))
-        if done or self.step % self.training.log_every == 0 or "kid" in values:
+            if training.loss == "bce":
+                reading = published_reading(values["accuracy"], values["discriminator_loss"])
+                logger.info("step %d: %s", self.step, reading)
+        if logs or checks:
             statistics.log(self.step - 1, **values)
-        if done or self.step % self.training.checkpoint_every == 0:
+        if saves:
             self._save()
 
-    def _iterate(self) -> dict[str, float]:
-        training, step = self.training, self.step
+    def _read(self) -> None:
+        """Fetch the values of the iterations since the last time, and let monitors and balance look at each."""
+        for values in self.readings.read():
+            # a gradient that is not finite has spoilt the weights already, a loss only will
+            watched = {k: v for k, v in values.items() if k.endswith(("loss", "gradient", "penalty"))}
+            self.red_flags.observe(watched, values["accuracy"])
+            self.balance.observe(values["accuracy"])
+            self.values = values
+
+    def _iterate(self) -> dict[str, Tensor | float]:
+        training, step, balance = self.training, self.step, self.balance
         seed_step(training.seed, step, self.parallel.rank)
-        index = self.parallel.share(batch_indices(len(self.clips), training.batch_size, step, training.seed))
-        real = self.clips[torch.from_numpy(index)]
-        generator = step_generator(training.seed, step)
-        noise_dim = self.parallel.unwrap(self.generator).config.noise_dim
-        noise = torch.randn(training.batch_size, noise_dim, generator=generator)
-        noise = self.parallel.share(noise).to(real.emotion)
-        generates = self.balance.updates_generator(step)
-        with torch.set_grad_enabled(generates):  # one forward pass serves both updates
-            fake = self.generator(emotion=real.emotion, noise=noise).spectrogram
-        values = self._update_discriminator(real, fake.detach(), self.balance.updates_discriminator(step))
-        if generates:
-            values |= self._update_generator(fake, real.emotion)
-        values |= {
-            "discriminator_every": self.balance.discriminator_every,
-            "generator_every": self.balance.generator_every,
+        every = {
+            "discriminator_every": balance.discriminator_every,
+            "generator_every": balance.generator_every,
         }
-        self.balance.observe(values["accuracy"])
-        return values
+        updates = balance.updates_discriminator(step), balance.updates_generator(step)
+        return self.updates.iterate(step, self._batch(), updates) | every
 
-    def _blurred(self, spectrogram: Tensor) -> Tensor:
-        """Add the decaying instance noise."""
-        training = self.training
-        share = 1 - self.step / max(1.0, training.instance_noise_share * self.steps)
-        if training.instance_noise <= 0 or share <= 0:
-            return spectrogram
-        return spectrogram + training.instance_noise * share * torch.randn_like(spectrogram)
-
-    def _update_discriminator(self, real: Clips, fake: Tensor, update: bool) -> dict[str, float]:
-        with torch.set_grad_enabled(update):
-            both = torch.cat([self._blurred(real.spectrogram), self._blurred(fake)])
-            logits = self.discriminator(spectrogram=both, emotion=real.emotion.repeat(2, 1)).logits
-            real_logits, fake_logits = logits.chunk(2)
-            targets = torch.full_like(real_logits, self.training.real_label)
-            loss = functional.binary_cross_entropy_with_logits(real_logits, targets)
-            loss = loss + functional.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
-        values = {}
-        if update:
-            values["discriminator_gradient"] = self._descend("discriminator", self.discriminator, loss)
-        accuracy = 0.5 * ((real_logits > 0).float().mean() + (fake_logits < 0).float().mean())
-        gathered = self.parallel.mean(torch.stack([loss.detach(), accuracy])).tolist()
-        return {"discriminator_loss": gathered[0], "accuracy": gathered[1], **values}
-
-    def _update_generator(self, fake: Tensor, emotion: Tensor) -> dict[str, float]:
-        logits = self.discriminator(spectrogram=self._blurred(fake), emotion=emotion).logits
-        loss = functional.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
-        gradient = self._descend("generator", self.generator, loss)
-        self.average.update_parameters(self.parallel.unwrap(self.generator))
-        return {"generator_loss": self.parallel.mean(loss.detach()).item(), "generator_gradient": gradient}
-
-    def _descend(self, name: str, network: Any, loss: Tensor) -> float:
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
-        self.parallel.accelerator.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.training.gradient_norm)
-        optimizer.step()
-        # the generator's backward left gradients in the discriminator
-        self.optimizers["discriminator"].zero_grad(set_to_none=True)
-        return norm.item()
+    def _batch(self) -> Batch:
+        training, step = self.training, self.step
+        index = self.parallel.share(batch_indices(len(self.clips), training.batch_size, step, training.seed))
+        chosen = torch.from_numpy(index).to(self.parallel.device)
+        noise_dim = self.parallel.unwrap(self.generator).config.noise_dim
+        noise = torch.randn(training.batch_size, noise_dim, generator=step_generator(training.seed, step))
+        emotion = self.clips.emotion[chosen]
+        return Batch(self.clips.spectrogram[chosen], emotion, self.parallel.share(noise).to(emotion))
 
     def _decibels(self, spectrogram: Tensor) -> np.ndarray:
         return denormalise(spectrogram[:, 0].float().cpu()).numpy()

@@ -9,6 +9,7 @@ from musemo_hf import MusemoGanGenerator
 from musemo_hf.trainers.checkpoint import CheckpointError, checkpoints, read_state, save_model
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.gan import GanTrainer
+from musemo_hf.trainers.gan_step import Batch
 from musemo_hf.trainers.red_flags import RedFlagError
 from musemo_hf.trainers.statistics import read_statistics
 
@@ -116,12 +117,13 @@ def test_the_loss_is_smoothed_cross_entropy(trainer, clips):
         fake = run.generator(emotion=real.emotion, noise=noise).spectrogram
         on_real = run.discriminator(spectrogram=real.spectrogram, emotion=real.emotion).logits
         on_fake = run.discriminator(spectrogram=fake, emotion=real.emotion).logits
-    values = run._update_discriminator(real, fake, update=False)
+    batch = Batch(real.spectrogram, real.emotion, noise)
+    _, values = run.updates.update_discriminator(0, batch, fake, False, torch.Generator())
     expected = -(0.9 * functional.logsigmoid(on_real) + 0.1 * functional.logsigmoid(-on_real)).mean()
     expected -= functional.logsigmoid(-on_fake).mean()
-    assert values["discriminator_loss"] == pytest.approx(expected.item(), rel=1e-5)
+    assert values["discriminator_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     accuracy = torch.cat([on_real > 0, on_fake < 0]).float().mean().item()
-    assert values["accuracy"] == pytest.approx(accuracy)
+    assert values["accuracy"].item() == pytest.approx(accuracy)
     assert "discriminator_gradient" not in values
 
 
@@ -130,8 +132,7 @@ def test_instance_noise_decays_to_nothing(trainer):
     flat = torch.zeros(1, 1, 128, 32)
     deviations = []
     for step in (0, 25, 50, 99):
-        run.step = step
-        deviations.append(run._blurred(flat).std().item())
+        deviations.append(run.updates.seen(flat, step, torch.Generator()).std().item())
     assert deviations[:2] == pytest.approx([0.4, 0.2], rel=0.1)
     assert deviations[2:] == [0, 0]
 

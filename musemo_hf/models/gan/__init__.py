@@ -3,13 +3,8 @@
 from transformers import AutoConfig, AutoModel
 
 from .configuration_gan import PRESETS, MusemoGanConfig
-from .modeling_gan import (
-    MusemoDiscriminatorOutput,
-    MusemoGanDiscriminator,
-    MusemoGanGenerator,
-    MusemoGeneratorOutput,
-    check_emotion,
-)
+from .discriminator_gan import MusemoDiscriminatorOutput, MusemoGanDiscriminator
+from .modeling_gan import MusemoGanGenerator, MusemoGeneratorOutput, check_emotion
 
 AutoConfig.register(MusemoGanConfig.model_type, MusemoGanConfig, exist_ok=True)
 AutoModel.register(MusemoGanConfig, MusemoGanGenerator, exist_ok=True)

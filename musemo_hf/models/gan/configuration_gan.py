@@ -5,6 +5,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 # What a preset decides; every value can be set by name on top of it.
+_ADDED = {"conditioning": "map", "scales": 1, "generator_network": "convolution", "modulation": False}
 PRESETS: dict[str, dict[str, Any]] = {
     # the plain conditional DCGAN that the published improvements start from
     "simple": {
@@ -12,6 +13,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "upsampling": "transposed",
         "attention_stage": -1,
         "spectral_norm": False,
+        **_ADDED,
     },
     # the published improvements together
     "enhanced": {
@@ -19,16 +21,34 @@ PRESETS: dict[str, dict[str, Any]] = {
         "upsampling": "residual",
         "attention_stage": 1,
         "spectral_norm": True,
+        **_ADDED,
+    },
+    # for the relativistic loss with gradient penalties, which take the place of spectral normalisation
+    "modern": {
+        "emotion_embedding": "mlp",
+        "upsampling": "residual",
+        "attention_stage": -1,
+        "spectral_norm": False,
+        "conditioning": "projection",
+        "scales": 1,
+        "generator_network": "convolution",
+        "modulation": True,
     },
 }
-_CHOICES = {"emotion_embedding": ("linear", "mlp"), "upsampling": ("transposed", "residual")}
+_CHOICES = {
+    "emotion_embedding": ("linear", "mlp"),
+    "upsampling": ("transposed", "residual"),
+    "conditioning": ("map", "projection"),
+    "generator_network": ("convolution", "transformer"),
+    "scales": (1, 2, 3),
+}
 
 
 class MusemoGanConfig(PreTrainedConfig):
     """Generator and discriminator share one configuration.
 
     Args:
-        preset: "enhanced" (default) or "simple"; fills every value below that is None.
+        preset: "enhanced" (default), "simple" or "modern"; fills every value below that is None.
         n_mels: mel bands; a multiple of 16.
         n_frames: frames of a spectrogram; any number from 16 on. The networks work on the next multiple of 16.
         noise_dim: length of the noise vector.
@@ -42,6 +62,14 @@ class MusemoGanConfig(PreTrainedConfig):
             (32 x 324); -1 for none. The cost grows with the square of the positions.
         spectral_norm: on every layer of the discriminator (Miyato et al. 2018).
         group_norm_groups: groups of the generator's normalisation, which does not depend on the batch.
+        modulation: noise and emotion also scale and shift every normalisation of the generator (as in StyleGAN,
+            Karras et al. 2019), which a network that hears its noise at the input alone learns to ignore.
+        style_dim: length of the vector that modulates.
+        conditioning: how the discriminator hears the emotion: "map", a second input map; or "projection", an inner
+            product with its last features (Miyato & Koyama 2018).
+        scales: discriminators, each on the spectrogram at half the resolution of the one before (Wang et al. 2018).
+        generator_network: "convolution", or "transformer" over patches of 16 x 16.
+        transformer_dim, transformer_layers, transformer_heads: the transformer's sizes.
 
     Raises:
         ValueError: an unknown preset or choice, or a size that the networks cannot take.
@@ -58,10 +86,18 @@ class MusemoGanConfig(PreTrainedConfig):
     generator_channels: int = 256
     discriminator_channels: int = 64
     group_norm_groups: int = 8
+    style_dim: int = 64
+    transformer_dim: int = 128
+    transformer_layers: int = 4
+    transformer_heads: int = 4
     emotion_embedding: str | None = None
     upsampling: str | None = None
     attention_stage: int | None = None
     spectral_norm: bool | None = None
+    modulation: bool | None = None
+    conditioning: str | None = None
+    scales: int | None = None
+    generator_network: str | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.preset not in PRESETS:
@@ -82,10 +118,18 @@ class MusemoGanConfig(PreTrainedConfig):
             raise ValueError(f"expected n_frames of at least 16, got {self.n_frames}")
         if self.attention_stage not in (-1, 0, 1, 2):
             raise ValueError(f"expected attention_stage to be -1 (none), 0, 1 or 2, got {self.attention_stage}")
+        coarsest = min(self.n_mels, self.padded_frames) // 2 ** (self.scales - 1)  # type: ignore[operator]
+        if coarsest < 16:
+            raise ValueError(f"expected scales that leave 16 x 16 positions at the coarsest, got {self.scales}")
         if self.generator_channels % (8 * self.group_norm_groups):
             raise ValueError(
                 "expected generator_channels to be a multiple of 8 * group_norm_groups = "
                 f"{8 * self.group_norm_groups}, got {self.generator_channels}"
+            )
+        if self.transformer_dim % self.transformer_heads:
+            raise ValueError(
+                f"expected transformer_dim to be a multiple of the {self.transformer_heads} heads, "
+                f"got {self.transformer_dim}"
             )
 
     @property

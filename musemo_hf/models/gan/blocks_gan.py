@@ -1,0 +1,114 @@
+"""What the networks of the GAN are built of."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import parametrize
+from transformers import PreTrainedModel
+from transformers import initialization as init
+
+from .configuration_gan import MusemoGanConfig
+
+PADDING = -1.0  # -60 dB on the normalised scale
+
+
+class StyleGroupNorm(nn.GroupNorm):
+    """Group normalisation, scaled and shifted by weights of its own, or by what a style vector says.
+
+    Args:
+        groups: of channels.
+        channels: of the input.
+        style_dim: length of the style vector; 0 for a plain `GroupNorm`.
+    """
+
+    def __init__(self, groups: int, channels: int, style_dim: int = 0) -> None:
+        super().__init__(groups, channels, affine=not style_dim)
+        self.to_scale_and_shift = nn.Linear(style_dim, 2 * channels) if style_dim else None
+
+    def forward(self, hidden: Tensor, style: Tensor | None = None) -> Tensor:
+        """The same shape; `style` is `(B, style_dim)`."""
+        hidden = super().forward(hidden)
+        if self.to_scale_and_shift is None:
+            return hidden
+        scale, shift = self.to_scale_and_shift(style)[:, :, None, None].chunk(2, dim=1)
+        return torch.addcmul(shift, hidden, 1 + scale)
+
+
+class ResidualUpsampling(nn.Module):
+    """(B, C, H, W) -> (B, C', 2H, 2W): nearest neighbour, two 3x3 convolutions, and a 1x1 skip."""
+
+    def __init__(self, channels: int, out_channels: int, groups: int, style_dim: int = 0) -> None:
+        super().__init__()
+        self.norm1 = StyleGroupNorm(groups, channels, style_dim)
+        self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
+        self.norm2 = StyleGroupNorm(groups, out_channels, style_dim)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.skip = nn.Conv2d(channels, out_channels, 1, bias=False)
+
+    def forward(self, hidden: Tensor, style: Tensor | None = None) -> Tensor:
+        """Twice as high and as wide."""
+        residual = functional.interpolate(functional.relu(self.norm1(hidden, style)), scale_factor=2)
+        residual = self.conv2(functional.relu(self.norm2(self.conv1(residual), style)))
+        # the 1x1 convolution commutes with nearest neighbour, and is four times cheaper before it
+        return residual + functional.interpolate(self.skip(hidden), scale_factor=2)
+
+
+class TransposedUpsampling(nn.Module):
+    """(B, C, H, W) -> (B, C', 2H, 2W): the 4x4 transposed convolution of DCGAN (Radford et al. 2016)."""
+
+    def __init__(self, channels: int, out_channels: int, groups: int, style_dim: int = 0) -> None:
+        super().__init__()
+        self.norm = StyleGroupNorm(groups, channels, style_dim)
+        self.conv = nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1)
+
+    def forward(self, hidden: Tensor, style: Tensor | None = None) -> Tensor:
+        """Twice as high and as wide."""
+        return self.conv(functional.relu(self.norm(hidden, style)))
+
+
+class SelfAttention(nn.Module):
+    """Every position attends to every other, (B, C, H, W) -> the same (Zhang et al. 2019), by SDPA."""
+
+    def __init__(self, channels: int, head_dim: int = 64) -> None:
+        super().__init__()
+        self.n_heads = max(1, channels // head_dim)
+        self.norm = nn.GroupNorm(1, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.out = nn.Conv2d(channels, channels, 1, bias=False)
+        self.gate = nn.Parameter(torch.zeros(1))  # starts as the identity
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The same shape."""
+        batch, channels, height, width = hidden.shape
+        qkv = self.qkv(self.norm(hidden)).reshape(batch, 3, self.n_heads, channels // self.n_heads, height * width)
+        query, key, value = qkv.transpose(-1, -2).unbind(1)
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return hidden + self.gate * self.out(attended.transpose(-1, -2).reshape(hidden.shape))
+
+
+def emotion_mlp(hidden_dim: int, out_dim: int) -> nn.Sequential:
+    """(B, 2) -> (B, out_dim) by one hidden layer."""
+    return nn.Sequential(nn.Linear(2, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim))
+
+
+class MusemoGanPreTrainedModel(PreTrainedModel):
+    """What generator and discriminator share: configuration and initial weights."""
+
+    config_class = MusemoGanConfig
+    base_model_prefix = ""
+    main_input_name = "emotion"
+
+    @torch.no_grad()
+    def _init_weights(self, module: Any) -> None:
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            normed = parametrize.is_parametrized(module, "weight")
+            init.orthogonal_(module.parametrizations.weight.original if normed else module.weight)  # type: ignore[union-attr]
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, SelfAttention):
+            init.zeros_(module.gate)

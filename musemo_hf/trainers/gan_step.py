@@ -1,0 +1,196 @@
+"""One iteration of a GAN's training: both networks, their optimizers, and what they descend."""
+
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
+
+from .gan_losses import accuracy, discriminator_loss, finite_difference_penalty, generator_loss, gradient_penalty
+from .gan_settings import GanTraining
+from .guidance import Guidance
+from .mel_augmentation import diff_augment
+from .parallel import Parallel
+from .sampler import step_generator
+
+AUGMENTATION = 2000  # stream of the augmentation's draws; ranks are added
+
+
+class Batch(NamedTuple):
+    """Real clips of one iteration, on the device.
+
+    Attributes:
+        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
+        emotion: `(B, 2)`.
+        noise: `(B, noise_dim)` for the generated clips of the same emotions.
+    """
+
+    spectrogram: Tensor
+    emotion: Tensor
+    noise: Tensor
+
+
+class Judged(NamedTuple):
+    """What the discriminator made of the real clips: constants for the generator's update."""
+
+    logits: Tensor
+    features: tuple[Tensor, ...]
+
+
+class GanStep:
+    """The networks and how one iteration changes them.
+
+    Args:
+        config: of the networks.
+        training: settings.
+        steps: iterations of the run, over which noise and penalties decay.
+        parallel: the processes.
+    """
+
+    def __init__(self, config: MusemoGanConfig, training: GanTraining, steps: int, parallel: Parallel) -> None:
+        self.training, self.steps, self.parallel = training, steps, parallel
+        # channels last: convolutions of few channels run about a fifth faster so, on a CPU as on a GPU
+        self.generator = parallel.model(MusemoGanGenerator(config).to(memory_format=torch.channels_last))
+        self.discriminator = parallel.model(MusemoGanDiscriminator(config).to(memory_format=torch.channels_last))
+        self.average = AveragedModel(
+            parallel.unwrap(self.generator), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
+        )
+        self.critic_parameters = [p for p in self.discriminator.parameters() if p.requires_grad]
+        self.optimizers = {
+            "generator": self._optimizer(self.generator, training.generator_lr),
+            "discriminator": self._optimizer(self.discriminator, training.discriminator_lr),
+        }
+        self.guidance = Guidance(training, config).to(parallel.device)
+        self.on_gpu = parallel.device.type == "cuda"
+        if self.on_gpu and training.compile:
+            self.generator.compile()
+            if training.penalty != "exact":  # a compiled network has no second derivative
+                self.discriminator.compile()
+
+    def _optimizer(self, network: Any, lr: float) -> torch.optim.Optimizer:
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        return torch.optim.Adam(parameters, lr, self.training.betas, fused=True)
+
+    def autocast(self) -> AbstractContextManager:
+        """bfloat16 where there is a GPU; on a CPU it is slower."""
+        return torch.autocast("cuda", torch.bfloat16, enabled=self.on_gpu and self.training.bfloat16)
+
+    def iterate(self, step: int, batch: Batch, updates: tuple[bool, bool]) -> dict[str, Tensor | float]:
+        """One iteration.
+
+        Args:
+            step: iterations done before.
+            batch: real clips, and noise.
+            updates: whether the discriminator and the generator update.
+
+        Returns:
+            Losses, gradient norms and accuracy, mean over the processes, on the device.
+        """
+        draws = step_generator(self.training.seed, step, AUGMENTATION + self.parallel.rank)
+        with torch.set_grad_enabled(updates[1]), self.autocast():  # one forward pass serves both updates
+            fake = self.generator(emotion=batch.emotion, noise=batch.noise).spectrogram
+        judged, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
+        if updates[1]:
+            values |= self.update_generator(step, batch, fake, judged, draws)
+        return values
+
+    def seen(self, spectrogram: Tensor, step: int, draws: torch.Generator) -> Tensor:
+        """What the discriminator is shown: augmented, and under the decaying instance noise."""
+        training = self.training
+        if training.augmentation == "diffaugment":
+            spectrogram = diff_augment(spectrogram, draws, training.augmentation_probability)
+        share = 1 - step / max(1.0, training.instance_noise_share * self.steps)
+        if training.instance_noise <= 0 or share <= 0:
+            return spectrogram
+        return spectrogram + training.instance_noise * share * torch.randn_like(spectrogram)
+
+    def update_discriminator(
+        self, step: int, batch: Batch, fake: Tensor, update: bool, draws: torch.Generator
+    ) -> tuple[Judged, dict[str, Tensor | float]]:
+        """Judge real and generated clips, and learn from them where `update` says so."""
+        training = self.training
+        gammas = self._gammas(step) if update else (0.0, 0.0)
+        shown = self.seen(torch.cat([batch.spectrogram, fake.to(batch.spectrogram)]), step, draws)
+        shown.requires_grad_(any(gammas) and training.penalty == "exact")
+        emotion = batch.emotion.repeat(2, 1)
+        features = training.feature_matching_weight > 0
+        with torch.set_grad_enabled(update):
+            with self.autocast():
+                output = self.discriminator(spectrogram=shown, emotion=emotion, output_features=features)
+            logits = output.logits.float()
+            real_logits, fake_logits = logits.chunk(2)
+            loss = discriminator_loss(training.loss, real_logits, fake_logits, training.real_label)
+            penalised = loss + self._penalty(shown, emotion, logits, gammas) if any(gammas) else loss
+        values: dict[str, Tensor | float] = {"discriminator_loss": self.parallel.mean(loss.detach())}
+        values["accuracy"] = self.parallel.mean(accuracy(training.loss, real_logits.detach(), fake_logits.detach()))
+        if any(gammas):
+            values["penalty"] = self.parallel.mean((penalised - loss).detach())
+        if update:
+            values["discriminator_gradient"] = self._descend("discriminator", penalised)
+        kept = tuple(feature.detach().chunk(2)[0] for feature in output.features or ())
+        return Judged(real_logits.detach(), kept), values
+
+    def _gammas(self, step: int) -> tuple[float, float]:
+        """Weights of R1 and R2 in this iteration, times the iterations that it stands for."""
+        training = self.training
+        if step % training.penalty_every:
+            return 0.0, 0.0
+        factor = training.penalty_every * training.gamma_decay ** (step / self.steps)
+        return training.r1_gamma * factor, training.r2_gamma * factor
+
+    def _penalty(self, shown: Tensor, emotion: Tensor, logits: Tensor, gammas: tuple[float, float]) -> Tensor:
+        """Half of gamma times the mean squared gradient norm, R1 + R2 (Huang et al. 2024, equations 3 and 4)."""
+        if self.training.penalty == "exact":
+            squared = gradient_penalty(logits, shown)
+        else:
+            squared = finite_difference_penalty(
+                logits,
+                shown,
+                lambda clips: self.parallel.unwrap(self.discriminator)(clips, emotion).logits.float(),
+                torch.randn_like(shown),
+            )
+        on_real, on_fake = squared.chunk(2)
+        return 0.5 * (gammas[0] * on_real.mean() + gammas[1] * on_fake.mean())
+
+    def update_generator(
+        self, step: int, batch: Batch, fake: Tensor, judged: Judged, draws: torch.Generator
+    ) -> dict[str, Tensor | float]:
+        """Learn from what the discriminator and the frozen recogniser make of the generated clips."""
+        training = self.training
+        critic = self.parallel.unwrap(self.discriminator)
+        for parameter in self.critic_parameters:  # their gradients would be thrown away, and are a third of the work
+            parameter.requires_grad_(False)
+        with self.autocast():
+            output = critic(
+                spectrogram=self.seen(fake.float(), step, draws),
+                emotion=batch.emotion,
+                output_features=training.feature_matching_weight > 0,
+            )
+        loss = generator_loss(training.loss, output.logits.float(), judged.logits)
+        values: dict[str, Tensor | float] = {"generator_loss": self.parallel.mean(loss.detach())}
+        for real, made in zip(judged.features, output.features or (), strict=True):
+            loss = loss + training.feature_matching_weight * (made.mean(0) - real.mean(0)).abs().mean()
+        with self.autocast():
+            for name, value in self.guidance(fake, batch.spectrogram, batch.emotion).items():
+                loss = loss + getattr(training, f"{name}_weight") * value
+                values[f"{name}_loss"] = self.parallel.mean(value.detach())
+        values["generator_gradient"] = self._descend("generator", loss)
+        for parameter in self.critic_parameters:
+            parameter.requires_grad_(True)
+        self.average.update_parameters(self.parallel.unwrap(self.generator))
+        return values
+
+    def _descend(self, name: str, loss: Tensor) -> Tensor:
+        optimizer = self.optimizers[name]
+        self.parallel.accelerator.backward(loss)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if self.training.gradient_norm > 0:
+            clip_grads_with_norm_(parameters, self.training.gradient_norm, norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return norm.detach()
