@@ -16,6 +16,7 @@ _EXPORTS = {
     "MusemoGanConfig": "musemo_hf.models.gan",
     "MusemoGanGenerator": "musemo_hf.models.gan",
     "MusemoGanDiscriminator": "musemo_hf.models.gan",
+    "MusemoFlowGenerator": "musemo_hf.models.flow",
     "MusemoViTConfig": "musemo_hf.models.vit",
     "MusemoViTForEmotionRegression": "musemo_hf.models.vit",
     "MusemoPipeline": "musemo_hf.pipelines.emotion_to_music",
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from musemo_hf.checkpoints import embedded_checkpoint
     from musemo_hf.data.deam import DeamSpectrograms
     from musemo_hf.metrics import metric_path
+    from musemo_hf.models.flow import MusemoFlowGenerator
     from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
     from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
     from musemo_hf.pipelines.emotion_to_music import MusemoPipeline

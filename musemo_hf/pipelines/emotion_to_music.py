@@ -1,5 +1,6 @@
 """Emotion -> log-mel -> audio, as a diffusers pipeline."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanGenerator, check_emotion
 from musemo_hf.pipelines.song import Song
 
@@ -31,7 +33,8 @@ PRESETS: dict[str, tuple[float, float]] = {
 
 # diffusers loads components of a library that it does not know only where it is told the classes and their methods
 _COMPONENTS = {
-    name: ["save_pretrained", "from_pretrained"] for name in ("MusemoGanGenerator", "MusemoFeatureExtractor")
+    name: ["save_pretrained", "from_pretrained"]
+    for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoFeatureExtractor")
 }
 pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
 pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)
@@ -62,11 +65,13 @@ class MusemoPipeline(DiffusionPipeline):
     """Valence and arousal -> music.
 
     Args:
-        generator: a model with `generate(emotion, seed)` that gives normalised log-mels.
+        generator: a model with `generate(emotion, seed)` that gives normalised log-mels, a GAN's or a flow.
         feature_extractor: turns them into decibels and audio.
     """
 
-    def __init__(self, generator: MusemoGanGenerator, feature_extractor: MusemoFeatureExtractor) -> None:
+    def __init__(
+        self, generator: MusemoGanGenerator | MusemoFlowGenerator, feature_extractor: MusemoFeatureExtractor
+    ) -> None:
         super().__init__()
         self.register_modules(generator=generator, feature_extractor=feature_extractor)
 
@@ -86,7 +91,8 @@ class MusemoPipeline(DiffusionPipeline):
         }
         if _holds_pipeline(path, hub):
             return super().from_pretrained(path, **kwargs)
-        return cls(MusemoGanGenerator.from_pretrained(path, **hub), MusemoFeatureExtractor.from_pretrained(path, **hub))
+        generator = _generator_class(path, hub).from_pretrained(path, **hub)
+        return cls(generator, MusemoFeatureExtractor.from_pretrained(path, **hub))
 
     @torch.no_grad()
     def __call__(
@@ -97,6 +103,8 @@ class MusemoPipeline(DiffusionPipeline):
         seed: int | Sequence[int] | None = None,
         n_iter: int = 32,
         batch_size: int = 8,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
     ) -> MusemoPipelineOutput:
         """Generate songs.
 
@@ -107,16 +115,21 @@ class MusemoPipeline(DiffusionPipeline):
             seed: an int gives the i-th song the seed `seed + i`; a sequence gives each song its own.
             n_iter: Griffin-Lim iterations.
             batch_size: songs made at once; changes memory, not the songs.
+            num_inference_steps: of a flow; the generator's own number where None.
+            guidance_scale: of a flow; likewise.
 
         Raises:
-            ValueError: emotions outside [-1, 1], NaN, of unequal length, or a wrong number of seeds.
+            ValueError: emotions outside [-1, 1], NaN, of unequal length, a wrong number of seeds, or steps or guidance
+                for a generator that has neither.
         """
         emotion = self._emotions(valence, arousal).repeat_interleave(_positive("num_samples", num_samples), dim=0)
         seeds = self._seeds(seed, len(emotion))
+        options = self._options(num_inference_steps=num_inference_steps, guidance_scale=guidance_scale)
         songs: list[Song] = []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)
-            songs += self._songs(emotion[part], seeds[part], n_iter)
+            mels = self.generator.generate(emotion[part], seed=seeds[part], **options)
+            songs += self._to_songs(mels, emotion[part], seeds[part], n_iter)
         return MusemoPipelineOutput(songs=songs)
 
     def walk(
@@ -175,8 +188,12 @@ class MusemoPipeline(DiffusionPipeline):
             raise ValueError(f"expected one seed, or one for each of the {n_songs} songs, got {len(seeds)}")
         return seeds
 
-    def _songs(self, emotion: torch.Tensor, seeds: list[int], n_iter: int) -> list[Song]:
-        return self._to_songs(self.generator.generate(emotion, seed=seeds), emotion, seeds, n_iter)
+    def _options(self, **options: float | None) -> dict[str, Any]:
+        """What of the options was given."""
+        given = {name: value for name, value in options.items() if value is not None}
+        if given and not isinstance(self.generator, MusemoFlowGenerator):
+            raise ValueError(f"expected {', '.join(given)} for a flow only, got a {type(self.generator).__name__}")
+        return given
 
     def _to_songs(
         self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int
@@ -199,6 +216,16 @@ def _holds_pipeline(path: str, hub: dict[str, Any]) -> bool:
     except EntryNotFoundError:
         return False
     return True
+
+
+def _generator_class(path: str, hub: dict[str, Any]) -> Any:
+    """The class of a bare generator's folder or repository: diffusers writes its name, transformers a type."""
+    try:
+        file = path if Path(path).is_dir() else Path(hf_hub_download(path, "config.json", **hub)).parent
+        named = json.loads((Path(file) / "config.json").read_text(encoding="utf-8")).get("_class_name")
+    except (EntryNotFoundError, FileNotFoundError):
+        return MusemoGanGenerator  # whose own error says what is missing
+    return MusemoFlowGenerator if named == MusemoFlowGenerator.__name__ else MusemoGanGenerator
 
 
 def _positive(name: str, value: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 
 _PREFIX = "checkpoint-"
 
@@ -27,7 +27,7 @@ def save_checkpoint(
     Args:
         run_dir: of the run.
         step: updates done.
-        models: name -> `PreTrainedModel`, each saved as safetensors in a folder of that name.
+        models: name -> `PreTrainedModel` or `ModelMixin`, each saved as safetensors in a folder of that name.
         tensors: optimizer states, for `torch.save`.
         state: what JSON can hold.
         keep: newest checkpoints that stay.
@@ -55,14 +55,18 @@ def save_checkpoint(
     return final
 
 
-def save_model(model: PreTrainedModel, folder: Path) -> None:
-    """Write configuration and weights for `from_pretrained`, from any process.
+def save_model(model: Any, folder: Path) -> None:
+    """Write configuration and weights of a `PreTrainedModel` or `ModelMixin` for `from_pretrained`, from any process.
 
     `save_pretrained` writes nothing in a process of rank above 0, and here such processes train models of their own.
     """
-    model.config.save_pretrained(folder)
+    if diffused := hasattr(model, "save_config"):  # a model of diffusers, whose files have names of their own
+        model.save_config(folder)
+    else:
+        model.config.save_pretrained(folder)
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    file = "diffusion_pytorch_model.safetensors" if diffused else "model.safetensors"
+    save_file(weights, folder / file, metadata={"format": "pt"})
 
 
 def checkpoints(run_dir: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 import yaml
 
 from .ablation_plan import AblationPlan
+from .flow_settings import FlowTraining
 from .gan_settings import GanTraining
 from .recogniser_settings import RecogniserTraining
 
@@ -33,11 +34,15 @@ class DataSettings:
 
 @dataclass
 class Configuration:
-    """All of it; `generator` and `recogniser` are arguments of `MusemoGanConfig` and `MusemoViTConfig`."""
+    """All of it; `generator`, `flow` and `recogniser` are arguments of `MusemoGanConfig`, `MusemoFlowGenerator` and
+    `MusemoViTConfig`.
+    """
 
     data: DataSettings = field(default_factory=DataSettings)
     generator: dict[str, Any] = field(default_factory=dict)
     gan_training: GanTraining = field(default_factory=GanTraining)
+    flow: dict[str, Any] = field(default_factory=dict)
+    flow_training: FlowTraining = field(default_factory=FlowTraining)
     recogniser: dict[str, Any] = field(default_factory=dict)
     recogniser_training: RecogniserTraining = field(default_factory=RecogniserTraining)
     ablation: AblationPlan = field(default_factory=AblationPlan)

@@ -1,0 +1,208 @@
+"""Emotion -> log-mel: flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) on latents of patches."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral  # numpy's integers too
+
+import numpy as np
+import torch
+from diffusers import ConfigMixin, FlowMatchEulerDiscreteScheduler, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor
+
+from .patch_transform import PatchTransform
+from .velocity_network import VelocityNetwork
+
+
+def check_emotion(emotion: Tensor | Sequence) -> Tensor:
+    """`(B, 2)` float32 (valence, arousal), or an error that says what is wrong.
+
+    Raises:
+        ValueError: not of shape `(B, 2)`, NaN or infinite, or outside [-1, 1] (as on DEAM's 1-9 scale).
+    """
+    emotion = torch.as_tensor(emotion, dtype=torch.float32)
+    if emotion.ndim != 2 or emotion.shape[1] != 2 or emotion.shape[0] == 0:
+        raise ValueError(f"expected emotion of shape (B, 2) = (valence, arousal), got {tuple(emotion.shape)}")
+    if not torch.isfinite(emotion).all():
+        raise ValueError("expected finite valence and arousal, got NaN or infinity")
+    if emotion.abs().max() > 1:
+        low, high = emotion.min().item(), emotion.max().item()
+        hint = "; DEAM's 1-9 maps by (x - 5) / 4" if low >= 1 and high <= 9 else ""
+        raise ValueError(f"expected valence and arousal in [-1, 1], got values from {low:g} to {high:g}{hint}")
+    return emotion
+
+
+class MusemoFlowGenerator(ModelMixin, ConfigMixin):
+    """Noise and an emotion -> a log-mel spectrogram, in any number of steps.
+
+    A latent at time t lies between data (t = 0) and standard normal noise (t = 1), and the network learns the velocity
+    noise - data; `generate` follows it from noise to data. What a Gaussian of the latents' deviations would need is
+    built in (the preconditioning of Karras et al. 2022, table 1, worked out for this path), so that before any training
+    the flow makes Gaussian noise with the deviations of music, and the network learns only what is different.
+
+    Args:
+        n_mels: mel bands, a multiple of the patch's.
+        n_frames: frames of a spectrogram, any number.
+        patch_size: (mels, frames) of a patch, which is a token of the transformer.
+        n_components: principal components of a patch that are generated; see `PatchTransform`.
+        whitening: in [0, 1]; likewise.
+        detail: draw the remaining components from a Gaussian, which the emotion has no part in; False leaves them out.
+        width, depth, n_heads, mlp_ratio: of the transformer; `n_heads` divides `width`, `width` by 4.
+        num_inference_steps, guidance_scale: of `generate`, where it is told nothing else.
+
+    Raises:
+        ValueError: a size that does not divide, or a value out of its range.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(
+        self,
+        n_mels: int = 128,
+        n_frames: int = 1292,
+        patch_size: tuple[int, int] = (128, 8),
+        n_components: int = 128,
+        whitening: float = 0.5,
+        detail: bool = True,
+        width: int = 192,
+        depth: int = 4,
+        n_heads: int = 3,
+        mlp_ratio: float = 4.0,
+        num_inference_steps: int = 20,
+        guidance_scale: float = 1.5,
+    ) -> None:
+        super().__init__()
+        mels, frames = patch_size
+        if mels < 1 or frames < 1 or n_mels % mels or n_frames < 1:
+            raise ValueError(f"expected patches whose mels divide {n_mels}, and frames, got {patch_size}, {n_frames}")
+        if not (1 <= n_components <= mels * frames and 0 <= whitening <= 1):
+            raise ValueError(
+                f"expected 1 to {mels * frames} components and whitening in [0, 1], got {n_components}, {whitening}"
+            )
+        if depth < 1 or width % n_heads or width % 4:
+            raise ValueError(f"expected a depth, and a width that {n_heads} and 4 divide, got {depth} and {width}")
+        self.patches = PatchTransform(n_mels, n_frames, (mels, frames), n_components, whitening)
+        self.network = VelocityNetwork(
+            (self.patches.rows, self.patches.columns), n_components, width, depth, n_heads, mlp_ratio
+        )
+
+    def forward(self, latents: Tensor, time: Tensor, emotion: Tensor, dropped: Tensor | None = None) -> Tensor:
+        """The velocity noise - data, with gradient.
+
+        For data of deviation d, the best guess that knows only the latent x at t is
+        (t - (1 - t) d^2) / ((1 - t)^2 d^2 + t^2) x, and its error has the deviation d / sqrt((1 - t)^2 d^2 + t^2). The
+        network adds to the guess in units of that error, and sees x in units of its own deviation.
+
+        Args:
+            latents: `(B, n_tokens, n_components)` at `time`.
+            time: `(B,)`, from 0 (data) to 1 (noise).
+            emotion: `(B, 2)` (valence, arousal) in [-1, 1].
+            dropped: bool `(B,)`, True where the emotion is left out; None for nowhere.
+        """
+        deviation, t = self.patches.latent_deviation, time[:, None, None]
+        spread = ((1 - t) * deviation).square() + t.square()
+        guess = (t - (1 - t) * deviation.square()) / spread * latents
+        root = spread.sqrt()
+        return guess + deviation / root * self.network(latents / root, time, emotion, dropped)
+
+    @property
+    def noise_dim(self) -> int:
+        """Length of the noise vector of one spectrogram: its latents', and the detail's behind it."""
+        shape = self._detail_shape
+        return self.patches.n_tokens * self.patches.n_components + shape[0] * shape[1] * shape[2]
+
+    @property
+    def _detail_shape(self) -> tuple[int, int, int]:
+        n_detail = self.patches.n_detail if self.config.detail else 0
+        return self.patches.rows, self.patches.columns + 1, n_detail
+
+    def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
+        """Standard normal noise `(n_samples, noise_dim)` on the CPU, one generator a sample.
+
+        Args:
+            n_samples: how many.
+            seed: an int gives sample i the seed `seed + i`; a list gives each its own; None draws fresh seeds.
+
+        Raises:
+            ValueError: a list of another length.
+        """
+        if seed is None:
+            seed = torch.randint(2**31, (n_samples,)).tolist()
+        seeds = [int(seed) + i for i in range(n_samples)] if isinstance(seed, Integral) else list(seed)  # type: ignore[arg-type]
+        if len(seeds) != n_samples:
+            raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
+        dim = self.noise_dim
+        return torch.stack([torch.randn(dim, generator=torch.Generator().manual_seed(int(s))) for s in seeds])
+
+    @torch.no_grad()
+    def generate(
+        self,
+        emotion: Tensor | Sequence,
+        seed: int | Sequence[int] | None = None,
+        noise: Tensor | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+    ) -> Tensor:
+        """Generate without gradient, in eval mode; the caller's mode is restored.
+
+        Args:
+            emotion: `(B, 2)` (valence, arousal) in [-1, 1].
+            seed: see `sample_noise`. Sample i is the same in any batch and on any device.
+            noise: `(B, noise_dim)` instead of a seed.
+            num_inference_steps: Euler steps, at least 1; one step gives about the mean of all music of that emotion.
+            guidance_scale: at least 0; 1 follows the emotion as it was learnt, more exaggerates it (Ho & Salimans 2022)
+                at twice the time, 0 leaves it out.
+
+        Returns:
+            Normalised log-mel `(B, 1, n_mels, n_frames)` in [-1, 1].
+
+        Raises:
+            ValueError: an emotion that `check_emotion` refuses, noise of another shape, both seed and noise, or steps
+                or a guidance scale out of their range.
+        """
+        emotion = check_emotion(emotion)
+        steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
+        guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
+        if not (isinstance(steps, Integral) and steps >= 1 and 0 <= guidance < float("inf")):
+            raise ValueError(f"expected at least 1 step and a guidance scale from 0 on, got {steps} and {guidance}")
+        if noise is None:
+            noise = self.sample_noise(len(emotion), seed)
+        elif seed is not None:
+            raise ValueError("expected seed or noise, got both")
+        if tuple(noise.shape) != (len(emotion), self.noise_dim):
+            raise ValueError(f"expected noise of shape ({len(emotion)}, {self.noise_dim}), got {tuple(noise.shape)}")
+        emotion, noise = emotion.to(self.device, self.dtype), noise.to(self.device, self.dtype)
+        n_latent = self.patches.n_tokens * self.patches.n_components
+        latents = noise[:, :n_latent].unflatten(1, (self.patches.n_tokens, self.patches.n_components))
+        with self._evaluating():
+            latents = self._follow(latents, emotion, int(steps), float(guidance))
+            detail = noise[:, n_latent:].unflatten(1, self._detail_shape) if self.config.detail else None
+            return self.patches.decode(latents, detail).clamp(-1, 1)
+
+    def _follow(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
+        """From noise to data along the velocity, by diffusers' Euler scheduler."""
+        scheduler = FlowMatchEulerDiscreteScheduler()
+        # given, since by default the last step would be one of a thousandth
+        scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), device=latents.device)
+        for index, timestep in enumerate(scheduler.timesteps):
+            velocity = self._guided(latents, scheduler.sigmas[index].expand(len(latents)), emotion, guidance)
+            latents = scheduler.step(velocity, timestep, latents).prev_sample
+        return latents
+
+    def _guided(self, latents: Tensor, time: Tensor, emotion: Tensor, guidance: float) -> Tensor:
+        if guidance == 1:
+            return self(latents, time, emotion)
+        twice = [value.repeat(2, *[1] * (value.ndim - 1)) for value in (latents, time, emotion)]
+        dropped = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
+        conditional, unconditional = self(*twice, dropped=dropped).chunk(2)
+        return torch.lerp(unconditional, conditional, guidance)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        was_training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(was_training)

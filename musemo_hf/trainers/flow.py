@@ -1,0 +1,202 @@
+"""The flow's training loop."""
+
+import logging
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from musemo_hf.models.flow import MusemoFlowGenerator
+
+from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint
+from .clips import Clips
+from .flow_settings import FlowTraining
+from .parallel import Parallel
+from .sampler import batch_indices, seed_step, step_generator, total_steps
+from .statistics import Statistics
+
+logger = logging.getLogger(__name__)
+
+
+class FlowTrainer:
+    """Trains a flow on the latents of clips; resumes from its own checkpoints.
+
+    The patch transform is fitted to the clips here, in seconds, and the clips are encoded once: a step touches latents.
+
+    Args:
+        config: values of `MusemoFlowGenerator`.
+        training: settings.
+        clips: real music.
+        run_dir: checkpoints and `flow.jsonl` go here.
+        accelerator: of the launch.
+        data_parallel: see `Parallel`.
+
+    Raises:
+        ValueError: values that `MusemoFlowGenerator` refuses, or clips of another size.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        training: FlowTraining,
+        clips: Clips,
+        run_dir: str | Path,
+        accelerator: Accelerator | None = None,
+        data_parallel: bool = True,
+    ) -> None:
+        self.training, self.run_dir = training, Path(run_dir)
+        self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
+        self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
+        seed_step(training.seed, 0)
+        generator = MusemoFlowGenerator(**config)
+        generator.patches.fit(clips.spectrogram, training.seed)
+        self.latents = generator.patches.encode(clips.spectrogram).to(self.parallel.device)
+        self.emotion = clips.emotion.to(self.parallel.device)
+        self.model = self.parallel.model(generator)
+        self.average = AveragedModel(
+            self.parallel.unwrap(self.model), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
+        )
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), training.lr, training.betas, weight_decay=training.weight_decay
+        )
+        shape = {name: value for name, value in generator.config.items() if not name.startswith("_")}
+        self.settings = {**asdict(training), "n_clips": len(clips), "config": shape}
+        self.step, self.seconds = 0, 0.0
+
+    @property
+    def averaged_generator(self) -> MusemoFlowGenerator:
+        """The generator with averaged weights, which is what a run makes."""
+        return cast(MusemoFlowGenerator, self.average.module)
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done: of its steps, or of its seconds where they are the nearer end."""
+        share = self.step / self.steps
+        return share if self.training.seconds is None else max(share, self.seconds / self.training.seconds)
+
+    def train(self) -> MusemoFlowGenerator:
+        """Run to the end, from the last checkpoint on where there is one.
+
+        Returns:
+            The averaged generator.
+
+        Raises:
+            FloatingPointError: the loss or its gradient is NaN or infinite; the last checkpoint stands.
+            CheckpointError: the disk is full.
+        """
+        self._resume()
+        statistics = Statistics(self.run_dir / "flow.jsonl", self.parallel, start=self.step)
+        bar = tqdm(total=self.steps, initial=self.step, desc="flow", disable=not self.parallel.is_main)
+        while self.progress < 1:
+            started = time.perf_counter()
+            values = self._update()
+            self.step += 1
+            self.seconds = self._agreed(self.seconds + time.perf_counter() - started)
+            bar.update()
+            done, every = self.progress >= 1, self.training.checkpoint_every
+            if done or self.step % self.training.log_every == 0:
+                statistics.log(self.step - 1, **{name: float(value) for name, value in values.items()})
+            if done or (every and self.step % every == 0):
+                self._save()
+        bar.close()
+        return self.averaged_generator
+
+    def _update(self) -> dict[str, Tensor | float]:
+        training, step = self.training, self.step
+        seed_step(training.seed, step, self.parallel.rank)
+        self.model.train()
+        loss = self._loss(batch_indices(len(self.latents), training.batch_size, step, training.seed))
+        for group in self.optimizer.param_groups:
+            group["lr"] = training.lr * self._rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.parallel.accelerator.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm)
+        # the mean over processes and the gradient norm are the same on all of them, so that all stop together
+        mean_loss = self.parallel.mean(loss.detach())
+        if not torch.isfinite(mean_loss + norm):
+            raise FloatingPointError(
+                f"expected a finite loss and gradient, got {mean_loss.item()} and {norm.item()} at step {step}"
+            )
+        self.optimizer.step()
+        self.average.update_parameters(self.parallel.unwrap(self.model))
+        return {"loss": mean_loss, "gradient": norm, "lr": training.lr * self._rate()}
+
+    def _loss(self, index: Any) -> Tensor:
+        """Conditional flow matching (Lipman et al. 2023, eq. 9) on the straight path."""
+        share = self.parallel.share
+        chosen = torch.from_numpy(share(index)).to(self.latents.device)
+        data, emotion = self.latents[chosen], self.emotion[chosen]
+        generator = step_generator(self.training.seed, self.step)  # all processes draw all, and take their share
+        moment, dropped = (share(value).to(data.device) for value in self._times(len(index), generator))
+        noise = share(torch.randn(len(index), *data.shape[1:], generator=generator)).to(data)
+        latents, velocity = path(data, noise, moment)
+        return (self.model(latents, moment, emotion, dropped) - velocity).square().mean()
+
+    def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Times in (0, 1), evenly spread over the quantiles of their distribution, and whose emotion is left out."""
+        quantile = (torch.arange(n_samples) + torch.rand(n_samples, generator=generator)) / n_samples
+        logit = self.training.time_mean + self.training.time_deviation * torch.special.ndtri(
+            quantile.clamp(1e-4, 0.9999)
+        )
+        return logit.sigmoid(), torch.rand(n_samples, generator=generator) < self.training.dropped_emotion
+
+    def _rate(self) -> float:
+        """The learning rate's share of its highest."""
+        return (
+            min(1.0, (self.step + 1) / max(1, self.training.warmup_steps))
+            * 0.5
+            * (1 + math.cos(math.pi * self.progress))
+        )
+
+    def _agreed(self, seconds: float) -> float:
+        """The same seconds in all processes, so that all stop together."""
+        if self.training.seconds is None or self.parallel.world == 1:
+            return seconds
+        return self.parallel.mean(torch.tensor(seconds, device=self.parallel.device)).item()
+
+    def _save(self) -> None:
+        if self.parallel.is_main:
+            save_checkpoint(
+                self.run_dir,
+                self.step,
+                models={"generator": self.parallel.unwrap(self.model), "averaged_generator": self.averaged_generator},
+                tensors={"n_averaged": self.average.n_averaged, "optimizer": self.optimizer.state_dict()},
+                state={"settings": self.settings, "seconds": self.seconds},
+                keep=1,
+            )
+        self.parallel.wait()
+
+    def _resume(self) -> None:
+        found = checkpoints(self.run_dir)
+        if not found:
+            return
+        state, tensors = read_state(found[-1]), read_tensors(found[-1])
+        check_settings(found[-1], state, self.settings)
+        for name, network in (
+            ("generator", self.parallel.unwrap(self.model)),
+            ("averaged_generator", self.averaged_generator),
+        ):
+            network.load_state_dict(MusemoFlowGenerator.from_pretrained(found[-1] / name).state_dict())
+        self.optimizer.load_state_dict(tensors["optimizer"])
+        self.average.n_averaged.copy_(tensors["n_averaged"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        logger.info("resumed from %s", found[-1])
+
+
+def path(data: Tensor, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+    """The straight path from data to noise (Liu et al. 2023, eq. 1): where it is, and its velocity.
+
+    Args:
+        data: `(B, ...)`.
+        noise: likewise.
+        time: `(B,)`, from 0 (data) to 1 (noise).
+    """
+    share = time.view(-1, *[1] * (data.ndim - 1))
+    return torch.lerp(data, noise, share), noise - data

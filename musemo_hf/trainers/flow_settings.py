@@ -1,0 +1,42 @@
+"""What a flow's training is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class FlowTraining:
+    """Flow matching on latents.
+
+    Attributes:
+        steps: optimizer updates.
+        epochs: where given, `steps` is this many passes over the songs at hand.
+        seconds: where given, training ends after so many seconds of updates, however many of `steps` are done, and the
+            rate falls with the seconds; a resumed run goes on counting. What is reached depends on the machine.
+        batch_size: over all processes.
+        lr, betas, weight_decay: AdamW.
+        warmup_steps: updates in which the rate rises; it falls on a cosine over the whole run.
+        gradient_norm: the gradient is clipped to it.
+        time_mean, time_deviation: of the logit of the times that are drawn (Esser et al. 2024, section 3.1); 0 is the
+            middle of the way, and larger is nearer to noise.
+        dropped_emotion: share of samples without their emotion, for classifier-free guidance.
+        ema_decay: of the averaged weights, which are what is saved.
+        seed: of initial weights, batches, times and noise.
+        log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
+    """
+
+    steps: int = 4000
+    epochs: float | None = None
+    seconds: float | None = None
+    batch_size: int = 16
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    warmup_steps: int = 50
+    gradient_norm: float = 1.0
+    time_mean: float = 0.0
+    time_deviation: float = 1.0
+    dropped_emotion: float = 0.1
+    ema_decay: float = 0.995
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 500

@@ -1,0 +1,130 @@
+import math
+
+import pytest
+import torch
+
+from musemo_hf import MusemoFlowGenerator
+from musemo_hf.trainers.checkpoint import checkpoints, read_state
+from musemo_hf.trainers.flow import FlowTrainer, path
+from musemo_hf.trainers.flow_settings import FlowTraining
+from musemo_hf.trainers.statistics import read_statistics
+
+CONFIG = {"n_frames": 32, "patch_size": (128, 4), "n_components": 16, "width": 16, "depth": 1, "n_heads": 2}
+
+
+@pytest.fixture
+def trainer(clips, tmp_path):
+    def make(folder="run", **changes):
+        short = {"steps": 8, "batch_size": 4, "log_every": 1, "checkpoint_every": 3, "warmup_steps": 2}
+        return FlowTrainer(CONFIG, FlowTraining(**(short | changes)), clips, tmp_path / folder)
+
+    return make
+
+
+def state(run):
+    return {
+        f"{name}.{key}": value.clone()
+        for name, model in (("model", run.model), ("averaged", run.averaged_generator))
+        for key, value in model.state_dict().items()
+    }
+
+
+def test_the_path_starts_at_data_ends_at_noise_and_moves_by_its_velocity():
+    data, noise = torch.randn(2, 5, 3, 4).unbind()
+    for time in (torch.zeros(5), torch.rand(5), torch.ones(5)):
+        latents, velocity = path(data, noise, time)
+        left = time[:, None, None]
+        torch.testing.assert_close(latents - left * velocity, data)
+        torch.testing.assert_close(latents + (1 - left) * velocity, noise)
+
+
+@pytest.mark.parametrize("cut", [4, 7])
+def test_resumed_bit_for_bit(trainer, interrupt, tmp_path, cut):
+    unbroken = trainer("unbroken")
+    unbroken.train()
+    interrupt(trainer("broken"), cut, "_update")
+    assert read_state(checkpoints(tmp_path / "broken")[-1])["step"] == 3 * (cut // 3)
+    resumed = trainer("broken")
+    resumed.train()
+    assert [name for name, value in state(unbroken).items() if not torch.equal(value, state(resumed)[name])] == []
+    assert len({(tmp_path / name / "flow.jsonl").read_text() for name in ("unbroken", "broken")}) == 1
+
+
+def test_a_run(trainer, tmp_path, clips):
+    made = trainer().train()
+    assert isinstance(made, MusemoFlowGenerator)
+    lines = read_statistics(tmp_path / "run" / "flow.jsonl")
+    assert [line["step"] for line in lines] == list(range(8))
+    assert all(math.isfinite(line["loss"]) and line["gradient"] > 0 for line in lines)
+    assert [read_state(found)["step"] for found in checkpoints(tmp_path / "run")] == [8]
+    assert made.generate(clips.emotion[:2], seed=0, num_inference_steps=2).shape == (2, 1, 128, 32)
+
+
+def test_it_learns_the_emotion(trainer, clips):
+    # in these clips arousal is the level
+    made = trainer(steps=200, batch_size=16, lr=1e-2, ema_decay=0.9, checkpoint_every=0).train()
+    emotion = torch.tensor([[0.0, 0.9], [0.0, -0.9]]).repeat_interleave(8, dim=0)
+    loud, quiet = made.generate(emotion, seed=0, num_inference_steps=8).mean(dim=(1, 2, 3)).chunk(2)
+    wanted = 0.4 * 1.8
+    assert (loud.mean() - quiet.mean()).item() > 0.5 * wanted
+
+
+def test_a_budget_of_seconds_ends_the_run_and_is_kept(trainer, tmp_path, monkeypatch):
+    now = iter(range(10_000))
+    monkeypatch.setattr("musemo_hf.trainers.flow.time.perf_counter", lambda: float(next(now)))  # a second an update
+    run = trainer(steps=1000, seconds=5.0, checkpoint_every=2)
+    run.train()
+    assert (run.step, run.seconds) == (5, 5.0)
+    assert read_state(checkpoints(tmp_path / "run")[-1])["seconds"] == 5.0
+    again = trainer(steps=1000, seconds=5.0, checkpoint_every=2)
+    again.train()
+    assert again.step == 5  # nothing is left of the budget
+    assert run._rate() == pytest.approx(0, abs=1e-9)
+
+
+def test_the_rate_warms_up_and_falls(trainer):
+    run = trainer(steps=100, warmup_steps=10)
+    rates = []
+    for step in range(100):
+        run.step = step
+        rates.append(run._rate())
+    assert rates.index(max(rates)) == 9
+    assert rates[0] < 0.11
+    assert rates[-1] < 0.01
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_times_and_dropped_emotions(trainer):
+    run = trainer(dropped_emotion=0.25, time_mean=1.0, time_deviation=0.5)
+    times, dropped = run._times(4000, torch.Generator().manual_seed(0))
+    assert 0 < times.min() < times.max() < 1
+    assert torch.logit(times).mean().item() == pytest.approx(1, abs=0.05)
+    assert torch.logit(times).std().item() == pytest.approx(0.5, abs=0.05)
+    assert dropped.float().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
+def test_other_settings_are_refused(trainer):
+    trainer(steps=3).train()
+    with pytest.raises(ValueError, match=r"was made with other settings \(lr 0.001 -> 0.5\)"):
+        trainer(steps=3, lr=0.5).train()
+
+
+def test_nan_stops_the_run_and_the_last_checkpoint_stands(trainer, tmp_path):
+    run = trainer(steps=20, checkpoint_every=2)
+    update = run._update
+
+    def spoil():
+        if run.step == 3:
+            run.model.network.leave.weight.data[0] = torch.nan
+        return update()
+
+    run._update = spoil
+    with pytest.raises(FloatingPointError, match=r"expected a finite loss and gradient, got .*nan.* at step 3"):
+        run.train()
+    (kept,) = checkpoints(tmp_path / "run")
+    assert read_state(kept)["step"] == 2
+
+
+def test_clips_of_another_size(clips, tmp_path):
+    with pytest.raises(ValueError, match=r"expected spectrogram of shape \(B, 1, 128, 31\)"):
+        FlowTrainer(CONFIG | {"n_frames": 31}, FlowTraining(), clips, tmp_path)

@@ -1,0 +1,39 @@
+"""Train the few-step flow, which takes the GAN's seat in the pipeline.
+
+    accelerate launch training/train_flow.py --config training/configs/flow_10s.yaml --data-dir DEAM
+
+Resumes from the last checkpoint in the output folder. The result is `generator/` with its `preprocessor_config.json`,
+for `MusemoPipeline.from_pretrained`.
+"""
+
+from pathlib import Path
+
+from musemo_hf import MusemoFeatureExtractor
+from musemo_hf.trainers.clips import Clips
+from musemo_hf.trainers.corpus import hold_out, load_songs
+from musemo_hf.trainers.flow import FlowTrainer
+from musemo_hf.trainers.launch import parse_arguments, start
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def main() -> None:
+    """Train, and save generator and extractor."""
+    arguments = parse_arguments(__doc__, CONFIGS / "flow_10s.yaml", "runs/flow")
+    configuration, accelerator = start(arguments)
+    songs, _ = load_songs(configuration.data, arguments.data_dir, accelerator)
+    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
+    n_frames = clips.spectrogram.shape[-1]
+    config = {**configuration.flow, "n_frames": n_frames}
+    trainer = FlowTrainer(config, configuration.flow_training, clips, arguments.output_dir, accelerator)
+    generator = trainer.train()
+    if accelerator.is_main_process:
+        folder = arguments.output_dir / "generator"
+        generator.save_pretrained(folder)
+        MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(folder)
+        print(f"generator: {folder}")
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()
