@@ -1,29 +1,34 @@
 """The recogniser's training loop, and prediction with it."""
 
 import logging
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
+from musemo_hf.models.vit.backbone import load_backbone
 
 from .augmentation import augmentation
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
 from .clips import Clips
 from .configuration import RecogniserTraining
 from .layer_decay import layer_groups
+from .masked_pretraining import pretrain
 from .parallel import Parallel
 from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
 
 logger = logging.getLogger(__name__)
+PRETRAINING = "pretraining"  # folder of its checkpoints
 
 
 class RecogniserTrainer:
@@ -36,6 +41,10 @@ class RecogniserTrainer:
         run_dir: checkpoints and `recogniser.jsonl` go here; None writes nothing.
         accelerator: of the launch.
         data_parallel: see `Parallel`.
+        label_deviation: `(N, 2)` deviation of the raters about the clips' emotions, for a `config` with `uncertainty`.
+
+    Raises:
+        ValueError: an unknown augmentation or rate, or label deviations that nothing reads or that are not the clips'.
     """
 
     def __init__(
@@ -46,11 +55,14 @@ class RecogniserTrainer:
         run_dir: str | Path | None = None,
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
+        label_deviation: Tensor | None = None,
     ) -> None:
+        _check_label_deviation(label_deviation, config, clips)
         self.augment = augmentation(training.augmentation)
-        self.training, self.run_dir = training, None if run_dir is None else Path(run_dir)
+        self.config, self.training, self.run_dir = config, training, None if run_dir is None else Path(run_dir)
         self.parallel = Parallel(accelerator or Accelerator(), data_parallel)
         self.clips = clips.to(self.parallel.device)
+        self.label_deviation = None if label_deviation is None else label_deviation.to(self.clips.emotion)
         self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
         self.model = self.parallel.model(MusemoViTForEmotionRegression(config))
@@ -62,6 +74,8 @@ class RecogniserTrainer:
         )
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * self.steps), self.steps)
         self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
+        if label_deviation is not None:
+            self.settings["label_deviation"] = float(label_deviation.double().mean())
         self.step = 0
 
     @property
@@ -76,7 +90,8 @@ class RecogniserTrainer:
             FloatingPointError: the loss or its gradient is NaN or infinite; the last checkpoint stands.
             CheckpointError: the disk is full.
         """
-        self._resume()
+        if not self._resume():
+            self._begin()
         statistics = None
         if self.run_dir is not None:
             statistics = Statistics(self.run_dir / "recogniser.jsonl", self.parallel, start=self.step)
@@ -97,11 +112,16 @@ class RecogniserTrainer:
         training, step = self.training, self.step
         seed_step(training.seed, step, self.parallel.rank)
         index = batch_indices(len(self.clips), training.batch_size, step, training.seed)
-        batch = self.clips[torch.from_numpy(self.parallel.share(index))]
+        chosen = torch.from_numpy(self.parallel.share(index))
+        batch = self.clips[chosen]
         generator = step_generator(training.seed, step, self.parallel.rank)
-        spectrogram, emotion = self.augment(batch.spectrogram, batch.emotion, generator)
+        told = batch.emotion
+        if self.label_deviation is not None:  # mixed as the emotions are
+            told = torch.cat([told, self.label_deviation[chosen]], dim=1)
+        spectrogram, told = self.augment(batch.spectrogram, told, generator)
+        deviation = None if self.label_deviation is None else told[:, 2:]
         self.model.train()
-        loss = self.model(spectrogram=spectrogram, labels=emotion).loss
+        loss = self.model(spectrogram=spectrogram, labels=told[:, :2], label_deviation=deviation).loss
         self.optimizer.zero_grad(set_to_none=True)
         self.parallel.accelerator.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm)
@@ -130,12 +150,26 @@ class RecogniserTrainer:
                 state={"settings": self.settings},
                 keep=1,
             )
+            shutil.rmtree(self.run_dir / PRETRAINING, ignore_errors=True)  # the run goes on from here
         self.parallel.wait()
 
-    def _resume(self) -> None:
+    def _begin(self) -> None:
+        """Weights that a run begins with: the backbone's, then what masked pretraining makes of them."""
+        network, training = self.parallel.unwrap(self.model), self.training
+        if self.config.backbone is not None:
+            load_backbone(network)
+        if training.pretraining_steps:
+            folder = None if self.run_dir is None else self.run_dir / PRETRAINING
+            pretrain(network, self.clips.spectrogram, training, folder, writes=self.parallel.is_main)
+        if self.parallel.world > 1:  # each process made them alone, which a GPU may not do alike
+            for value in network.state_dict().values():
+                broadcast(value)
+        self.averaged_model.load_state_dict(network.state_dict())
+
+    def _resume(self) -> bool:
         found = checkpoints(self.run_dir) if self.run_dir is not None else []
         if not found:
-            return
+            return False
         state, tensors = read_state(found[-1]), read_tensors(found[-1])
         check_settings(found[-1], state, self.settings)
         for name, network in (
@@ -148,6 +182,20 @@ class RecogniserTrainer:
         self.average.n_averaged.copy_(tensors["n_averaged"])
         self.step = state["step"]
         logger.info("resumed from %s", found[-1])
+        return True
+
+
+def _check_label_deviation(label_deviation: Tensor | None, config: MusemoViTConfig, clips: Clips) -> None:
+    if label_deviation is None:
+        return
+    if not config.uncertainty:
+        raise ValueError("expected a configuration with uncertainty=True for label deviations, got uncertainty=False")
+    finite = bool(torch.isfinite(label_deviation).all()) and bool((label_deviation >= 0).all())
+    if label_deviation.shape != clips.emotion.shape or not finite:
+        raise ValueError(
+            f"expected finite label_deviation from 0 of shape {tuple(clips.emotion.shape)}, "
+            f"got {tuple(label_deviation.shape)}{'' if finite else ' with negative or infinite values'}"
+        )
 
 
 @torch.no_grad()

@@ -18,6 +18,11 @@ class RecogniserTraining:
         augmentation: "none", "specaugment", "mixup" or "shift_gain", or several joined by "+", in that order.
         ema_decay: of the averaged weights that predict; 0 for none.
         test_crops: copies of a clip, rolled in time, whose predictions are averaged; 1 for the clip as it is.
+        pretraining_steps: updates of masked-spectrogram pretraining on the clips before, without their labels; 0 for
+            none.
+        pretraining_lr: its rate; it shares batch size, warm-up, gradient norm, seed and checkpoints.
+        pretraining_mask: share of the patches that it hides.
+        pretraining_block: side in patches of the blocks that it hides.
         seed: of initial weights, batches and augmentation.
         log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
     """
@@ -33,6 +38,10 @@ class RecogniserTraining:
     augmentation: str = "none"
     ema_decay: float = 0.99
     test_crops: int = 1
+    pretraining_steps: int = 0
+    pretraining_lr: float = 1e-3
+    pretraining_mask: float = 0.75
+    pretraining_block: int = 2
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 250

@@ -1,11 +1,14 @@
 """Configuration of the ViT that reads valence and arousal from a log-mel."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from transformers import PreTrainedConfig, ViTConfig
+from transformers import ASTConfig, AutoConfig, PreTrainedConfig, ViTConfig
 
 from .stem import stem_strides
 
+BACKBONES: dict[str, type[PreTrainedConfig]] = {ASTConfig.model_type: ASTConfig, ViTConfig.model_type: ViTConfig}
+NOT_SHAPE = ("architectures", "dtype", "transformers_version", "_name_or_path", "id2label", "label2id")
 CHOICES = {
     "regression_loss": ("ccc", "mse", "ccc+mse"),
     "stem": ("patch", "convolution"),
@@ -32,12 +35,16 @@ class MusemoViTConfig(PreTrainedConfig):
         read_outs: "one", or "two": a second head, trained by the squared error, beside the one of `regression_loss`.
         uncertainty: also predict a standard deviation of each dimension.
         deviation_scale: factors of the predicted deviations of (valence, arousal), where they were calibrated.
+        backbone: a pretrained ViT or AST of the Hub, or a folder: its sizes and patch are then this model's, whatever
+            else is given for them. Its weights are read by `load_backbone` and when a training starts, never by
+            `from_pretrained` of this model.
+        backbone_config: its configuration; read from `backbone` where not given, and saved with this one.
         emotion_error: root mean square error of (valence, arousal) on songs of artists not trained on, where it was
             measured: predictions then carry an interval.
         regression_loss: "ccc" (1 - concordance, mean of the dimensions), "mse", or "ccc+mse".
 
     Raises:
-        ValueError: an unknown choice, or sizes that do not divide.
+        ValueError: an unknown choice, sizes that do not divide, or a backbone that is neither ViT nor AST.
     """
 
     model_type = "musemo_vit"
@@ -62,12 +69,15 @@ class MusemoViTConfig(PreTrainedConfig):
     read_outs: str = "one"
     uncertainty: bool = False
     deviation_scale: list[float] | None = None
+    backbone: str | None = None
+    backbone_config: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 *first, last = map(repr, choices)
                 raise ValueError(f"expected {name} to be {', '.join(first)} or {last}, got {getattr(self, name)!r}")
+        self._adopt_backbone()
         if len(self.patch_size) != 2 or min(self.patch_size) < 1 or self.n_mels % self.patch_size[0]:
             raise ValueError(
                 f"expected patch_size (mel bands, frames) with mel bands that divide {self.n_mels}, "
@@ -85,10 +95,49 @@ class MusemoViTConfig(PreTrainedConfig):
             raise ValueError(f"expected statistics_size of at least 1, got {self.statistics_size}")
         super().__post_init__(**kwargs)
 
+    def _adopt_backbone(self) -> None:
+        if self.backbone_config is None and self.backbone is not None:
+            found = AutoConfig.from_pretrained(self.backbone).to_dict()
+            self.backbone_config = {name: value for name, value in found.items() if name not in NOT_SHAPE}
+        if self.backbone_config is None:
+            return
+        kind = self.backbone_config.get("model_type")
+        if kind not in BACKBONES:
+            raise ValueError(f"expected a backbone of type {' or '.join(sorted(BACKBONES))}, got {kind!r}")
+        if self.stem != "patch":
+            raise ValueError(f"expected stem='patch' with a backbone, which has patches of its own, got {self.stem!r}")
+        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "patch_size"):
+            setattr(self, name, self.backbone_config[name])
+        if isinstance(self.patch_size, int):
+            self.patch_size = [self.patch_size, self.patch_size]
+
+    @property
+    def is_ast(self) -> bool:
+        """Whether the encoder is an Audio Spectrogram Transformer (Gong et al. 2021): overlapping patches."""
+        return self.backbone_config is not None and self.backbone_config["model_type"] == ASTConfig.model_type
+
+    @property
+    def patch_stride(self) -> tuple[int, int]:
+        """(mel bands, frames) from one patch to the next."""
+        if self.is_ast and self.backbone_config is not None:
+            return self.backbone_config["frequency_stride"], self.backbone_config["time_stride"]
+        return self.patch_size[0], self.patch_size[1]
+
     @property
     def padded_frames(self) -> int:
-        """The next multiple of the patch's frames."""
-        return -(-self.n_frames // self.patch_size[1]) * self.patch_size[1]
+        """As many frames as whole patches cover all of `n_frames`."""
+        patch, stride = self.patch_size[1], self.patch_stride[1]
+        return patch + -(-max(0, self.n_frames - patch) // stride) * stride
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of patches."""
+        return patch_grid((self.n_mels, self.padded_frames), self.patch_size, self.patch_stride)
+
+    @property
+    def n_prefix_tokens(self) -> int:
+        """Tokens before those of the patches: the class token, and AST's distillation token."""
+        return 2 if self.is_ast else 1
 
     @property
     def head_size(self) -> int:
@@ -96,17 +145,33 @@ class MusemoViTConfig(PreTrainedConfig):
         pooled = self.hidden_size * (2 if self.pooling == "mean+deviation" else 1)
         return pooled + (self.statistics_size if self.statistics_read_out else 0)
 
-    def to_vit_config(self) -> ViTConfig:
-        """The encoder's own configuration in transformers."""
-        return ViTConfig(
-            image_size=[self.n_mels, self.padded_frames],
-            patch_size=list(self.patch_size),
-            num_channels=1,
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            num_attention_heads=self.num_attention_heads,
-            intermediate_size=self.intermediate_size,
-            hidden_dropout_prob=self.hidden_dropout_prob,
-            attention_probs_dropout_prob=self.attention_probs_dropout_prob,
-            initializer_range=self.initializer_range,
-        )
+    def to_encoder_config(self) -> PreTrainedConfig:
+        """The encoder's own configuration in transformers: of a ViT, or of an AST where the backbone is one."""
+        own = {
+            "hidden_dropout_prob": self.hidden_dropout_prob,
+            "attention_probs_dropout_prob": self.attention_probs_dropout_prob,
+        }
+        if self.is_ast:
+            return ASTConfig(**self._of_backbone(own | {"num_mel_bins": self.n_mels, "max_length": self.padded_frames}))
+        sizes = {
+            "image_size": [self.n_mels, self.padded_frames],
+            "patch_size": list(self.patch_size),
+            "num_channels": 1,
+            "hidden_size": self.hidden_size,
+            "num_hidden_layers": self.num_hidden_layers,
+            "num_attention_heads": self.num_attention_heads,
+            "intermediate_size": self.intermediate_size,
+            "initializer_range": self.initializer_range,
+        }
+        return ViTConfig(**self._of_backbone(own | sizes))
+
+    def _of_backbone(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """What the backbone has besides (activation, norm), and changes to it."""
+        base = {name: value for name, value in (self.backbone_config or {}).items() if name != "model_type"}
+        return base | changes
+
+
+def patch_grid(size: Sequence[int], patch: Sequence[int], stride: Sequence[int]) -> tuple[int, int]:
+    """(rows, columns) of the patches that lie within (mel bands, frames)."""
+    rows, columns = ((s - p) // step + 1 for s, p, step in zip(size, patch, stride, strict=True))
+    return rows, columns

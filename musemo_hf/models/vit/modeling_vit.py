@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel, ViTModel
+from transformers import ASTModel, PreTrainedModel, ViTModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
@@ -41,6 +41,15 @@ class MusemoEmotionOutput(ModelOutput):
     deviation: Tensor | None = None
 
 
+def _encoder(config: MusemoViTConfig) -> PreTrainedModel:
+    encoder_config = config.to_encoder_config()
+    if config.is_ast:
+        return ASTModel(encoder_config)
+    if config.stem == "convolution":
+        return StemmedViTModel(encoder_config)
+    return ViTModel(encoder_config, add_pooling_layer=False)
+
+
 class MusemoViTForEmotionRegression(PreTrainedModel):
     """ViT on mel patches; the mean of the patch tokens is read out as (valence, arousal)."""
 
@@ -52,9 +61,7 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
 
     def __init__(self, config: MusemoViTConfig) -> None:
         super().__init__(config)
-        vit_config = config.to_vit_config()
-        stemmed = config.stem == "convolution"
-        self.vit = StemmedViTModel(vit_config) if stemmed else ViTModel(vit_config, add_pooling_layer=False)
+        self.vit = _encoder(config)
         if config.statistics_read_out:
             self.statistics = BandStatistics(config.n_mels, config.statistics_size, config.head_dropout)
         self.dropout = nn.Dropout(config.head_dropout)
@@ -119,7 +126,9 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
 
     def _tokens(self, spectrogram: Tensor) -> Tensor:
         padded = functional.pad(spectrogram, (0, self.config.padded_frames - self.config.n_frames), value=PADDING)
-        return self.vit(padded).last_hidden_state[:, 1:]
+        # an AST is given (B, frames, mel bands)
+        given = padded[:, 0].transpose(1, 2) if self.config.is_ast else padded
+        return self.vit(given).last_hidden_state[:, self.config.n_prefix_tokens :]
 
     def _given(self, spectrogram: Tensor, tokens: Tensor, pooled: Tensor) -> list[Tensor]:
         given = [pooled]
