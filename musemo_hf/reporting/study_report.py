@@ -8,7 +8,7 @@ from scipy.stats import t as student
 from musemo_hf.trainers.statistics import read_statistics
 from musemo_hf.trainers.study import Study
 
-from .ablation_report import PROCEDURAL, versions
+from .provenance import PROCEDURAL, versions
 from .study_aims import aims, flow_against_sources
 from .study_findings import findings
 

@@ -27,6 +27,7 @@ from .corpus import hold_out, select
 from .recogniser import RecogniserTrainer, predict
 from .study_plan import StudyConfiguration
 from .study_rung import Rung
+from .study_trainers import check_networks
 from .yardstick import Yardstick
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Study:
         self, configuration: StudyConfiguration, songs: SongArrays, run_dir: str | Path, accelerator: Accelerator
     ) -> None:
         configuration.check()
+        check_networks(configuration, int(songs.spectrogram.shape[-1]))
         self.configuration, self.plan = configuration, configuration.study
         self.run_dir, self.accelerator = Path(run_dir), accelerator
         self.n_frames = int(songs.spectrogram.shape[-1])

@@ -1,6 +1,7 @@
 """One rung of a study with one seed: trained, sampled, and measured."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ class Rung:
 
     def __init__(self, study: "Study", name: str, seed: int) -> None:
         self.study, self.name, self.seed = study, name, seed
-        self.folder = study.run_dir / f"{name}-seed{seed}"
+        self.folder = study.run_dir / folder_name(name, seed)
         self.checkpoint = self.folder / "generator"
         self.is_flow = study.configuration.is_flow(name)
 
@@ -61,7 +62,7 @@ class Rung:
         """The baseline's folder, of the same seed where that is trained."""
         seeds = self.study.configuration.seeds_of(self.study.plan.baseline)
         seed = self.seed if self.seed in seeds else seeds[0]
-        return self.study.run_dir / f"{self.study.plan.baseline}-seed{seed}"
+        return self.study.run_dir / folder_name(self.study.plan.baseline, seed)
 
     def identity(self) -> dict[str, Any]:
         """What decides its result."""
@@ -172,6 +173,11 @@ class Rung:
         options = list(self._samplings().values())[-1]
         clips = self.generator().generate(torch.tensor(list(PRESETS.values())), seed=0, **options)
         np.save(self.folder / "examples.npy", denormalise(clips[:, 0].float().cpu()).numpy().astype(np.float16))
+
+
+def folder_name(rung: str, seed: int) -> str:
+    """A rung's name as part of a path: "plus R1 + R2", 0 -> "plus-R1-R2-seed0"."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", rung).strip("-") + f"-seed{seed}"
 
 
 def _seconds_of_one(generator: Any, emotion: torch.Tensor, options: dict[str, Any]) -> float:

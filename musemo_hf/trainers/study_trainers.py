@@ -1,6 +1,7 @@
 """GAN and flow in the same seat of a study: one way to make their trainers and to load what they made."""
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,24 @@ from .gan import GanTrainer
 from .study_plan import StudyConfiguration
 
 ENDLESS = 10**9  # updates: the seconds end the training
+
+
+def check_networks(configuration: StudyConfiguration, n_frames: int) -> None:
+    """Refuse values that no network knows: a rung with a misspelt one would be the baseline again.
+
+    Raises:
+        ValueError: an unknown value, or one that the network refuses.
+    """
+    known = {
+        "generator": set(MusemoGanConfig().to_dict()),
+        "flow": set(signature(MusemoFlowGenerator.__init__).parameters),
+    }
+    for rung in configuration.rungs:
+        merged = configuration.of_rung(rung)
+        for section, names in known.items():
+            if unknown := sorted(set(getattr(merged, section)) - names):
+                raise ValueError(f"rungs: {rung}: {section}: expected known values, got {', '.join(unknown)}")
+        MusemoGanConfig(n_frames=n_frames, **merged.generator)
 
 
 def make_trainer(
