@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import Pipeline
 
 TASK = "music-emotion-recognition"
+NORMAL_95 = 1.96  # standard deviations of a normal distribution's 95 % interval
 
 
 class MusicToEmotionPipeline(Pipeline):
@@ -37,7 +38,9 @@ class MusicToEmotionPipeline(Pipeline):
             **kwargs: of every transformers pipeline: `batch_size`, `num_workers`.
 
         Returns:
-            `{"valence": float, "arousal": float}`, each in [-1, 1]; a list of them for a list.
+            `{"valence": float, "arousal": float}`, each in [-1, 1]; a list of them for a list. Of a recogniser that is
+            calibrated (`deviation_scale` or `emotion_error` in its configuration) also `valence_interval` and
+            `arousal_interval`, 95 % intervals `[low, high]` within [-1, 1].
 
         Raises:
             ValueError: an empty list, an array without a sampling rate, or something that is not audio.
@@ -66,9 +69,22 @@ class MusicToEmotionPipeline(Pipeline):
         return {"spectrogram": self.feature_extractor(input_, sampling_rate=sampling_rate)["spectrogram"]}
 
     def _forward(self, model_inputs: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
-        return {"emotion": self.model(spectrogram=model_inputs["spectrogram"]).emotion}
+        output = self.model(spectrogram=model_inputs["spectrogram"])
+        config = self.model.config
+        if getattr(config, "uncertainty", False) and config.deviation_scale is not None:
+            return {"emotion": output.emotion, "deviation": output.deviation}
+        if config.emotion_error is not None:
+            error = output.emotion.new_tensor(config.emotion_error)
+            return {"emotion": output.emotion, "deviation": error.expand_as(output.emotion)}
+        return {"emotion": output.emotion}
 
-    def postprocess(self, model_outputs: dict[str, Tensor], **_: Any) -> dict[str, float]:
+    def postprocess(self, model_outputs: dict[str, Tensor], **_: Any) -> dict[str, Any]:
         """`(1, 2)` -> a dict, clipped to the plane."""
-        valence, arousal = torch.as_tensor(model_outputs["emotion"]).reshape(2).float().clamp(-1, 1).tolist()
-        return {"valence": valence, "arousal": arousal}
+        emotion = torch.as_tensor(model_outputs["emotion"]).reshape(2).float()
+        valence, arousal = emotion.clamp(-1, 1).tolist()
+        if "deviation" not in model_outputs:
+            return {"valence": valence, "arousal": arousal}
+        half = NORMAL_95 * torch.as_tensor(model_outputs["deviation"]).reshape(2).float()
+        low_high = torch.stack([emotion - half, emotion + half], dim=1).clamp(-1, 1)
+        intervals = {"valence_interval": low_high[0].tolist(), "arousal_interval": low_high[1].tolist()}
+        return {"valence": valence, "arousal": arousal, **intervals}
