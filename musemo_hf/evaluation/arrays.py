@@ -57,11 +57,15 @@ def _clip(clip: Any, where: str) -> NDArray:
         raise ValueError(f"expected at least 2 frames at {where}, got {array.shape[1]}")
     # 16-bit floats hold dB within 0.03; sums of them overflow
     array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-    # a sum is finite unless a cell is not: one pass, no mask
-    if not np.isfinite(array.sum(dtype=np.float64)):
+    if not all_finite(array):
         cell = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"expected finite dB at {where}, got {array[tuple(cell)]} in band {cell[0]}, frame {cell[1]}")
     return array
+
+
+def all_finite(array: NDArray) -> bool:
+    """Whether no number is NaN or infinite: one pass and no mask, as a sum is finite unless a number is not."""
+    return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def looks_normalised(clip: NDArray) -> bool:

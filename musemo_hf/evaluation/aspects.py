@@ -68,7 +68,9 @@ def _clip_aspects(clip: np.ndarray) -> np.ndarray:
 
 def _average(rows: np.ndarray, n_groups: int) -> np.ndarray:
     """Means of neighbouring rows, `(n_groups, ...)`."""
-    return rows.reshape(n_groups, len(rows) // n_groups, -1).mean(axis=1)
+    size = len(rows) // n_groups
+    groups = rows.reshape(n_groups, size, -1)
+    return np.add.reduce(groups, axis=1) / rows.dtype.type(size)
 
 
 def _tapered_spectrum(bands: np.ndarray) -> np.ndarray:
@@ -115,14 +117,12 @@ def _region(standing: np.ndarray, moving: np.ndarray) -> list[float]:
 
 def _coherence(spectrum: np.ndarray, edges: tuple[int, ...]) -> np.ndarray:
     """Do bands swell together: coherence in each octave at 3 distances, in [-1, 1], `(8, 3)`."""
-    coherence = np.empty((len(edges) - 1, len(DISTANCES)))
-    for octave, (first, last) in enumerate(pairwise(edges)):
-        part = spectrum[:, first:last]
-        shared = (part @ part.conj().T).real
-        scale = np.sqrt(np.diag(shared)) + np.float32(FLOOR)
-        shared = shared / (scale[:, None] * scale)
-        coherence[octave] = [np.diag(shared, distance).mean() for distance in DISTANCES]
-    return coherence
+    # real and imaginary parts side by side: the real part of a product with its conjugate, at half the price
+    parts = [np.concatenate([spectrum.real[:, a:b], spectrum.imag[:, a:b]], axis=1) for a, b in pairwise(edges)]
+    shared = np.stack([part @ part.T for part in parts])
+    scale = np.sqrt(np.diagonal(shared, axis1=1, axis2=2)) + np.float32(FLOOR)
+    shared /= scale[:, :, None] * scale[:, None]
+    return np.stack([np.diagonal(shared, distance, 1, 2).mean(axis=1) for distance in DISTANCES], axis=1)
 
 
 def _starts(flux: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -152,9 +152,10 @@ def _events(bands: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _shape(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Skewness and log kurtosis of each row `(R, n)`, both near 0 where the row hardly varies."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
+    count, centred = rows.shape[1], rows.astype(np.float64)
+    centred -= (np.add.reduce(centred, axis=1) / count)[:, None]
     square = centred * centred
-    variance = square.mean(axis=1, dtype=np.float64) + FLOOR**2
-    third = (square * centred).mean(axis=1, dtype=np.float64)
-    fourth = (square * square).mean(axis=1, dtype=np.float64) + FLOOR**4
+    variance = np.add.reduce(square, axis=1) / count + FLOOR**2
+    third = np.einsum("rn,rn->r", square, centred) / count
+    fourth = np.einsum("rn,rn->r", square, square) / count + FLOOR**4
     return third / variance**1.5, np.log(fourth / variance**2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .arrays import all_finite
 from .aspects import ASPECTS, aspect_features
 from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, modulation_spectrum
 from .novelty import NOVELTY_DIMENSION, novelty_features
@@ -46,7 +47,7 @@ class Embedder:
         clips_db = np.asarray(clips_db)
         if clips_db.ndim != 3:
             raise ValueError(f"expected clips (B, n_mels, n_frames) in dB for {self.name}, got {clips_db.shape}")
-        if not np.isfinite(clips_db.sum(dtype=np.float64)):  # one pass, no mask: a sum is finite unless a cell is not
+        if not all_finite(clips_db):
             raise ValueError(f"expected finite clips in dB for {self.name}, got NaN or infinity")
         if len(clips_db) == 0:
             return np.empty((0, self.dimension))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -11,10 +10,12 @@ from numpy.typing import NDArray
 
 from .composite import quality_score
 from .embedders import get_embedder
-from .moments import ROW_LENGTH, SetMoments, clip_row, flipped_rows, shuffled_rows
-from .quality import DISTANCE_SPACE, SKILL_SPACE, THREADS
+from .modulation import clamp_decibels
+from .moments import SetMoments, clip_row, flipped_rows, shuffled_rows
+from .quality import DISTANCE_SPACE, SKILL_SPACE
 from .surrogate_statistics import ReferenceStatistics
-from .surrogates import SURROGATES, sample_surrogate
+from .surrogates import CONSTANT, SURROGATES, surrogate_sampler
+from .threads import over_clips
 
 Array = NDArray[np.float64]
 
@@ -55,23 +56,26 @@ def shuffled_halves(rows: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def draw_surrogates(statistics: ReferenceStatistics, n_clips: int, seed: int = 0) -> dict[str, SurrogateClips]:
     """Draw and reduce every surrogate, `n_clips` each; a pure function of the statistics and the seed."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        reduced = pool.map(lambda name: _reduce(name, statistics, n_clips, seed), SURROGATES)
-        return dict(zip(SURROGATES, reduced, strict=True))
+    reduced = over_clips(lambda name: _reduce(name, statistics, n_clips, seed), SURROGATES)
+    return dict(zip(SURROGATES, reduced, strict=True))
 
 
 def _reduce(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int) -> SurrogateClips:
+    draw = surrogate_sampler(name, statistics, seed=seed)
     spaces = [get_embedder(space) for space in (DISTANCE_SPACE, SKILL_SPACE)]
-    rows, unclamped = np.empty((2, n_clips, ROW_LENGTH))
-    features = {space.name: np.empty((n_clips, space.dimension)) for space in spaces}
-    start = 0
-    for batch in sample_surrogate(name, statistics, n_clips, seed=seed, clamp=False):
-        for index, clip in enumerate(batch, start):
-            rows[index], unclamped[index] = clip_row(clip), clip_row(clip, clamp=False)
-            for space in spaces:
-                features[space.name][index] = space.embed(clip[None])[0]  # which clamps
-        start += len(batch)
-    return SurrogateClips(rows, unclamped, features)
+
+    def reduced(index: int) -> tuple[Array, ...]:
+        clip = draw(index)
+        clamped = clamp_decibels(clip)
+        row = clip_row(clamped, clamp=False)
+        unclamped = row if np.array_equal(clip, clamped) else clip_row(clip, clamp=False)
+        return row, unclamped, *(space.embed(clamped[None])[0] for space in spaces)
+
+    n_drawn = 1 if name in CONSTANT else n_clips
+    rows, unclamped, *features = (np.stack(part) for part in zip(*map(reduced, range(n_drawn)), strict=True))
+    repeated = [np.repeat(part, n_clips // n_drawn, axis=0) for part in (rows, unclamped, *features)]
+    names = [space.name for space in spaces]
+    return SurrogateClips(repeated[0], repeated[1], dict(zip(names, repeated[2:], strict=True)))
 
 
 def rungs(moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips]) -> dict[str, tuple[Array, Array]]:

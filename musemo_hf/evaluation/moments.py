@@ -23,18 +23,21 @@ DEVIATIONS = slice(7 + N_MELS, 7 + N_MELS + N_GROUPS)
 ROW_LENGTH = 7 + N_MELS + N_GROUPS
 
 
-def _lag_correlations(centred: Array, energy: float) -> tuple[float, float]:
+def _lag_correlations(cells: Array, profile: Array, square: float) -> tuple[float, float]:
     """Pearson correlation of x[:, :-1] and x[:, 1:], and its expectation over all shuffles of the frames.
 
-    The products of two frames drawn without order average (|sum of frames|^2 - sum of |frame|^2) / (T (T - 1)).
+    The products of two frames drawn without order average (|sum of frames|^2 - sum of |frame|^2) / (T (T - 1)). Cells
+    are about their common mean in all of this; taking it out of the sums spares a pass.
     """
-    n_frames = centred.shape[1]
-    products = np.einsum("mt,mt->", centred[:, :-1], centred[:, 1:])
-    first, last = np.square(centred[:, 0]).sum(), np.square(centred[:, -1]).sum()
-    scale = np.sqrt(max(energy - last, 0.0) * max(energy - first, 0.0))
-    if scale <= 1e-12 * energy or energy <= 1e-9 * centred.size:  # a constant clip, up to rounding
+    (n_mels, n_frames), mean = cells.shape, profile.mean()
+    energy = square - cells.size * mean**2
+    first, last = cells[:, 0] - mean, cells[:, -1] - mean
+    products = np.einsum("mt,mt->", cells[:, :-1], cells[:, 1:]) + mean * (first.sum() + last.sum())
+    products -= mean**2 * n_mels * (n_frames - 1)
+    scale = np.sqrt(max(energy - last @ last, 0.0) * max(energy - first @ first, 0.0))
+    if scale <= 1e-12 * energy or energy <= 1e-9 * cells.size:  # a constant clip, up to rounding
         return float("nan"), float("nan")
-    across = np.square(centred.sum(axis=1)).sum() - energy
+    across = np.square(n_frames * (profile - mean)).sum() - energy
     return float(products / scale), float(across / ((n_frames - 1) * energy))
 
 
@@ -63,12 +66,13 @@ def clip_row(clip_db: NDArray, clamp: bool = True) -> Array:
     profile = cells.mean(axis=1)
     row[FRAMES], row[MINIMUM], row[MAXIMUM] = cells.shape[1], clip.min(), clip.max()
     row[PROFILE] = profile
-    row[DEVIATIONS] = cells.reshape(N_GROUPS, GROUP, -1).mean(axis=1).std(axis=1)
-    mean = profile.mean()
-    cells -= mean
-    energy = float(np.vdot(cells, cells))
-    row[MEAN_SQUARE] = energy / cells.size + mean**2
-    row[LAG], row[SHUFFLED_LAG] = _lag_correlations(cells, energy)
+    groups = cells.reshape(N_GROUPS, GROUP, -1)
+    group = groups[:, 0] + groups[:, 1] + groups[:, 2] + groups[:, 3]
+    group -= group.mean(axis=1, keepdims=True)
+    row[DEVIATIONS] = np.sqrt(np.einsum("gt,gt->g", group, group) / cells.shape[1]) / GROUP
+    square = float(np.vdot(cells, cells))
+    row[MEAN_SQUARE] = square / cells.size
+    row[LAG], row[SHUFFLED_LAG] = _lag_correlations(cells, profile, square)
     row[ROW_CORRELATION] = _row_correlation(clip)
     return row
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
 
@@ -13,9 +10,10 @@ from numpy.typing import NDArray
 
 from .arrays import N_MELS, as_clips, looks_normalised, to_decibels
 from .embedders import Embedder, get_embedder
-from .modulation import N_OCTAVES
+from .modulation import N_OCTAVES, clamp_decibels
 from .moments import ROW_LENGTH, clip_row
-from .surrogate_statistics import ReferenceStatistics
+from .surrogate_statistics import ReferenceStatistics, clip_statistics
+from .threads import over_clips
 from .transforms import transform_clips
 
 Array = NDArray[np.float64]
@@ -23,8 +21,7 @@ Array = NDArray[np.float64]
 DISTANCE_SPACE = "modulation-v1"
 SKILL_SPACE = "modulation-v2"
 MIN_FRAMES = 2**N_OCTAVES  # the slowest modulation octave needs them
-THREADS = min(4, os.cpu_count() or 1)  # numpy and scipy.fft let go of the interpreter
-BATCH = 32  # clips handed to an embedder at once
+BATCH = 32  # clips reduced, and handed to an embedder, at once
 
 # What stands in the first column of a row.
 DECIBELS, NORMALISED, STATE = 0.0, 1.0, -1.0
@@ -92,45 +89,44 @@ class ClipReducer:
 
     def references(self, clips: Any) -> Array:
         """Rows of real clips, likewise; `statistics` takes them in."""
-        checked = as_clips(clips, "references")
-        with ThreadPoolExecutor(1) as beside:  # the sums are one thread's work, the rows that of the others
-            fitting = beside.submit(self._fit, checked)
-            rows = self._rows(checked, self._blurred.stop, self._blur)
-            fitting.result()
-        return rows
+        return self._rows(as_clips(clips, "references"), self._blurred.stop)
 
     def embed(self, clips: Any, side: str) -> Array:
         """The embedder's features `(B, D)` of clips, for training and held-out clips."""
         return self._embed([to_decibels(clip) for clip in as_clips(clips, side)])
 
-    def _rows(self, clips: list[NDArray], width: int, extra: Callable[[NDArray, Array], None] | None = None) -> Array:
+    def _rows(self, clips: list[NDArray], width: int) -> Array:
         rows = np.full((len(clips), width), np.nan)
-        decibels = [to_decibels(clip) for clip in clips]
-
-        def fill(index: int) -> None:
-            row, clip = rows[index], decibels[index]
-            row[0] = NORMALISED if looks_normalised(clips[index]) else DECIBELS
-            row[MOMENTS] = clip_row(clip)
-            for name in (DISTANCE_SPACE, SKILL_SPACE):
-                long = clip.shape[1] >= MIN_FRAMES
-                self._pack(row[None], name, self.spaces[name].embed(clip[None]) if long else np.full((1, 1), np.nan))
-            if extra is not None:
-                extra(clip, row)
-
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(fill, range(len(clips))))
-        if self.embedder.name not in (DISTANCE_SPACE, SKILL_SPACE):
-            self._pack(rows, self.embedder.name, self._embed(decibels))
+        for start in range(0, len(clips), BATCH):  # what references add to the statistics is large until it is added
+            batch = rows[start : start + BATCH]
+            decibels = [to_decibels(clip) for clip in clips[start : start + BATCH]]
+            batch[:, 0] = [NORMALISED if looks_normalised(clip) else DECIBELS for clip in clips[start : start + BATCH]]
+            sums = over_clips(lambda pair: self._fill(*pair), zip(decibels, batch, strict=True))
+            if width == self._blurred.stop:
+                for clip, added in zip(decibels, sums, strict=True):
+                    self._fit(clip, added)
+            if self.embedder.name not in (DISTANCE_SPACE, SKILL_SPACE):
+                self._pack(batch, self.embedder.name, self._embed(decibels))
         return rows
+
+    def _fill(self, clip: NDArray, row: Array) -> dict[str, NDArray]:
+        """One row, and, where it is long enough for a reference's, what the clip adds to the statistics."""
+        clip = clamp_decibels(clip)
+        row[MOMENTS] = clip_row(clip, clamp=False)
+        long, features = clip.shape[1] >= MIN_FRAMES, np.full((1, 1), np.nan)
+        for name in (SKILL_SPACE, DISTANCE_SPACE):
+            features = self.spaces[name].embed(clip[None]) if long else features
+            self._pack(row[None], name, features)
+        if len(row) < self._blurred.stop:
+            return {}
+        row[self._blurred] = clip_row(transform_clips("blur", clip[None])[0])
+        return clip_statistics(clip, features) if long else {}
 
     def _pack(self, rows: Array, space: str, features: Array) -> None:
         columns = self._columns[space]
         packed = np.zeros((len(rows), 2 * (columns.stop - columns.start)), np.float32)
         packed[:, : self.spaces[space].dimension] = features
         rows[:, columns] = packed.view(np.float64)
-
-    def _blur(self, clip: NDArray, row: Array) -> None:
-        row[self._blurred] = clip_row(transform_clips("blur", clip[None])[0])
 
     def _embed(self, decibels: list[NDArray]) -> Array:
         """In batches of clips of one length, as a network wants them."""
@@ -140,18 +136,17 @@ class ClipReducer:
             features += [self.embedder.embed(np.stack(same[i : i + BATCH])) for i in range(0, len(same), BATCH)]
         return np.concatenate(features)
 
-    def _fit(self, clips: list[NDArray]) -> None:
-        for clip in clips:
-            n_frames = clip.shape[1]
-            if n_frames < MIN_FRAMES:
-                self.unfitted = f"surrogates are fitted to clips of at least {MIN_FRAMES} frames, got {n_frames}"
-                continue
-            if self.statistics is None:
-                self.statistics = ReferenceStatistics.empty(N_MELS, n_frames)
-            if n_frames == self.statistics.n_frames:
-                self.statistics.update(to_decibels(clip)[None])
-            else:
-                self.unfitted = f"references differ in length: {self.statistics.n_frames} and {n_frames} frames"
+    def _fit(self, clip: NDArray, sums: dict[str, NDArray]) -> None:
+        n_frames = clip.shape[1]
+        if not sums:
+            self.unfitted = f"surrogates are fitted to clips of at least {MIN_FRAMES} frames, got {n_frames}"
+            return
+        if self.statistics is None:
+            self.statistics = ReferenceStatistics.empty(N_MELS, n_frames)
+        if n_frames == self.statistics.n_frames:
+            self.statistics.add(clamp_decibels(clip), sums)
+        else:
+            self.unfitted = f"references differ in length: {self.statistics.n_frames} and {n_frames} frames"
 
 
 def state_row(statistics: ReferenceStatistics) -> Array:

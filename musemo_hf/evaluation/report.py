@@ -22,6 +22,7 @@ from .quality import DISTANCE_SPACE, NORMALISED, SKILL_SPACE, ClipReducer
 from .skill import Skill, skill
 from .surrogate_statistics import ReferenceStatistics
 from .surrogates import NOISES, PROTOCOL_NOISES
+from .threads import single_blas
 
 Array = NDArray[np.float64]
 NAN = float("nan")
@@ -74,6 +75,7 @@ class Evidence:
         self.answer[f"{name}_interval"] = ends
 
 
+@single_blas
 def quality_report(evidence: Evidence) -> dict[str, Any]:
     """The answer of `spectrogram_quality`.
 

@@ -36,6 +36,47 @@ def covariance_root(covariance: np.ndarray) -> np.ndarray:
     return (vectors[:, kept] * np.sqrt(values[kept])) @ vectors[:, kept].T
 
 
+def clip_statistics(clip: np.ndarray, modulation: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """What one clip adds to the sums of `ReferenceStatistics`, but for those that follow from these and the clip.
+
+    Args:
+        clip: `(n_mels, n_frames)` in [-60, 40] dB, float32.
+        modulation: its `modulation_spectrum`, where that is known.
+
+    Returns:
+        float64 by name of the sum.
+    """
+    n_frames = clip.shape[1]
+    mean = clip.mean(axis=1, dtype=np.float64)
+    centred = clip - mean[:, None].astype(np.float32)
+    covariance = (centred @ centred.T).astype(np.float64) / n_frames
+    lagged = (centred[:, 1:] @ centred[:, :-1].T).astype(np.float64) / (n_frames - 1)
+    deviation = np.maximum(np.sqrt(np.diag(covariance)), TINY_DEVIATION)
+    scale = np.outer(deviation, deviation)
+    powers = [
+        modulation_spectrum(clip[None]) if modulation is None else modulation,
+        modulation_spectrum(clip[None], True),
+    ]
+    ends = mean * (centred[:, 0] + centred[:, -1])  # a sum over all frames but one, of numbers about their mean
+    return {
+        "profile_sum": np.concatenate([mean, np.log(deviation), *map(np.ravel, powers)]),
+        "square_sum": n_frames * (np.diag(covariance) + mean**2),
+        "lag_sum": (n_frames - 1) * (np.diag(lagged) + mean**2) - ends,
+        "correlation": covariance / scale,
+        "lag_correlation": lagged / scale,
+        "innovation_moments": _innovation_moments(centred, np.diag(lagged) / deviation**2, deviation),
+    }
+
+
+def _innovation_moments(centred: np.ndarray, lag: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Second to fourth moments `(3, n_mels)` of x_t - lag x_{t-1}, in deviations of x."""
+    steps = centred[:, 1:] - lag[:, None].astype(np.float32) * centred[:, :-1]
+    steps *= (1 / deviation)[:, None].astype(np.float32)
+    square = steps * steps
+    pairs = (steps, steps), (square, steps), (square, square)
+    return np.stack([np.einsum("bt,bt->b", *pair) for pair in pairs]).astype(np.float64) / steps.shape[1]
+
+
 @dataclass
 class ReferenceStatistics:
     """Sums over reference clips from which every surrogate is drawn; memory does not grow with the clips.
@@ -92,28 +133,15 @@ class ReferenceStatistics:
         if clips_db.ndim != 3 or clips_db.shape[1:] != self.spectrogram_sum.shape:
             raise ValueError(f"expected clips (B, {self.n_mels}, {self.n_frames}) in dB, got {clips_db.shape}")
         for clip in clamp_decibels(clips_db):  # a clip at a time stays in the cache
-            self._add(clip)
+            self.add(clip, clip_statistics(clip))
 
-    def _add(self, clip: np.ndarray) -> None:
-        mean = clip.mean(axis=1, dtype=np.float64)
-        centred = clip - mean[:, None].astype(np.float32)
-        deviation = np.maximum(np.sqrt(np.square(centred).mean(axis=1, dtype=np.float64)), TINY_DEVIATION)
-        powers = [modulation_spectrum(clip[None], taper)[0].ravel() for taper in (False, True)]
-        profile = np.concatenate([mean, np.log(deviation), *powers])
+    def add(self, clip: np.ndarray, sums: dict[str, np.ndarray]) -> None:
+        """Add one clamped clip `(n_mels, n_frames)` and its `clip_statistics`, which any thread may have made."""
         self.n_clips += 1
-        self.profile_sum += profile
-        self.profile_outer += np.outer(profile, profile)
         self.spectrogram_sum += clip
-        self.square_sum += np.square(clip).sum(axis=1, dtype=np.float64)
-        self.lag_sum += np.einsum("bt,bt->b", clip[:, 1:], clip[:, :-1], dtype=np.float64)
-        standard = centred / deviation[:, None].astype(np.float32)
-        lagged = standard[:, 1:] @ standard[:, :-1].T / (self.n_frames - 1)
-        self.correlation += standard @ standard.T / self.n_frames
-        self.lag_correlation += lagged
-        innovation = standard[:, 1:] - np.diag(lagged)[:, None] * standard[:, :-1]
-        square = innovation * innovation
-        for order, power in enumerate((square, square * innovation, square * square)):
-            self.innovation_moments[order] += power.mean(axis=1, dtype=np.float64)
+        self.profile_outer += np.outer(sums["profile_sum"], sums["profile_sum"])
+        for name, value in sums.items():
+            getattr(self, name).__iadd__(value)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The sums by name, to be stored or sent to another process."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft
 
 from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, octave_edges, octave_means
 from .surrogate_statistics import ReferenceStatistics, covariance_root
 
 Sampler = Callable[[np.random.Generator], np.ndarray]  # -> one clip (n_mels, n_frames), dB
 BATCH_SIZE = 32
+FORGOTTEN = 1e-9  # of an innovation, beneath float32
 # PROTOCOL's five, and the attacks on our own spaces: "modulation-gaussian" on modulation-v1, "impulse-noise" on v2
 PROTOCOL_NOISES = ("white", "band-white", "band-ar1", "gaussian-levels", "joint-gaussian")
 NOISES = (*PROTOCOL_NOISES, "modulation-gaussian", "impulse-noise")
 SURROGATES = (*NOISES, "mean-spectrogram")
+CONSTANT = ("mean-spectrogram",)  # all clips are one
 
 
 def sample_surrogate(
@@ -42,16 +44,23 @@ def sample_surrogate(
     Raises:
         ValueError: an unknown name; too few clips; `mean-spectrogram` asked for other frames than it was fitted on.
     """
+    draw = surrogate_sampler(name, statistics, n_frames, seed)
+    for start in range(0, n_clips, BATCH_SIZE):
+        batch = np.stack([draw(row) for row in range(start, min(start + BATCH_SIZE, n_clips))])
+        yield clamp_decibels(batch) if clamp else batch
+
+
+def surrogate_sampler(
+    name: str, statistics: ReferenceStatistics, n_frames: int | None = None, seed: int = 0
+) -> Callable[[int], np.ndarray]:
+    """Clip `(n_mels, n_frames)` by its index: float32 dB, not clamped; arguments and errors of `sample_surrogate`."""
     if name not in SURROGATES:
         raise ValueError(f"expected a surrogate out of {', '.join(SURROGATES)}, got {name!r}")
     if statistics.n_clips < 2:
         raise ValueError(f"expected at least 2 reference clips to fit surrogates, got {statistics.n_clips}")
     sampler = _SAMPLERS[name](statistics, n_frames or statistics.n_frames)
     order = SURROGATES.index(name)
-    for start in range(0, n_clips, BATCH_SIZE):
-        rows = range(start, min(start + BATCH_SIZE, n_clips))
-        batch = np.stack([sampler(np.random.default_rng((seed, order, row))) for row in rows]).astype(np.float32)
-        yield clamp_decibels(batch) if clamp else batch
+    return lambda row: sampler(np.random.default_rng((seed, order, row))).astype(np.float32, copy=False)
 
 
 def autoregressive(innovations: np.ndarray, lag: np.ndarray) -> np.ndarray:
@@ -66,9 +75,11 @@ def autoregressive(innovations: np.ndarray, lag: np.ndarray) -> np.ndarray:
     """
     driven = innovations * np.sqrt(1 - np.square(lag))[:, None].astype(np.float32)
     driven[:, 0] = innovations[:, 0]
-    unit = np.ones(1, np.float32)
-    coefficients = np.stack([np.ones_like(lag), -lag], axis=1).astype(np.float32)
-    return np.stack([signal.lfilter(unit, row, band) for row, band in zip(coefficients, driven, strict=True)])
+    power, step = np.asarray(lag, dtype=np.float64)[:, None], 1
+    while step < driven.shape[1] and power.max() > FORGOTTEN:  # twice as far back in each round
+        driven[:, step:] += power.astype(np.float32) * driven[:, :-step]
+        power, step = power * power, 2 * step
+    return driven
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:

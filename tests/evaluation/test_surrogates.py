@@ -47,7 +47,8 @@ def test_statistics_by_numpy(reference, statistics):
     np.testing.assert_allclose(statistics.profile().covariance, np.cov(profile.T), atol=1e-4)
     root = covariance_root(statistics.levels().covariance)
     np.testing.assert_allclose(root @ root, statistics.levels().covariance, atol=1e-8)
-    drawn = np.array([statistics.levels().sampler()(np.random.default_rng(i)) for i in range(20_000)])
+    sampler = statistics.levels().sampler()
+    drawn = np.array([sampler(np.random.default_rng(i)) for i in range(20_000)])
     np.testing.assert_allclose(np.cov(drawn.T), statistics.levels().covariance, atol=1.5)
 
 

@@ -14,7 +14,7 @@ def test_each_transform(clips):
     clamped = np.clip(clips, -60, 40)
     np.testing.assert_array_equal(transform_clips("copies", clips), clamped)
     np.testing.assert_array_equal(transform_clips("flip", clips), clamped[:, ::-1])
-    np.testing.assert_allclose(transform_clips("blur", clips)[1], gaussian_filter(clamped[1], (3, 3)), rtol=1e-6)
+    np.testing.assert_allclose(transform_clips("blur", clips)[1], gaussian_filter(clamped[1], (3, 3)), atol=1e-5)
     shuffled = transform_clips("time-shuffle", clips, seed=5)
     assert not np.array_equal(shuffled, clamped)
     for frames, real in zip(shuffled, clamped, strict=True):
