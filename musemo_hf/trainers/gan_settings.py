@@ -28,8 +28,10 @@ class GanTraining:
         augmentation_probability: that a clip undergoes each of them.
         instance_noise: deviation of the noise on both sides' input at the start, falling linearly to 0 over
             `instance_noise_share` of the steps (Sonderby et al. 2017).
-        recogniser: folder of a recogniser that stays as it is, for the two weights below.
+        recogniser: folder of a recogniser that stays as it is, for `cycle_weight`.
         cycle_weight: of the squared error between the emotion asked for and the one recognised.
+        perceptual_model: folder of a pretrained model of spectrograms, for `perceptual_weight`; the recogniser where
+            None.
         perceptual_weight: of the distance between statistics of its inner features on real and on generated clips.
         feature_matching_weight: the same with the discriminator's features (Salimans et al. 2016).
         gradient_norm: each network's gradient is clipped to it; 0 for no clipping.
@@ -65,6 +67,7 @@ class GanTraining:
     instance_noise_share: float = 0.5
     recogniser: str | None = None
     cycle_weight: float = 0.0
+    perceptual_model: str | None = None
     perceptual_weight: float = 0.0
     feature_matching_weight: float = 0.0
     gradient_norm: float = 1.0
@@ -92,5 +95,7 @@ class GanTraining:
             raise ValueError(f"expected gamma_decay in (0, 1], got {self.gamma_decay}")
         if self.penalty_every < 1:
             raise ValueError(f"expected penalty_every of at least 1, got {self.penalty_every}")
-        if (self.cycle_weight or self.perceptual_weight) and self.recogniser is None:
-            raise ValueError("expected a recogniser's folder for cycle_weight or perceptual_weight, got None")
+        if self.cycle_weight and self.recogniser is None:
+            raise ValueError("expected the folder of a recogniser for cycle_weight, got None")
+        if self.perceptual_weight and self.recogniser is None and self.perceptual_model is None:
+            raise ValueError("expected a perceptual_model or a recogniser for perceptual_weight, got None")

@@ -49,9 +49,17 @@ class GanStep:
         training: settings.
         steps: iterations of the run, over which noise and penalties decay.
         parallel: the processes.
+
+    Raises:
+        ValueError: an exact gradient penalty of a pretrained discriminator.
     """
 
     def __init__(self, config: MusemoGanConfig, training: GanTraining, steps: int, parallel: Parallel) -> None:
+        if config.pretrained_config and training.penalty == "exact" and (training.r1_gamma or training.r2_gamma):
+            raise ValueError(
+                "expected penalty 'finite_difference', or none, with a pretrained discriminator, whose attention has "
+                "no second derivative; got 'exact'"
+            )
         self.training, self.steps, self.parallel = training, steps, parallel
         # channels last: convolutions of few channels run about a fifth faster so, on a CPU as on a GPU
         self.generator = parallel.model(MusemoGanGenerator(config).to(memory_format=torch.channels_last))

@@ -4,6 +4,7 @@ from transformers import AutoConfig, AutoModel
 
 from .configuration_gan import PRESETS, MusemoGanConfig
 from .discriminator_gan import MusemoDiscriminatorOutput, MusemoGanDiscriminator
+from .frozen_gan import FrozenFeatures, pretrained_config
 from .modeling_gan import MusemoGanGenerator, MusemoGeneratorOutput, check_emotion
 
 AutoConfig.register(MusemoGanConfig.model_type, MusemoGanConfig, exist_ok=True)
@@ -11,10 +12,12 @@ AutoModel.register(MusemoGanConfig, MusemoGanGenerator, exist_ok=True)
 
 __all__ = [
     "PRESETS",
+    "FrozenFeatures",
     "MusemoDiscriminatorOutput",
     "MusemoGanConfig",
     "MusemoGanDiscriminator",
     "MusemoGanGenerator",
     "MusemoGeneratorOutput",
     "check_emotion",
+    "pretrained_config",
 ]

@@ -110,5 +110,7 @@ class MusemoGanPreTrainedModel(PreTrainedModel):
         elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
             init.ones_(module.weight)
             init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=0.5)
         elif isinstance(module, SelfAttention):
             init.zeros_(module.gate)

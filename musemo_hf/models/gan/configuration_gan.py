@@ -4,8 +4,16 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from .frozen_gan import pretrained_config
+
 # What a preset decides; every value can be set by name on top of it.
-_ADDED = {"conditioning": "map", "scales": 1, "generator_network": "convolution", "modulation": False}
+_ADDED = {
+    "conditioning": "map",
+    "scales": 1,
+    "generator_network": "convolution",
+    "modulation": False,
+    "stem": "strided",
+}
 PRESETS: dict[str, dict[str, Any]] = {
     # the plain conditional DCGAN that the published improvements start from
     "simple": {
@@ -26,9 +34,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     # for the relativistic loss with gradient penalties, which take the place of spectral normalisation
     "modern": {
         "emotion_embedding": "mlp",
-        "upsampling": "residual",
+        "upsampling": "shuffle",
         "attention_stage": -1,
         "spectral_norm": False,
+        "stem": "patch",
         "conditioning": "projection",
         "scales": 1,
         "generator_network": "convolution",
@@ -37,10 +46,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 _CHOICES = {
     "emotion_embedding": ("linear", "mlp"),
-    "upsampling": ("transposed", "residual"),
+    "upsampling": ("transposed", "residual", "shuffle"),
     "conditioning": ("map", "projection"),
     "generator_network": ("convolution", "transformer"),
     "scales": (1, 2, 3),
+    "stem": ("strided", "patch"),
 }
 
 
@@ -57,7 +67,9 @@ class MusemoGanConfig(PreTrainedConfig):
         generator_channels: channels at 8 x n_frames / 16; halved from the second stage on.
         discriminator_channels: channels at the first stage; doubled up to eight times that.
         emotion_embedding: "mlp", or "linear" (the plain network).
-        upsampling: "residual" (nearest neighbour + two convolutions + skip), or "transposed" (DCGAN).
+        upsampling: "residual" (nearest neighbour + two convolutions + skip), "transposed" (DCGAN), or "shuffle", where
+            the last doubling is a sub-pixel convolution (Shi et al. 2016): half the time, and twice the channels
+            before it.
         attention_stage: stage after which the generator attends to itself, 0 (8 x 81 before any upsampling) to 2
             (32 x 324); -1 for none. The cost grows with the square of the positions.
         spectral_norm: on every layer of the discriminator (Miyato et al. 2018).
@@ -67,12 +79,19 @@ class MusemoGanConfig(PreTrainedConfig):
         style_dim: length of the vector that modulates.
         conditioning: how the discriminator hears the emotion: "map", a second input map; or "projection", an inner
             product with its last features (Miyato & Koyama 2018).
+        stem: how the discriminator begins: "strided", two strided convolutions; or "patch", one over 4 x 4 patches
+            folded into channels (as in ConvNeXt, Liu et al. 2022), which spares the two largest maps.
         scales: discriminators, each on the spectrogram at half the resolution of the one before (Wang et al. 2018).
+        pretrained_discriminator: folder of a pretrained model of spectrograms (an Audio Spectrogram Transformer, or our
+            recogniser) on whose frozen features the discriminator judges (Projected GAN, Sauer et al. 2021).
+        pretrained_config: that model's configuration, read from the folder where None; it lets a checkpoint, which
+            holds the frozen weights, be loaded without the folder.
         generator_network: "convolution", or "transformer" over patches of 16 x 16.
         transformer_dim, transformer_layers, transformer_heads: the transformer's sizes.
 
     Raises:
-        ValueError: an unknown preset or choice, or a size that the networks cannot take.
+        ValueError: an unknown preset or choice, a size that the networks cannot take, or a pretrained model of
+            waveforms.
     """
 
     model_type = "musemo_gan"
@@ -96,8 +115,11 @@ class MusemoGanConfig(PreTrainedConfig):
     spectral_norm: bool | None = None
     modulation: bool | None = None
     conditioning: str | None = None
+    stem: str | None = None
     scales: int | None = None
     generator_network: str | None = None
+    pretrained_discriminator: str | None = None
+    pretrained_config: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.preset not in PRESETS:
@@ -106,6 +128,8 @@ class MusemoGanConfig(PreTrainedConfig):
             if getattr(self, name) is None:
                 setattr(self, name, value)
         self._check()
+        if self.pretrained_discriminator is not None and self.pretrained_config is None:
+            self.pretrained_config = pretrained_config(self.pretrained_discriminator)
         super().__post_init__(**kwargs)
 
     def _check(self) -> None:
@@ -139,5 +163,9 @@ class MusemoGanConfig(PreTrainedConfig):
 
     @property
     def stage_channels(self) -> list[int]:
-        """Generator channels at 8 x 81, 16 x 162, 32 x 324, 64 x 648 and 128 x 1296 (for 1292 frames)."""
-        return [self.generator_channels // divisor for divisor in (1, 1, 2, 4, 8)]
+        """Generator channels at 8 x 81, 16 x 162, 32 x 324, 64 x 648 and 128 x 1296 (for 1292 frames).
+
+        With "shuffle" the last of these is not there, and the one before it is twice as wide.
+        """
+        divisors = (1, 1, 2, 2) if self.upsampling == "shuffle" else (1, 1, 2, 4, 8)
+        return [self.generator_channels // divisor for divisor in divisors]

@@ -19,6 +19,7 @@ from .blocks_gan import (
     emotion_mlp,
 )
 from .configuration_gan import MusemoGanConfig
+from .transformer_gan import MelTransformer
 
 
 @dataclass
@@ -50,31 +51,37 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
     """Noise and an emotion -> a log-mel spectrogram.
 
     Noise (`noise_dim`) joined to an embedding of (valence, arousal); linear to 8 x n_frames / 16; four upsampling
-    stages, which a style vector of both modulates where so configured; self-attention where it is affordable; tanh;
-    cropped on the right to `n_frames`.
+    stages, which a style vector of both modulates where so configured; self-attention where it is affordable; or, in
+    the place of all that, a transformer over patches; tanh; cropped on the right to `n_frames`.
     """
 
     def __init__(self, config: MusemoGanConfig) -> None:
         super().__init__(config)
-        channels, groups = config.stage_channels, config.group_norm_groups
         mlp = config.emotion_embedding == "mlp"
         self.embed_emotion: nn.Module = (
             emotion_mlp(config.emotion_hidden_dim, config.emotion_dim) if mlp else nn.Linear(2, config.emotion_dim)
         )
         code_dim = config.noise_dim + config.emotion_dim
-        style_dim = config.style_dim if config.modulation else 0
+        by_transformer = config.generator_network == "transformer"
+        style_dim = config.style_dim if config.modulation or by_transformer else 0
         self.to_style = nn.Sequential(nn.Linear(code_dim, style_dim), nn.LeakyReLU(0.2)) if style_dim else None
+        self.transformer = MelTransformer(config, code_dim) if by_transformer else None
+        if not by_transformer:
+            self._add_convolutions(code_dim, style_dim)
+        self.post_init()
+
+    def _add_convolutions(self, code_dim: int, style_dim: int) -> None:
+        config = self.config
+        channels, groups = config.stage_channels, config.group_norm_groups
         self.base_shape = (channels[0], config.n_mels // 16, config.padded_frames // 16)
         self.project = nn.Linear(code_dim, self.base_shape[0] * self.base_shape[1] * self.base_shape[2])
-        upsampling = ResidualUpsampling if config.upsampling == "residual" else TransposedUpsampling
-        self.stages = nn.ModuleList(
-            upsampling(before, after, groups, style_dim) for before, after in pairwise(channels)
-        )
+        upsampling = TransposedUpsampling if config.upsampling == "transposed" else ResidualUpsampling
+        self.stages = nn.ModuleList(upsampling(*widths, groups, style_dim) for widths in pairwise(channels))
         attended = config.attention_stage
         self.attention = None if attended is None or attended < 0 else SelfAttention(channels[attended])
         self.norm = StyleGroupNorm(groups, channels[-1], style_dim)
-        self.to_mel = nn.Conv2d(channels[-1], 1, 3, padding=1)
-        self.post_init()
+        # "shuffle" makes four neighbouring cells of each position at half the resolution (Shi et al. 2016)
+        self.to_mel = nn.Conv2d(channels[-1], 4 if config.upsampling == "shuffle" else 1, 3, padding=1)
 
     def forward(self, emotion: Tensor, noise: Tensor) -> MusemoGeneratorOutput:
         """Generate, with gradient.
@@ -85,13 +92,17 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
         """
         code = torch.cat([noise, self.embed_emotion(emotion)], dim=1)
         style = None if self.to_style is None else self.to_style(code)
+        raw = self._convolved(code, style) if self.transformer is None else self.transformer(code, style)
+        return MusemoGeneratorOutput(spectrogram=torch.tanh(raw)[..., : self.config.n_frames])
+
+    def _convolved(self, code: Tensor, style: Tensor | None) -> Tensor:
         hidden = self.project(code).reshape(-1, *self.base_shape)
         for index, stage in enumerate(self.stages):
             if self.attention is not None and index == self.config.attention_stage:
                 hidden = self.attention(hidden)
             hidden = stage(hidden, style)
-        mel = torch.tanh(self.to_mel(functional.relu(self.norm(hidden, style))))
-        return MusemoGeneratorOutput(spectrogram=mel[..., : self.config.n_frames])
+        raw = self.to_mel(functional.relu(self.norm(hidden, style)))
+        return functional.pixel_shuffle(raw, 2) if self.config.upsampling == "shuffle" else raw
 
     def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
         """Standard normal noise `(n_samples, noise_dim)` on the CPU, one generator a sample.

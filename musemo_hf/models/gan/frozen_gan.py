@@ -1,0 +1,151 @@
+"""Inner features of a pretrained model that stays as it is, for a discriminator and for a perceptual loss."""
+
+import importlib
+import math
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel
+from transformers.audio_utils import hertz_to_mel, mel_to_hertz
+
+PADDING = -1.0  # -60 dB on the normalised scale
+SUPPORTED = ("audio-spectrogram-transformer", "musemo_vit")
+# the signal convention of our log-mels: Hz, samples, dB for each unit of the normalised scale, dB at its zero
+RATE, HOP, WINDOW, DB_SCALE, DB_CENTRE = 22050, 512, 2048, 50.0, -10.0
+# Kaldi's, as an Audio Spectrogram Transformer has it: 16 kHz, 10 ms, 25 ms, bins of a transform of 512, 20 Hz to 8 kHz
+AST_RATE, AST_HOP, AST_WINDOW, AST_FFT, AST_LOW = 16000, 160, 400, 512, 20.0
+AST_MEAN, AST_STD = -4.2677393, 4.5689974
+
+
+def register_recogniser() -> None:
+    """Make our recogniser known to the Auto classes, where this package is installed."""
+    with suppress(ImportError):
+        importlib.import_module("musemo_hf.models.vit")
+
+
+def pretrained_config(folder: str) -> dict[str, Any]:
+    """The configuration of a pretrained model, as plain data.
+
+    Args:
+        folder: of the model, or its name on the Hub.
+
+    Raises:
+        ValueError: a model whose input is not a spectrogram.
+    """
+    register_recogniser()
+    config = AutoConfig.from_pretrained(folder)
+    if config.model_type not in SUPPORTED:
+        raise ValueError(
+            f"expected a pretrained model of spectrograms ({' or '.join(SUPPORTED)}), got {config.model_type!r} in "
+            f"{folder}: a model of waveforms (wav2vec2, HuBERT, CLAP's processor) cannot be shown a log-mel"
+        )
+    return config.to_dict()
+
+
+class FrozenFeatures(nn.Module):
+    """Hidden states of a pretrained model; the gradient reaches the spectrogram and no weight.
+
+    Args:
+        config: as `pretrained_config` gives it.
+        n_mels: mel bands of the spectrograms.
+        n_frames: frames of the spectrograms.
+
+    Raises:
+        ValueError: our recogniser, of spectrograms of another size.
+    """
+
+    def __init__(self, config: dict[str, Any], n_mels: int, n_frames: int) -> None:
+        super().__init__()
+        register_recogniser()
+        self.kind = config["model_type"]
+        made = AutoConfig.for_model(**config)
+        if self.kind == "musemo_vit" and (made.n_mels, made.n_frames) != (n_mels, n_frames):
+            raise ValueError(
+                f"expected a recogniser of spectrograms {(n_mels, n_frames)}, got one of {(made.n_mels, made.n_frames)}"
+            )
+        self.model = AutoModel.from_config(made)
+        self.dim, n_layers = made.hidden_size, made.num_hidden_layers
+        # at most three layers, evenly spread, the last among them
+        self.layers = sorted({max(1, round(n_layers * share / 3)) - 1 for share in (1, 2, 3)})
+        self.requires_grad_(False)
+        self.eval()
+
+    def load(self, folder: str) -> None:
+        """Take the weights of a folder."""
+        loaded = AutoModel.from_pretrained(folder)
+        self.model.load_state_dict(loaded.state_dict())
+        self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "FrozenFeatures":
+        """Stays in eval mode."""
+        return super().train(False)
+
+    def forward(self, spectrogram: Tensor) -> list[Tensor]:
+        """`(B, 1, n_mels, n_frames)` normalised -> tokens `(B, T, dim)` of some layers, first layers first."""
+        found: list[Tensor] = []
+        blocks = next(part for name, part in self.model.named_modules() if name.endswith("layers"))
+        hooks = [blocks[layer].register_forward_hook(lambda _, __, out: _keep(found, out)) for layer in self.layers]
+        try:
+            if self.kind == "musemo_vit":
+                self.model(spectrogram=spectrogram)
+            else:
+                self.model(as_filter_banks(spectrogram, self.model.config))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+
+def _keep(found: list[Tensor], output: Any) -> None:
+    found.append(output[0] if isinstance(output, tuple) else output)
+
+
+def as_filter_banks(spectrogram: Tensor, config: Any) -> Tensor:
+    """Our log-mels as an Audio Spectrogram Transformer was trained on them, differentiably.
+
+    Kaldi's filter banks have other band centres, another hop, natural logarithms, windows of 25 ms and a pre-emphasis.
+    Centres and hop are interpolated; the level of each band is corrected by what white noise would show, and the result
+    normalised as `ASTFeatureExtractor` does it. Fine structure that 25 ms would show is not there.
+
+    Args:
+        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
+        config: of the transformer: `max_length` frames and `num_mel_bins`.
+
+    Returns:
+        `(B, max_length, num_mel_bins)`.
+    """
+    power = (spectrogram[:, 0] * DB_SCALE + DB_CENTRE) * (math.log(10) / 10)
+    weights, level = _band_map(spectrogram.shape[-2], config.num_mel_bins)
+    banks = torch.einsum("kf,bft->bkt", weights.to(power), power)
+    banks = banks + level.to(power)[None, :, None]
+    length = min(config.max_length, round(spectrogram.shape[-1] * HOP / RATE * AST_RATE / AST_HOP))
+    source = length * (AST_HOP / AST_RATE) / (HOP / RATE)  # our frames in that time
+    banks = functional.interpolate(banks[..., : math.ceil(source)], size=length, mode="linear")
+    banks = (banks - AST_MEAN) / (2 * AST_STD)
+    # the feature extractor pads with zeros before it normalises
+    return functional.pad(banks, (0, config.max_length - length), value=-AST_MEAN / (2 * AST_STD)).transpose(1, 2)
+
+
+def _band_map(n_mels: int, n_bins: int) -> tuple[Tensor, Tensor]:
+    """Interpolation between band centres `(n_bins, n_mels)`, and what to add to each bin's natural logarithm."""
+    ours = torch.from_numpy(_edges(0.0, RATE / 2, n_mels, "slaney"))[1:-1]
+    edges = torch.from_numpy(_edges(AST_LOW, AST_RATE / 2, n_bins, "kaldi"))
+    centres, half_width = edges[1:-1], (edges[2:] - edges[:-2]) / 2
+    upper = torch.searchsorted(ours, centres).clamp(1, n_mels - 1)
+    share = ((centres - ours[upper - 1]) / (ours[upper] - ours[upper - 1])).clamp(0, 1)
+    weights = torch.zeros(n_bins, n_mels, dtype=share.dtype)
+    weights.scatter_(1, upper[:, None] - 1, (1 - share)[:, None]).scatter_(1, upper[:, None], share[:, None])
+    # white noise: energy of the window (3/8 of its length, Hann) times the filter's sum over bins of the transform
+    theirs = 0.375 * AST_WINDOW * half_width / (AST_RATE / AST_FFT)
+    mine = 0.375 * WINDOW / (RATE / WINDOW)  # Slaney's filters have unit area in Hz
+    emphasis = 1 + 0.97**2 - 2 * 0.97 * torch.cos(2 * math.pi * centres / AST_RATE)
+    return weights, (theirs / mine * emphasis).log()
+
+
+def _edges(low: float, high: float, n_bands: int, scale: str) -> np.ndarray:
+    ends = hertz_to_mel(np.array([low, high]), mel_scale=scale)
+    return mel_to_hertz(np.linspace(ends[0], ends[1], n_bands + 2), mel_scale=scale)
