@@ -1,0 +1,53 @@
+r"""How does a generator sound? The five presets against real songs of the same quadrant, by numbers and by eye.
+
+    python training/examine_sound.py runs/gan/generator --config training/configs/deam_10s.yaml --data-dir DEAM \
+        --hold-out 0 --output-dir runs/sound
+
+Writes sound.md, sound.json, sound.png and a song a preset into the output folder. `--hold-out` compares with the songs
+of one fold alone, which a generator trained with the same value has not seen.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from accelerate import Accelerator
+
+from musemo_hf import MusemoPipeline
+from musemo_hf.pipelines.emotion_to_music import PRESETS
+from musemo_hf.reporting.figures import to_png
+from musemo_hf.reporting.sound import examine_sound, sound_picture, sound_table
+from musemo_hf.trainers.configuration import load_configuration
+from musemo_hf.trainers.corpus import load_songs, select
+
+
+def main() -> None:
+    """Render, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("generator", help="folder of a generator, or of a pipeline")
+    parser.add_argument("--config", type=Path, help="YAML whose `data` says which songs")
+    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="compare with the songs of this fold alone")
+    parser.add_argument("--seeds", type=int, default=4, help="clips a preset")
+    parser.add_argument("--n-real", type=int, default=40, help="at most so many real songs a preset")
+    parser.add_argument("--output-dir", type=Path, default=Path("runs/sound"))
+    arguments = parser.parse_args()
+    songs, corpus = load_songs(load_configuration(arguments.config).data, arguments.data_dir, Accelerator())
+    if arguments.hold_out is not None:
+        songs = select(songs, np.flatnonzero(songs.fold == arguments.hold_out))
+    pipeline = MusemoPipeline.from_pretrained(arguments.generator)
+    pipeline.set_progress_bar_config(disable=True)
+    report = examine_sound(pipeline, songs, range(arguments.seeds), arguments.n_real)
+    arguments.output_dir.mkdir(parents=True, exist_ok=True)
+    table = f"Real songs: {corpus['name']}, {len(songs)} songs. In brackets their middle 80 %.\n\n{sound_table(report)}"
+    (arguments.output_dir / "sound.md").write_text(table, encoding="utf-8")
+    (arguments.output_dir / "sound.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    (arguments.output_dir / "sound.png").write_bytes(to_png(sound_picture(pipeline, songs)))
+    for name, (valence, arousal) in PRESETS.items():
+        pipeline(valence, arousal, seed=0).save(arguments.output_dir / f"{name.replace(' & ', '-')}.mp3")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
