@@ -1,10 +1,16 @@
 """Does synthetic music help a recogniser on real songs? Train, compare, report.
 
     accelerate launch training/ablate.py
-    accelerate launch training/ablate.py --config training/configs/deam_10s.yaml --data-dir DEAM --output-dir runs/deam
+    accelerate launch training/ablate.py --config training/configs/budget.yaml --data-dir DEAM --output-dir runs/budget
+    accelerate launch training/ablate.py --config training/configs/budget.yaml ... --report-only
 
-The first renders the procedural corpus and needs no data. A run that was stopped resumes where it was; several
-processes share the pieces out. Results: report.html, report.md and report.json in the output folder.
+The first renders the procedural corpus and needs no data. A run that was stopped resumes where it was. Its pieces are
+shared by all processes that are given the output folder: those of a launch, and those of further launches, also on
+other machines that see the folder. `--report-only` reports what is finished so far, and says what is missing.
+Results: report.html, report.md with forest.png, and report.json in the output folder.
+
+Budgets, in training/configs: smoke (minutes on two cores), budget (8 hours on two cores, or half an hour on a GPU),
+full (every arm, share and seed; a GPU); published and as-run repeat what the study did.
 """
 
 from pathlib import Path
@@ -24,7 +30,8 @@ def main() -> None:
     configuration, accelerator = start(arguments)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     ablation = Ablation(configuration, songs, arguments.output_dir, accelerator)
-    ablation.run()
+    if not arguments.report_only:
+        ablation.run()
     if accelerator.is_main_process:
         report = build_report(ablation, corpus, command())
         folder = write_reports(ablation, report)

@@ -18,7 +18,7 @@ def compare_arms(
     predictions: Mapping[str, ArrayLike],
     labels: ArrayLike,
     groups: Sequence | NDArray | None,
-    reference: str = "real",
+    reference: str | None = "real",
     alternatives: Sequence[str] = ("real",),
     confidence: float = 0.95,
     n_resamples: int = 10_000,
@@ -33,7 +33,7 @@ def compare_arms(
         predictions: arm -> `(seeds, N, 2)`.
         labels: `(N, 2)`.
         groups: artist of each song.
-        reference: the arm that differences are taken to.
+        reference: the arm that differences are taken to; None for no differences.
         alternatives: arms that need no generator; the best of them in mean CCC is the harder comparison.
         confidence: of the intervals.
         n_resamples: draws.
@@ -48,18 +48,80 @@ def compare_arms(
         ValueError: an arm's shape does not fit the labels, or the reference is missing.
     """
     labels = np.asarray(labels, dtype=np.float64)
-    if reference not in predictions:
+    if reference is not None and reference not in predictions:
         raise ValueError(f"expected the arm {reference!r} among {sorted(predictions)}")
+    point, drawn = _all_figures(predictions, labels, groups, n_resamples, seed)
+    arms = {arm: _describe(point[arm], drawn[arm], confidence) for arm in predictions}
+    if reference is not None:
+        best = [arm for arm in alternatives if arm in predictions]
+        _add_deltas(arms, point, drawn, reference, best, confidence)
+    return arms
+
+
+def compare_with_best(
+    predictions: Mapping[str, ArrayLike],
+    labels: ArrayLike,
+    groups: Sequence | NDArray | None,
+    arm: str,
+    rivals: Sequence[str],
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The CCC of an arm less that of the best of its rivals, which is chosen again in each draw.
+
+    Args:
+        predictions: arm -> `(seeds, N, 2)`, rivals included.
+        labels: `(N, 2)`.
+        groups: artist of each song.
+        arm: to compare.
+        rivals: at least one.
+        confidence: of the intervals.
+        n_resamples: draws.
+        seed: of the draws.
+
+    Returns:
+        "valence", "arousal" and "mean" -> {"best" (on all songs), "value", "interval", "p_value", "smallest_effect"}.
+
+    Raises:
+        ValueError: as `compare_arms`, or an arm or rival without predictions.
+    """
+    if not rivals or not {arm, *rivals} <= set(predictions):
+        raise ValueError(f"expected predictions of {arm!r} and of rivals, got {sorted(predictions)} and {rivals}")
+    chosen = {name: predictions[name] for name in (arm, *rivals)}
+    point, drawn = _all_figures(chosen, np.asarray(labels, dtype=np.float64), groups, n_resamples, seed)
+    values = {name: _three(point[name]["ccc"].mean(axis=0)) for name in chosen}
+    draws = {name: _three(drawn[name]["ccc"]) for name in chosen}
+    result = {}
+    for column, dimension in enumerate(("valence", "arousal", "mean")):
+        best = max(rivals, key=lambda name, of=column: values[name][of])  # type: ignore[misc]
+        best_draws = np.max([draws[name][:, column] for name in rivals], axis=0)
+        difference = draws[arm][:, column] - best_draws
+        delta = _delta(float(values[arm][column] - values[best][column]), difference, confidence)
+        result[dimension] = {"best": best, **delta}
+    return result
+
+
+def _three(figures: Array) -> Array:
+    """Valence, arousal and their mean `(..., 3)`."""
+    return np.concatenate([figures, figures.mean(axis=-1, keepdims=True)], axis=-1)
+
+
+def _all_figures(
+    predictions: Mapping[str, ArrayLike],
+    labels: Array,
+    groups: Sequence | NDArray | None,
+    n_resamples: int,
+    seed: int,
+) -> tuple[dict[str, dict[str, Array]], dict[str, dict[str, Array]]]:
+    """Each arm's figures, and their draws."""
     point, drawn = {}, {}
-    for arm, values in predictions.items():
-        values = np.asarray(values, dtype=np.float64)
+    for arm, given in predictions.items():
+        values = np.asarray(given, dtype=np.float64)
         if values.ndim != 3 or values.shape[1:] != labels.shape:
             raise ValueError(f"expected (seeds, {labels.shape[0]}, 2) predictions of {arm!r}, got {values.shape}")
         point[arm], drawn[arm] = _figures(values, labels, groups, n_resamples, seed)
-    arms = {arm: _describe(point[arm], drawn[arm], confidence) for arm in predictions}
-    best = [arm for arm in alternatives if arm in predictions]
-    _add_deltas(arms, point, drawn, reference, best, confidence)
-    return arms
+    return point, drawn
 
 
 def _figures(

@@ -14,55 +14,67 @@ from matplotlib.figure import Figure
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
 from musemo_hf.pipelines.song import Song
-from musemo_hf.trainers.ablation import Ablation, SplitWork
+from musemo_hf.trainers.ablation import Ablation
 from musemo_hf.trainers.checkpoint import write_text
+from musemo_hf.trainers.split_work import SplitWork
 
+from .ablation_forest import forest
+from .ablation_names import arm_name, baseline_name
 from .figures import curves, spectrogram_grid, to_data_uri, to_png
 
 COLUMNS = (("ccc", "CCC"), ("pearson_r", "r"), ("rmse", "RMSE"), ("r2", "R²"), ("ccc_rescaled", "CCC rescaled"))
-ARM_NAMES = {
-    "real": "real songs",
-    "real_longer": "real, 3.3x updates",
-    "real_resampled": "real, uniform over the plane",
-    "specaugment": "real, SpecAugment",
-    "mixup": "real, mixup",
-    "shift_gain": "real, time shift + gain",
-    "copies": "real + copies, synthetic labels",
-    "noise": "real + noise, synthetic labels",
-    "synthetic": "real + synthetic",
-    "synthetic_shuffled": "real + synthetic, labels shuffled",
-    "synthetic_only": "synthetic only",
-}
 
 
 def write_reports(ablation: Ablation, report: dict[str, Any]) -> Path:
-    """Write `report.json`, `report.md` and `report.html` into the run's folder, and return it."""
+    """Write `report.json`, `report.md`, its `forest.png` and `report.html` into the run's folder, and return it."""
     folder = ablation.run_dir
     write_text(folder / "report.json", json.dumps(report, indent=1))
+    (folder / "forest.png").write_bytes(to_png(forest(report), dpi=120))
     write_text(folder / "report.md", markdown(report))
     write_text(folder / "report.html", page(report, ablation))
     return folder
 
 
 def arm_table(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row an arm and dimension, cells as text."""
+    """A row an arm and dimension, cells as text; then the baselines with the run's own labels."""
     rows = []
     for arm, figures in report["arms"].items():
-        for dimension in ("valence", "arousal", "mean"):
-            delta = figures.get("delta_real")
-            rows.append(
-                {
-                    "arm": ARM_NAMES.get(arm, arm),
-                    "dimension": dimension,
-                    **{name: _cell(figures[name][dimension]) for name, _ in COLUMNS},
-                    "delta": _delta(delta) if delta and dimension == "mean" else "",
-                }
-            )
+        rows += _rows(arm_name(arm), figures, {"mean": figures.get("delta_real")})
+    against = report["baselines"]["real_to_best"]
+    if against:
+        own = report["baselines"]["labels"][report["corpus"]["labels"]]
+        rows += [row for name, figures in own.items() for row in _rows(f"baseline: {baseline_name(name)}", figures, {})]
     return rows
+
+
+def other_labels_table(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The baselines' rows with the labels that the run does not use, where those differ."""
+    tables = report["baselines"]["labels"]
+    return [
+        row
+        for kind, table in tables.items()
+        if kind != report["corpus"]["labels"]
+        for name, figures in table.items()
+        for row in _rows(f"baseline: {baseline_name(name)} ({kind} labels)", figures, {})
+    ]
+
+
+def _rows(name: str, figures: dict[str, Any], deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": name,
+            "dimension": dimension,
+            **{column: _cell(figures[column][dimension]) for column, _ in COLUMNS},
+            "delta": _delta(deltas[dimension]) if deltas.get(dimension) else "",
+        }
+        for dimension in ("valence", "arousal", "mean")
+    ]
 
 
 def _cell(figure: dict[str, Any]) -> str:
     low, high = figure["interval"]
+    if not np.isfinite(figure["value"]):
+        return "not defined"
     return f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]"
 
 
@@ -80,14 +92,16 @@ def markdown(report: dict[str, Any]) -> str:
 def page(report: dict[str, Any], ablation: Ablation) -> str:
     """The page, with pictures and players inside it."""
     songs = render_presets(ablation)
-    pictures = {
-        "arms": forest(report),
-        "accuracy": curves(_series(report, "accuracy"), "discriminator accuracy", band=(0.7, 0.8)),
-        "losses": curves(
-            _series(report, "discriminator_loss", "D ") | _series(report, "generator_loss", "G "), "loss", None
-        ),
-        "presets": preset_picture(ablation, songs),
-    }
+    pictures = {"arms": forest(report)}
+    accuracy = _series(report, "accuracy")
+    losses = _series(report, "discriminator_loss", "D ") | _series(report, "generator_loss", "G ")
+    losses |= _series(report, "loss")
+    if accuracy:
+        pictures["accuracy"] = curves(accuracy, "discriminator accuracy", band=(0.7, 0.8))
+    if losses:
+        pictures["losses"] = curves(losses, "loss", None)
+    if songs:
+        pictures["presets"] = preset_picture(ablation, songs)
     context = _context(report) | {
         "pictures": {name: to_data_uri(to_png(figure), "image/png") for name, figure in pictures.items()},
         "players": {name: to_data_uri(_encoded(song), "audio/mpeg") for name, song in songs.items()},
@@ -97,13 +111,14 @@ def page(report: dict[str, Any], ablation: Ablation) -> str:
 
 def _context(report: dict[str, Any]) -> dict[str, Any]:
     parts = ("frechet_score", "moment_score", "smoothness_score", "frequency_score", "range_score")
-    quality = report["quality"]
+    quality = report["quality"] or {}
     return {
         "report": report,
         "rows": arm_table(report),
+        "other_rows": other_labels_table(report),
         "columns": COLUMNS,
-        "arm_names": ARM_NAMES,
-        "parts": {name: (quality[name], quality.get(f"{name}_interval")) for name in ("quality_score", *parts)},
+        "arm_name": arm_name,
+        "parts": {name: (quality.get(name), quality.get(f"{name}_interval")) for name in ("quality_score", *parts)},
         "beside": {name: (quality.get(name), quality.get(f"{name}_interval")) for name in _BESIDE},
     }
 
@@ -117,6 +132,7 @@ def _environment() -> jinja2.Environment:
         loader=loader, autoescape=jinja2.select_autoescape(("html.jinja",)), trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["figure"] = _figure
+    environment.filters["signed"] = _signed
     return environment
 
 
@@ -127,37 +143,30 @@ def _figure(pair: tuple[float | None, list[float] | None], digits: int = 2) -> s
     return f"{value:.{digits}f}" + (f" [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]" if ends else "")
 
 
+def _signed(delta: dict[str, Any]) -> str:
+    low, high = delta["interval"]
+    return f"{delta['value']:+.3f} [{low:+.3f}, {high:+.3f}] ({baseline_name(delta['best'])})"
+
+
 def _series(report: dict[str, Any], name: str, prefix: str = "") -> dict[str, dict[str, list[float]]]:
     series = {}
     for split, training in report["generator_training"].items():
         kept = [
             (step, value) for step, value in zip(training["step"], training[name], strict=True) if value is not None
         ]
+        if not kept:
+            continue
         series[prefix + split] = {"step": [step for step, _ in kept], "value": [value for _, value in kept]}
     return series
 
 
-def forest(report: dict[str, Any]) -> Figure:
-    """Each arm's difference in mean CCC to real songs, with its interval."""
-    deltas = [(arm, figures["delta_real"]) for arm, figures in report["arms"].items() if "delta_real" in figures]
-    figure = Figure(figsize=(7, 1.1 + 0.38 * len(deltas)), layout="constrained")
-    axes = figure.add_subplot()
-    for place, (_, delta) in enumerate(reversed(deltas)):
-        low, high = delta["interval"]
-        colour = "tab:green" if low > 0 else "tab:red" if high < 0 else "tab:gray"
-        axes.plot([low, high], [place, place], color=colour, linewidth=2)
-        axes.plot(delta["value"], place, "o", color=colour)
-    axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(deltas)), [ARM_NAMES.get(arm, arm) for arm, _ in reversed(deltas)])
-    axes.set_xlabel("mean CCC minus that of real songs, 95 % interval over artists")
-    axes.set_ylim(-0.6, len(deltas) - 0.4)
-    return figure
-
-
 def render_presets(ablation: Ablation) -> dict[str, Song]:
-    """The five presets by the first split's generator."""
-    work = SplitWork(ablation, ablation.splits[0])
-    pipeline = MusemoPipeline(work.generator.cpu(), MusemoFeatureExtractor.from_pretrained(work.dir / "generator"))
+    """The five presets by the generator of the first split that has one; none without any."""
+    works = [work for split in ablation.splits if (work := SplitWork(ablation, split)).generator.trained]
+    if not works:
+        return {}
+    extractor = MusemoFeatureExtractor.from_pretrained(works[0].dir / "generator")
+    pipeline = MusemoPipeline(works[0].generator.model.cpu(), extractor)
     pipeline.set_progress_bar_config(disable=True)
     return {name: pipeline(*point, seed=0).songs[0] for name, point in PRESETS.items()}
 

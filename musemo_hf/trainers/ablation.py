@@ -1,51 +1,40 @@
 """Does synthetic music help a recogniser on real songs? Everything learnt is learnt inside the training part."""
 
 import logging
-import shutil
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import yaml
 from accelerate import Accelerator
 
-from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
-from musemo_hf.audio.mel import denormalise, normalise
+from musemo_hf.data.annotations import LAST_SWAPPED_ID
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.data.folds import artist_folds, folds_hash, random_split
-from musemo_hf.models.gan import MusemoGanConfig, MusemoGanGenerator
-from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
-from .arms import ARMS, Material, draw_emotions
-from .checkpoint import checkpoints, once, save_model, write_text
+from .arms import arm_and_share
+from .band_statistics import band_statistics
+from .baselines import BASELINES, SEEDED
+from .checkpoint import write_text
 from .clips import Clips
-from .configuration import Configuration
-from .gan import GanTrainer
-from .recogniser import RecogniserTrainer, predict
+from .configuration import Configuration, load_configuration
+from .fold_generator import GENERATORS
+from .leak_probes import leak_probes
+from .pieces import Piece, work_through
+from .split_work import SplitWork
+from .splits import Split, make_splits, splits_hash
 
+__all__ = ["Ablation", "Split", "SplitWork"]
 logger = logging.getLogger(__name__)
-RESCALING_CLIPS = 400  # training songs whose predictions give the constants of rescaling
-TEST_SEED = 10_000_000  # apart from the seeds of the training part's synthetic clips
-
-
-@dataclass(frozen=True)
-class Split:
-    """Indices of the songs trained on and tested on."""
-
-    name: str
-    train: np.ndarray
-    test: np.ndarray
+# what of the plan decides a piece's numbers; arms, seeds, folds and baselines may be added to a run that has begun
+DECIDING = ("protocol", "n_folds", "synthetic_share", "emotions", "generator")
 
 
 class Ablation:
     """Trains a generator inside each training part, then a recogniser for each arm and seed.
 
-    Every piece is a file in `run_dir`; a finished piece is never computed again, and the processes of a launch share
-    the pieces out among them.
+    Every piece is a file in `run_dir`; a finished piece is never computed again, and all processes that are given the
+    folder share the pieces: the processes of a launch, or several launches, also of several machines.
 
     Args:
         configuration: the plan and all settings.
@@ -54,7 +43,8 @@ class Ablation:
         accelerator: of the launch.
 
     Raises:
-        ValueError: an unknown arm or protocol, or a `run_dir` that holds another configuration's or corpus's pieces.
+        ValueError: an unknown arm, baseline, generator or protocol, or a `run_dir` that holds another configuration's
+            or corpus's pieces.
     """
 
     def __init__(
@@ -63,188 +53,136 @@ class Ablation:
         self.configuration, self.songs = configuration, songs
         self.run_dir, self.accelerator = Path(run_dir), accelerator
         self.plan = configuration.ablation
-        unknown = sorted(set(self.plan.arms) - set(ARMS))
-        if unknown or not {"real", "synthetic"} <= set(self.plan.arms):
-            raise ValueError(
-                f"expected arms out of {', '.join(ARMS)}, 'real' and 'synthetic' included, got {self.plan.arms}"
-            )
+        self._check_plan()
         self.clips = Clips.of_songs(songs)
-        self.splits = list(self._splits())
-        self._claim_run_dir()
+        splits = make_splits(self.plan, songs)
+        chosen = range(len(splits)) if self.plan.folds is None else self.plan.folds
+        if not set(chosen) <= set(range(len(splits))):
+            raise ValueError(f"expected folds from 0 to {len(splits) - 1}, got {self.plan.folds}")
+        self.splits = [splits[number] for number in chosen]
+        self._latest: SplitWork | None = None
+        self._claim_run_dir(splits_hash(splits, songs))
 
-    def _splits(self) -> Iterator[Split]:
-        plan, songs = self.plan, self.songs
-        if plan.protocol == "random":
-            train, _, test = random_split(len(songs), seed=0)
-            yield Split("random", train, test)
-            return
-        if plan.protocol != "folds":
-            raise ValueError(f"expected protocol to be 'folds' or 'random', got {plan.protocol!r}")
-        folds = artist_folds(songs.artist, songs.emotion, songs.year.tolist(), plan.n_folds)
-        for fold in range(plan.n_folds) if plan.folds is None else plan.folds:
-            yield Split(f"fold{fold}", np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
+    def _check_plan(self) -> None:
+        plan = self.plan
+        for arm in plan.arms:
+            arm_and_share(arm)
+        if "real" not in plan.arms:
+            raise ValueError(f"expected arms with 'real' among them, got {plan.arms}")
+        if unknown := sorted(set(plan.baselines) - set(BASELINES)):
+            raise ValueError(f"expected baselines out of {', '.join(BASELINES)}, got {', '.join(unknown)}")
+        if plan.generator not in GENERATORS:
+            raise ValueError(f"expected generator to be one of {', '.join(GENERATORS)}, got {plan.generator!r}")
+        if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
+            raise ValueError(f"expected seeds, each once, got {plan.seeds}")
 
-    def _claim_run_dir(self) -> None:
+    def _claim_run_dir(self, digest: str) -> None:
         """Write what this run is, or refuse a folder that another run has begun."""
-        tested = [index for split in self.splits for index in split.test]
-        numbers = [number for number, split in enumerate(self.splits) for _ in split.test]
-        identity = f"# splits {folds_hash(self.songs.song_id[tested], np.array(numbers, dtype=np.int8))}\n"
-        identity += self.configuration.to_yaml()
         path = self.run_dir / "configuration.yaml"
-        if path.is_file() and path.read_text() != identity:
+        first_line = f"# splits {digest}\n"
+        if path.is_file() and not (path.read_text().startswith(first_line) and self._continues(path)):
             raise ValueError(
                 f"{self.run_dir} holds the pieces of another configuration or corpus: choose another folder"
             )
         if self.accelerator.is_main_process:
             self.run_dir.mkdir(parents=True, exist_ok=True)
-            write_text(path, identity)
+            write_text(path, first_line + self.configuration.to_yaml())
         self.accelerator.wait_for_everyone()
+
+    def _continues(self, path: Path) -> bool:
+        """Whether a folder's pieces are what this configuration would compute; values added since have defaults."""
+        try:
+            return _deciding(load_configuration(path)) == _deciding(self.configuration)
+        except ValueError:  # a value that is known no more
+            return False
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """Band statistics of every song, for the baselines."""
+        return band_statistics(self.songs.spectrogram)
+
+    @cached_property
+    def labels(self) -> dict[str, np.ndarray]:
+        """The run's labels first, as "corrected" or "published", and the other ones where they differ: float64."""
+        emotion = self.songs.emotion.astype(np.float64)
+        kind = self.configuration.data.labels
+        swapped = self.songs.song_id <= LAST_SWAPPED_ID
+        if not swapped.any():
+            return {kind: emotion}
+        other = np.where(swapped[:, None], emotion[:, ::-1], emotion)
+        return {kind: emotion, "published" if kind == "corrected" else "corrected": other}
+
+    def work(self, split: Split) -> SplitWork:
+        """The pieces of a split; only the latest split's clips are held."""
+        if self._latest is None or self._latest.split is not split:
+            self._latest = SplitWork(self, split)
+        return self._latest
 
     def run(self) -> None:
-        """Compute every missing piece."""
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        works = [SplitWork(self, split) for split in self.splits]
-        for number, work in enumerate(works):
-            if number % world == rank:
-                work.ensure_generator()
-        self.accelerator.wait_for_everyone()
-        pieces = [(work, arm, seed) for work in works for arm in self.plan.arms for seed in self.plan.seeds]
-        for number, (work, arm, seed) in enumerate(pieces):
-            if number % world == rank:
-                logger.info("piece %d of %d: %s, %s, seed %d", number + 1, len(pieces), work.split.name, arm, seed)
-                work.predictions(arm, seed)
+        """Compute every missing piece, with all others who were given this folder."""
+        work_through(self.pieces(), self.run_dir / "claims")
         self.accelerator.wait_for_everyone()
 
-    def tested(self) -> np.ndarray:
-        """Indices of all songs that are tested, in the order of `predictions`."""
-        return np.concatenate([split.test for split in self.splits])
+    def pieces(self) -> list[Piece]:
+        """All pieces, the most telling first: leaks and baselines, then all folds and arms of a seed after another."""
+        pieces = [self._leak_piece()]
+        for name in self.plan.baselines:
+            pieces += [piece for piece in self._baseline_pieces(name) if name != "cnn"]
+        for seed in self.plan.seeds:
+            for split in self.splits:
+                if seed == self.plan.seeds[0]:
+                    pieces.append(self._generator_piece(split))
+                pieces += [self._arm_piece(split, arm, seed) for arm in self.plan.arms]
+        if "cnn" in self.plan.baselines:
+            pieces += self._baseline_pieces("cnn")
+        return pieces
 
-    def predictions(self, kind: str = "predictions") -> dict[str, np.ndarray]:
-        """Arm -> float64 `(seeds, N, 2)` over all tested songs; `kind` "rescaled" for those after rescaling."""
-        return {
-            arm: np.stack(
-                [
-                    np.concatenate([SplitWork(self, split).predictions(arm, seed)[kind] for split in self.splits])
-                    for seed in self.plan.seeds
-                ]
+    def baseline_runs(self, name: str) -> list[tuple[str, int]]:
+        """(labels, seed) of a baseline: the CNN is given the run's labels alone, like the recogniser."""
+        kinds = list(self.labels)[:1] if name == "cnn" else list(self.labels)
+        return [(kind, seed) for kind in kinds for seed in (self.plan.seeds if name in SEEDED else self.plan.seeds[:1])]
+
+    def _baseline_pieces(self, name: str) -> list[Piece]:
+        def piece(split: Split, labels: str, seed: int) -> Piece:
+            path = SplitWork(self, split).baseline_path(name, labels, seed)
+            return Piece(
+                f"{split.name}/baselines/{path.stem}",
+                done=path.is_file,
+                compute=lambda: self.work(split).baseline(name, labels, seed),
             )
-            for arm in self.plan.arms
-        }
 
-    def pieces(self, arm: str) -> list[dict[str, Any]]:
-        """All finished pieces of an arm."""
-        return [SplitWork(self, split).predictions(arm, seed) for split in self.splits for seed in self.plan.seeds]
+        return [piece(split, *run) for run in self.baseline_runs(name) for split in self.splits]
 
+    def _leak_piece(self) -> Piece:
+        return Piece("leaks", done=(self.run_dir / "leaks.json").is_file, compute=self.leaks)
 
-class SplitWork:
-    """The pieces of one split."""
+    def leaks(self) -> dict[str, Any]:
+        """What `leak_probes` finds in these splits."""
+        return leak_probes(self.run_dir / "leaks.json", self.songs, self.splits, self.features)
 
-    def __init__(self, ablation: Ablation, split: Split) -> None:
-        self.ablation, self.split, self.dir = ablation, split, ablation.run_dir / split.name
-        self.configuration = ablation.configuration
-        self.seed = ablation.plan.seeds[0]
-
-    @cached_property
-    def real(self) -> Clips:
-        """The training songs."""
-        return self.ablation.clips[torch.from_numpy(self.split.train)]
-
-    @cached_property
-    def generator(self) -> MusemoGanGenerator:
-        """Trained on the training songs; `ensure_generator` has finished it."""
-        return MusemoGanGenerator.from_pretrained(self.dir / "generator").to(self.ablation.accelerator.device)
-
-    def ensure_generator(self) -> None:
-        """Train the generator, and keep its clips at the test songs' emotions, unless that is done."""
-        folder, generated = self.dir / "generator", self.dir / "generated.npy"
-        if not (folder / "config.json").is_file():
-            n_frames = self.ablation.songs.spectrogram.shape[-1]
-            config = MusemoGanConfig(n_frames=n_frames, **self.configuration.generator)
-            training = replace(self.configuration.gan_training, seed=self.seed)
-            started = time.perf_counter()
-            trainer = GanTrainer(
-                config, training, self.real, self.dir / "gan", self.ablation.accelerator, data_parallel=False
-            )
-            model = trainer.train()
-            once(self.dir / "gan.json", lambda: {"seconds": time.perf_counter() - started, "steps": trainer.steps})
-            partial = folder.with_suffix(".part")  # `config.json` is written first: a kill then leaves no generator
-            MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(partial)
-            save_model(model, partial)
-            save_model(trainer.discriminator, partial / "discriminator")
-            partial.rename(folder)
-        if not generated.is_file():
-            emotion = self.ablation.clips.emotion[torch.from_numpy(self.split.test)]
-            made = denormalise(self._generate(emotion, TEST_SEED)[:, 0]).numpy().astype(np.float16)
-            np.save(generated.with_suffix(".part.npy"), made)
-            generated.with_suffix(".part.npy").rename(generated)
-
-    def _generate(self, emotion: torch.Tensor, seed: int) -> torch.Tensor:
-        parts = [
-            self.generator.generate(emotion[start : start + 32], seed=seed + start).float().cpu()
-            for start in range(0, len(emotion), 32)
-        ]
-        return torch.cat(parts)
-
-    @cached_property
-    def synthetic(self) -> Clips:
-        """Synthetic songs at the planned share, with the emotions that were asked for."""
-        plan = self.ablation.plan
-        emotion = draw_emotions(
-            self.real.emotion, round(plan.synthetic_share * len(self.real)), plan.emotions, seed=self.seed
+    def _generator_piece(self, split: Split) -> Piece:
+        generator = SplitWork(self, split).generator
+        return Piece(
+            f"{split.name}/generator",
+            done=lambda: generator.settled,
+            compute=lambda: self.work(split).ensure_generator(),
         )
-        return Clips(self._generate(emotion, self.seed), emotion)
 
-    def predictions(self, arm: str, seed: int) -> dict[str, Any]:
-        """The piece of an arm and a seed: predictions of the test songs, computed where missing."""
-        return once(self.dir / f"{arm}-seed{seed}.json", lambda: self._piece(arm, seed))
-
-    def _piece(self, arm: str, seed: int) -> dict[str, Any]:
-        started = time.perf_counter()
-        made = ARMS[arm](Material(self.real, self.synthetic, seed))
-        training = replace(self.configuration.recogniser_training, seed=seed)
-        if made.augmentation != "none":
-            training = replace(training, augmentation=made.augmentation)
-        if training.epochs is None:
-            training = replace(training, steps=round(training.steps * made.steps_factor))
-        config = MusemoViTConfig(n_frames=self.real.spectrogram.shape[-1], **self.configuration.recogniser)
-        trainer = RecogniserTrainer(
-            config,
-            training,
-            made.clips,
-            self.dir / f"{arm}-seed{seed}",
-            self.ablation.accelerator,
-            data_parallel=False,
+    def _arm_piece(self, split: Split, arm: str, seed: int) -> Piece:
+        work = SplitWork(self, split)
+        needs, path = work.needs_generator(arm), work.path(arm, seed)
+        return Piece(
+            f"{split.name}/{path.stem}",
+            done=lambda: path.is_file() or (needs and work.generator.failure is not None),
+            compute=lambda: self.work(split).predictions(arm, seed),
+            # `real` is asked what it hears in the generator's clips
+            ready=lambda: work.generator.settled or not (needs or arm == "real" or split.mixed),
         )
-        model = trainer.train()
-        tested = self.ablation.clips.spectrogram[torch.from_numpy(self.split.test)]
-        predicted = self._predict(model, tested)
-        for checkpoint in checkpoints(self.dir / f"{arm}-seed{seed}"):
-            shutil.rmtree(checkpoint)  # finished: optimizer states of dozens of pieces would fill a disk
-        drawn = trainer.steps * training.batch_size / len(made.clips)
-        return {
-            "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
-            "predictions": predicted.tolist(),
-            "rescaled": self._rescale(model, predicted).tolist(),
-            "heard": self._heard(model).tolist() if arm == "real" else None,
-            "steps": trainer.steps,
-            "n_clips": len(made.clips),
-            "times_each_real_clip": drawn if made.n_real else 0.0,
-            "times_each_synthetic_clip": drawn if len(made.clips) > made.n_real else 0.0,
-            "seconds": time.perf_counter() - started,
-        }
 
-    def _heard(self, model: MusemoViTForEmotionRegression) -> np.ndarray:
-        """What a recogniser of real songs hears in the clips generated at the test songs' emotions, `(N, 2)`."""
-        generated = np.load(self.dir / "generated.npy").astype(np.float32)
-        return self._predict(model, normalise(torch.from_numpy(generated))[:, None])
 
-    def _predict(self, model: MusemoViTForEmotionRegression, spectrogram: torch.Tensor) -> np.ndarray:
-        return predict(model, spectrogram, crops=self.configuration.recogniser_training.test_crops).double().numpy()
-
-    def _rescale(self, model: MusemoViTForEmotionRegression, predicted: np.ndarray) -> np.ndarray:
-        """Spread and mean matched to the labels with constants of training songs alone."""
-        chosen = np.random.default_rng(0).permutation(len(self.real))[:RESCALING_CLIPS]
-        songs = self.real[torch.from_numpy(chosen)]
-        fitted, labels = self._predict(model, songs.spectrogram), self.real.emotion.double().numpy()
-        spread = labels.std(axis=0) / np.maximum(fitted.std(axis=0), 1e-6)
-        return (predicted - fitted.mean(axis=0)) * spread + labels.mean(axis=0)
+def _deciding(configuration: Configuration) -> dict[str, Any]:
+    """What decides the numbers of every piece."""
+    plain = yaml.safe_load(configuration.to_yaml())
+    plan = plain["ablation"]
+    plain["ablation"] = {name: plan[name] for name in DECIDING} | {"seed_of_generators": plan["seeds"][0]}
+    return plain

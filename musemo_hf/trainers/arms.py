@@ -1,5 +1,6 @@
 """The arms of the ablation: what a recogniser is trained on in each."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -39,13 +40,26 @@ class Material:
 
     Attributes:
         real: the training songs.
-        synthetic: of a generator trained on `real`.
+        emotion: `(M, 2)`, what the arm's added clips are to express.
+        generate: makes normalised log-mels `(M, 1, n_mels, n_frames)` of those emotions by a generator trained on
+            `real`; only arms that use it need one.
         seed: of the arm's own draws.
     """
 
     real: Clips
-    synthetic: Clips
+    emotion: Tensor
+    generate: Callable[[Tensor], Tensor]
     seed: int
+
+    @property
+    def synthetic(self) -> Clips:
+        """The generator's clips, with the emotions that were asked for."""
+        return Clips(self.generate(self.emotion), self.emotion)
+
+    @property
+    def share(self) -> float:
+        """Added clips a real one."""
+        return len(self.emotion) / len(self.real)
 
     def rng(self) -> np.random.Generator:
         """For the arm's own draws."""
@@ -101,8 +115,8 @@ def synthetic(material: Material) -> Arm:
 
 def synthetic_shuffled(material: Material) -> Arm:
     """Real songs, and synthetic ones whose labels are permuted: what remains is not the emotion in them."""
-    order = torch.from_numpy(material.rng().permutation(len(material.synthetic)))
-    return material.with_real(Clips(material.synthetic.spectrogram, material.synthetic.emotion[order]))
+    order = torch.from_numpy(material.rng().permutation(len(material.emotion)))
+    return material.with_real(Clips(material.synthetic.spectrogram, material.emotion[order]))
 
 
 def synthetic_only(material: Material) -> Arm:
@@ -112,8 +126,8 @@ def synthetic_only(material: Material) -> Arm:
 
 def copies(material: Material) -> Arm:
     """Real songs, and for each synthetic one a copy of the real song of nearest emotion, with the synthetic label."""
-    nearest = torch.cdist(material.synthetic.emotion, material.real.emotion).argmin(dim=1)
-    return material.with_real(Clips(material.real.spectrogram[nearest], material.synthetic.emotion))
+    nearest = torch.cdist(material.emotion, material.real.emotion).argmin(dim=1)
+    return material.with_real(Clips(material.real.spectrogram[nearest], material.emotion))
 
 
 def noise(material: Material) -> Arm:
@@ -121,9 +135,19 @@ def noise(material: Material) -> Arm:
     decibels = denormalise(material.real.spectrogram[:, 0]).numpy()
     statistics = ReferenceStatistics.empty(*decibels.shape[1:])
     statistics.update(decibels)
-    drawn = sample_surrogate("joint-gaussian", statistics, len(material.synthetic), seed=material.seed)
+    drawn = sample_surrogate("joint-gaussian", statistics, len(material.emotion), seed=material.seed)
     made = normalise(torch.from_numpy(np.concatenate(list(drawn))))[:, None]
-    return material.with_real(Clips(made, material.synthetic.emotion))
+    return material.with_real(Clips(made, material.emotion))
+
+
+def synthetic_equal_exposure(material: Material) -> Arm:
+    """Real and synthetic songs, with so many more updates that each real song is seen as often as alone."""
+    return replace(synthetic(material), steps_factor=1 + material.share)
+
+
+def noise_equal_exposure(material: Material) -> Arm:
+    """Real songs and noise, with so many more updates that each real song is seen as often as alone."""
+    return replace(noise(material), steps_factor=1 + material.share)
 
 
 ARMS: dict[str, Callable[[Material], Arm]] = {
@@ -137,15 +161,39 @@ ARMS: dict[str, Callable[[Material], Arm]] = {
         shift_gain,
         copies,
         noise,
+        noise_equal_exposure,
         synthetic,
+        synthetic_equal_exposure,
         synthetic_shuffled,
         synthetic_only,
     )
 }
 # arms that use the generator; all others are what a synthetic arm has to beat
-GENERATIVE = frozenset({"synthetic", "synthetic_shuffled", "synthetic_only"})
+GENERATIVE = frozenset({"synthetic", "synthetic_equal_exposure", "synthetic_shuffled", "synthetic_only"})
 # arms that a user could train on instead of synthetic songs; shuffled labels, noise and copies are controls
 ALTERNATIVES = frozenset({"real", "real_longer", "real_resampled", "specaugment", "mixup", "shift_gain"})
+# arms that add clips, and so may be given a share of their own
+SHARED = GENERATIVE | {"copies", "noise", "noise_equal_exposure"}
+
+
+def arm_and_share(name: str) -> tuple[str, float | None]:
+    """Part "synthetic@0.5" into the arm's name and its share of added clips; None where the plan's holds.
+
+    Raises:
+        ValueError: no such arm, or a share that is no positive number or that the arm has no use for.
+    """
+    base, at, text = name.partition("@")
+    if base not in ARMS:
+        raise ValueError(f"expected arms out of {', '.join(ARMS)}, got {name!r}")
+    if not at:
+        return base, None
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not (base in SHARED and 0 < share < math.inf):
+        raise ValueError(f"expected a share above 0 after an arm that adds clips, as in 'synthetic@0.5', got {name!r}")
+    return base, share
 
 
 def draw_emotions(training: Tensor, n: int, how: str, seed: int) -> Tensor:

@@ -13,7 +13,7 @@ from .configuration import Configuration, load_configuration
 
 
 def parse_arguments(description: str | None, default_config: Path, output_dir: str) -> argparse.Namespace:
-    """The arguments that every script takes; scripts add none of their own but `--hold-out`."""
+    """The arguments that every script takes; `--hold-out` and `--report-only` concern some of them."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
     parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
@@ -23,6 +23,9 @@ def parse_arguments(description: str | None, default_config: Path, output_dir: s
     parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE", help="override single values")
     parser.add_argument(
         "--hold-out", type=int, metavar="FOLD", help="leave out this artist-disjoint fold (train_* only)"
+    )
+    parser.add_argument(
+        "--report-only", action="store_true", help="report what is finished, compute nothing (ablate.py only)"
     )
     return parser.parse_args()
 

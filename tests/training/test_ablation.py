@@ -11,9 +11,12 @@ from safetensors.torch import load_file
 
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.trainers.ablation import Ablation
-from musemo_hf.trainers.arms import ARMS, Material, draw_emotions
+from musemo_hf.trainers.arms import ARMS, SHARED, Material, arm_and_share, draw_emotions
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.configuration import load_configuration
+from musemo_hf.trainers.finished import Finished
+from musemo_hf.trainers.gan import GanTrainer
+from musemo_hf.trainers.recogniser import RecogniserTrainer
 
 N_SONGS, N_FRAMES = 24, 256
 TINY = [
@@ -52,10 +55,10 @@ def songs() -> SongArrays:
     )
 
 
-def run(songs, folder, *overrides) -> Ablation:
+def run(songs, folder, *overrides) -> Finished:
     ablation = Ablation(load_configuration(None, [*TINY, *overrides]), songs, folder, Accelerator())
     ablation.run()
-    return ablation
+    return Finished.of(ablation)
 
 
 def test_every_song_is_tested_once_by_models_that_never_saw_its_artist(songs, tmp_path):
@@ -73,7 +76,7 @@ def test_every_song_is_tested_once_by_models_that_never_saw_its_artist(songs, tm
 def test_permuting_the_test_labels_leaves_every_weight_and_prediction_as_it_was(songs, tmp_path, monkeypatch):
     # the folds are balanced by label, so they are held fixed; within them the test labels may say anything
     folds = np.arange(N_SONGS) // 2 % 2
-    monkeypatch.setattr("musemo_hf.trainers.ablation.artist_folds", lambda *_: folds)
+    monkeypatch.setattr("musemo_hf.trainers.splits.artist_folds", lambda *_: folds)
     shuffled = songs.emotion.copy()
     shuffled[folds == 0] = np.random.default_rng(1).permutation(shuffled[folds == 0])
     first = run(songs, tmp_path / "a", "ablation.folds=[0]")
@@ -92,11 +95,9 @@ def test_finished_pieces_are_not_computed_again_and_missing_ones_are(songs, tmp_
     lost = tmp_path / "fold1/synthetic-seed0.json"
     lost.unlink()
     trained = []
-    from musemo_hf.trainers import ablation as module
-
-    original = module.RecogniserTrainer.train
-    monkeypatch.setattr(module.RecogniserTrainer, "train", lambda self: trained.append(self.run_dir) or original(self))
-    monkeypatch.setattr(module.GanTrainer, "train", lambda self: pytest.fail("the generator was finished"))
+    original = RecogniserTrainer.train
+    monkeypatch.setattr(RecogniserTrainer, "train", lambda self: trained.append(self.run_dir) or original(self))
+    monkeypatch.setattr(GanTrainer, "train", lambda self: pytest.fail("the generator was finished"))
     run(songs, tmp_path)
     assert [path.name for path in trained] == ["synthetic-seed0"]
     again, before = json.loads(lost.read_text()), json.loads(pieces[lost])
@@ -120,15 +121,15 @@ def test_an_unknown_arm_is_refused_before_anything_is_trained(songs, tmp_path):
 @pytest.fixture
 def material(songs) -> Material:
     real = Clips.of_songs(songs)
-    synthetic = Clips(torch.zeros(6, 1, 128, N_FRAMES), draw_emotions(real.emotion, 6, "training", seed=0))
-    return Material(real, synthetic, seed=0)
+    emotion = draw_emotions(real.emotion, 6, "training", seed=0)
+    return Material(real, emotion, lambda asked: torch.zeros(len(asked), 1, 128, N_FRAMES), seed=0)
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_arms_are_what_they_say(material, name):
     arm = ARMS[name](material)
     n = len(material.real)
-    joined = name in ("synthetic", "synthetic_shuffled", "copies", "noise")
+    joined = name in SHARED - {"synthetic_only"}
     assert len(arm.clips) == (6 if name == "synthetic_only" else n + 6 if joined else n)
     if joined:
         assert torch.equal(arm.clips.spectrogram[:n], material.real.spectrogram)
@@ -142,6 +143,9 @@ def test_arms_are_what_they_say(material, name):
         added = arm.clips.spectrogram[n:]
         assert added.std() > 0.05
         assert abs(added.mean() - material.real.spectrogram.mean()) < 0.2
+    if name.endswith("equal_exposure"):
+        drawn = arm.steps_factor / len(arm.clips)
+        assert drawn == pytest.approx(ARMS["real"](material).steps_factor / n)
 
 
 def test_emotions_to_synthesise(songs):
