@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class FlowTrainer:
     """Trains a flow on the latents of clips; resumes from its own checkpoints.
 
-    The patch transform is fitted to the clips here, in seconds, and the clips are encoded once: a step touches latents.
+    The latents are fitted to the clips here, in seconds, and the clips are encoded once: a step touches latents.
 
     Args:
         config: values of `MusemoFlowGenerator`.
@@ -56,8 +56,8 @@ class FlowTrainer:
         self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
         generator = MusemoFlowGenerator(**config)
-        generator.patches.fit(clips.spectrogram, training.seed)
-        self.latents = generator.patches.encode(clips.spectrogram).to(self.parallel.device)
+        generator.fit(clips.spectrogram, training.seed)
+        self.latents = generator.encode(clips.spectrogram).to(self.parallel.device)
         self.emotion = clips.emotion.to(self.parallel.device)
         self.model = self.parallel.model(generator)
         self.average = AveragedModel(

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from musemo_hf.models.flow.modulation_transform import ModulationTransform
 
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
 N_FRAMES = 35  # not a multiple of the patch
@@ -28,7 +29,7 @@ def flow(music):
         torch.manual_seed(0)
         small = {"n_frames": N_FRAMES, "patch_size": (128, 4), "n_components": 16, "width": 16, "depth": 1}
         model = MusemoFlowGenerator(**(small | {"n_heads": 2} | changes))
-        model.patches.fit(music)
+        model.fit(music)
         if random:
             for value in model.network.parameters():
                 torch.nn.init.normal_(value, std=0.1)
@@ -56,21 +57,40 @@ def test_the_basis_is_orthonormal_and_more_components_keep_more(flow, music, pat
 
 
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
-def test_latents_have_the_deviations_they_are_said_to_have(flow, music, whitening):
-    model = flow(patch_size=(128, 4), whitening=whitening)
-    latents = model.patches.encode(music).flatten(0, 1)
-    torch.testing.assert_close(latents.square().mean(dim=0).sqrt(), model.patches.latent_deviation)
-    assert latents.square().mean().item() == pytest.approx(1, rel=1e-3)
-    spread = (latents.std(dim=0).max() / latents.std(dim=0).min()).item()
-    assert spread == pytest.approx(1, abs=0.05) if whitening == 1 else spread > 1.5
+@pytest.mark.parametrize("patch_size", [(128, 4), (64, 4)])
+def test_latents_have_the_deviations_they_are_said_to_have(flow, music, whitening, patch_size):
+    model = flow(patch_size=patch_size, n_components=8, whitening=whitening)
+    latents = model.encode(music)
+    assert latents.square().mean().item() == pytest.approx(1, rel=1e-2)
+    told = model.modulation.latent_deviation
+    for octave, size in zip(latents.split(model.modulation.sizes, dim=1), model.modulation.sizes, strict=True):
+        found, (said, told) = octave.square().mean(dim=(0, 1)).sqrt(), (told[0], told[size:])
+        torch.testing.assert_close(found, said, rtol=1e-2, atol=1e-3)
+        flat = octave.flatten(0, 1) / said
+        correlation = flat.T @ flat / len(flat)
+        torch.testing.assert_close(correlation, torch.eye(len(said)), atol=1e-2, rtol=0)
+    torch.testing.assert_close(model.modulation.decode(latents), model.patches.encode(music), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 9, 54])
+def test_the_transform_over_time_is_orthonormal_and_its_first_octave_is_the_mean(columns):
+    transform = ModulationTransform(2, columns, 3, whitening=0.5)
+    assert sum(transform.sizes) == columns
+    patches = torch.randn(5, 2, columns, 3)
+    transform.rotation.copy_(torch.linalg.qr(torch.randn(len(transform.sizes), 6, 6)).Q)
+    coefficients = transform.to_coefficients(patches)
+    torch.testing.assert_close(transform.to_patches(coefficients), patches, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(coefficients.square().sum(), patches.square().sum())
+    means = patches.mean(dim=2).flatten(1) * columns**0.5
+    torch.testing.assert_close(coefficients[:, 0], means @ transform.rotation[0])
 
 
 def test_the_detail_has_the_deviation_that_was_cut_off_and_its_steady_part(flow, music):
     model = flow(n_components=4, patch_size=(64, 4))
     patches, generator = model.patches, torch.Generator().manual_seed(1)
     drawn = torch.randn(500, 2, patches.columns + 1, patches.n_detail, generator=generator)
-    latents = torch.zeros(500, patches.n_tokens, 4)
-    detail = patches.decode(latents, drawn) - patches.decode(latents)
+    components = torch.zeros(500, 2, patches.columns, 4)
+    detail = patches.decode(components, drawn) - patches.decode(components)
     cut = music - patches.decode(patches.encode(music))
     for rows in (slice(0, 64), slice(64, 128)):
         ours, theirs = detail[:, 0, rows, :32], cut[:, 0, rows, :32]
@@ -81,31 +101,31 @@ def test_the_detail_has_the_deviation_that_was_cut_off_and_its_steady_part(flow,
 def test_the_velocity_of_gaussian_latents_is_exact_before_training(flow):
     # for data N(0, d^2) and noise N(0, 1), E[noise - data | x_t] is linear in x_t, and least squares must find it
     model = flow(random=False)
-    deviation = model.patches.latent_deviation
+    deviation = model.modulation.latent_deviation
     generator = torch.Generator().manual_seed(0)
-    shape = (4000, model.patches.n_tokens, 16)
+    shape = (20_000, *deviation.shape)
     data = deviation * torch.randn(shape, generator=generator)
     noise = torch.randn(shape, generator=generator)
     for moment in (0.1, 0.5, 0.9):
         latents = torch.lerp(data, noise, moment)
-        slope = ((noise - data) * latents).sum(dim=(0, 1)) / latents.square().sum(dim=(0, 1))
+        slope = ((noise - data) * latents).sum(dim=0) / latents.square().sum(dim=0)
         with torch.no_grad():
             guess = model(latents[:1], torch.full((1,), moment), EMOTIONS[:1])
-        torch.testing.assert_close(guess / latents[:1], slope.expand_as(guess), atol=0.03, rtol=0.03)
+        torch.testing.assert_close(guess / latents[:1], slope[None], atol=0.15, rtol=0.06)
 
 
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 def test_the_euler_sampler_recovers_the_moments_of_a_gaussian(flow, music, whitening):
     """Untrained, the velocity is the oracle's for a Gaussian: enough steps give its moments, one its mean."""
     model = flow(random=False, whitening=whitening, detail=False)
-    emotion, fitted = torch.zeros(300, 2), model.patches.latent_deviation
-    latents = {
-        steps: model._follow(torch.randn(300, 9, 16), emotion, steps, guidance=1.0).flatten(0, 1).detach()
-        for steps in (1, 100)
-    }
-    torch.testing.assert_close(latents[100].std(dim=0), fitted, rtol=0.08, atol=0)
-    assert (latents[100].mean(dim=0) / fitted).abs().max() < 0.1
-    assert latents[1].abs().max() < 1e-4
+    emotion, fitted = torch.zeros(1000, 2), model.modulation.latent_deviation
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1000, 9, 16, generator=generator)
+    with torch.no_grad():
+        one, many = (model._follow(noise, emotion, steps, guidance=1.0) for steps in (1, 60))
+    torch.testing.assert_close(many.std(dim=0), fitted, rtol=0.12, atol=0.01)
+    assert (many.mean(dim=0) / fitted).abs().max() < 0.15
+    assert one.abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("n_frames", [1, 31, 32, 33])
@@ -113,13 +133,13 @@ def test_the_euler_sampler_recovers_the_moments_of_a_gaussian(flow, music, white
 def test_any_number_of_frames(n_frames, patch_size):
     model = MusemoFlowGenerator(n_frames=n_frames, patch_size=patch_size, n_components=8, width=8, depth=1, n_heads=1)
     spectrogram = torch.rand(2, 1, 128, n_frames) * 2 - 1
-    model.patches.fit(spectrogram)
+    model.fit(spectrogram)
     mels = model.generate(EMOTIONS, seed=0, num_inference_steps=1)
     assert mels.shape == (3, 1, 128, n_frames)
     assert mels.abs().max() <= 1
     assert torch.isfinite(mels).all()
     with pytest.raises(ValueError, match=rf"expected spectrogram of shape \(B, 1, 128, {n_frames}\), got \(2, 128"):
-        model.patches.encode(spectrogram[:, 0])
+        model.encode(spectrogram[:, 0])
 
 
 def test_a_sample_is_the_same_in_any_batch(flow):

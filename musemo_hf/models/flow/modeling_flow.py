@@ -10,6 +10,7 @@ from diffusers import ConfigMixin, FlowMatchEulerDiscreteScheduler, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from .modulation_transform import ModulationTransform
 from .patch_transform import PatchTransform
 from .velocity_network import VelocityNetwork
 
@@ -38,14 +39,15 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
     A latent at time t lies between data (t = 0) and standard normal noise (t = 1), and the network learns the velocity
     noise - data; `generate` follows it from noise to data. What a Gaussian of the latents' deviations would need is
     built in (the preconditioning of Karras et al. 2022, table 1, worked out for this path), so that before any training
-    the flow makes Gaussian noise with the deviations of music, and the network learns only what is different.
+    the flow makes Gaussian noise with the covariance of music over bands and time (`ModulationTransform`), and the
+    network learns only what is different.
 
     Args:
         n_mels: mel bands, a multiple of the patch's.
         n_frames: frames of a spectrogram, any number.
         patch_size: (mels, frames) of a patch, which is a token of the transformer.
         n_components: principal components of a patch that are generated; see `PatchTransform`.
-        whitening: in [0, 1]; likewise.
+        whitening: of the latents, in [0, 1]; see `ModulationTransform`.
         detail: draw the remaining components from a Gaussian, which the emotion has no part in; False leaves them out.
         width, depth, n_heads, mlp_ratio: of the transformer; `n_heads` divides `width`, `width` by 4.
         num_inference_steps, guidance_scale: of `generate`, where it is told nothing else.
@@ -82,35 +84,54 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
             )
         if depth < 1 or width % n_heads or width % 4:
             raise ValueError(f"expected a depth, and a width that {n_heads} and 4 divide, got {depth} and {width}")
-        self.patches = PatchTransform(n_mels, n_frames, (mels, frames), n_components, whitening)
-        self.network = VelocityNetwork(
-            (self.patches.rows, self.patches.columns), n_components, width, depth, n_heads, mlp_ratio
-        )
+        self.patches = PatchTransform(n_mels, n_frames, (mels, frames), n_components)
+        grid = (self.patches.rows, self.patches.columns)
+        self.modulation = ModulationTransform(*grid, n_components, whitening)
+        self.network = VelocityNetwork(grid, n_components, width, depth, n_heads, mlp_ratio)
+
+    def fit(self, spectrogram: Tensor, seed: int = 0) -> None:
+        """Find what is found in closed form: the latents, and the deviations of the detail.
+
+        Args:
+            spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)` of the training clips, and of no others.
+            seed: of the choice of patches, where there are very many.
+
+        Raises:
+            ValueError: spectrograms of another shape.
+        """
+        self.patches.fit(spectrogram, seed)
+        self.modulation.fit(self.patches.encode(spectrogram))
+
+    def encode(self, spectrogram: Tensor) -> Tensor:
+        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> latents `(B, columns, rows * n_components)`."""
+        return self.modulation.encode(self.patches.encode(spectrogram))
 
     def forward(self, latents: Tensor, time: Tensor, emotion: Tensor, dropped: Tensor | None = None) -> Tensor:
         """The velocity noise - data, with gradient.
 
         For data of deviation d, the best guess that knows only the latent x at t is
         (t - (1 - t) d^2) / ((1 - t)^2 d^2 + t^2) x, and its error has the deviation d / sqrt((1 - t)^2 d^2 + t^2). The
-        network adds to the guess in units of that error, and sees x in units of its own deviation.
+        network adds to the guess in units of that error, and sees x in units of its own deviation, patch by patch.
 
         Args:
-            latents: `(B, n_tokens, n_components)` at `time`.
+            latents: as of `encode`, at `time`.
             time: `(B,)`, from 0 (data) to 1 (noise).
             emotion: `(B, 2)` (valence, arousal) in [-1, 1].
             dropped: bool `(B,)`, True where the emotion is left out; None for nowhere.
         """
-        deviation, t = self.patches.latent_deviation, time[:, None, None]
+        deviation, t = self.modulation.latent_deviation, time[:, None, None]
         spread = ((1 - t) * deviation).square() + t.square()
         guess = (t - (1 - t) * deviation.square()) / spread * latents
         root = spread.sqrt()
-        return guess + deviation / root * self.network(latents / root, time, emotion, dropped)
+        tokens = self.modulation.to_patches(latents / root).flatten(1, 2)
+        rest = self.network(tokens, time, emotion, dropped).unflatten(1, (self.patches.rows, self.patches.columns))
+        return guess + deviation / root * self.modulation.to_coefficients(rest)
 
     @property
     def noise_dim(self) -> int:
         """Length of the noise vector of one spectrogram: its latents', and the detail's behind it."""
         shape = self._detail_shape
-        return self.patches.n_tokens * self.patches.n_components + shape[0] * shape[1] * shape[2]
+        return self.modulation.columns * self.modulation.width + shape[0] * shape[1] * shape[2]
 
     @property
     def _detail_shape(self) -> tuple[int, int, int]:
@@ -164,7 +185,7 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         emotion = check_emotion(emotion)
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
-        if not (isinstance(steps, Integral) and steps >= 1 and 0 <= guidance < float("inf")):
+        if not (isinstance(steps, Integral) and int(steps) >= 1 and 0 <= guidance < float("inf")):
             raise ValueError(f"expected at least 1 step and a guidance scale from 0 on, got {steps} and {guidance}")
         if noise is None:
             noise = self.sample_noise(len(emotion), seed)
@@ -173,12 +194,12 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         if tuple(noise.shape) != (len(emotion), self.noise_dim):
             raise ValueError(f"expected noise of shape ({len(emotion)}, {self.noise_dim}), got {tuple(noise.shape)}")
         emotion, noise = emotion.to(self.device, self.dtype), noise.to(self.device, self.dtype)
-        n_latent = self.patches.n_tokens * self.patches.n_components
-        latents = noise[:, :n_latent].unflatten(1, (self.patches.n_tokens, self.patches.n_components))
+        n_latent = self.modulation.columns * self.modulation.width
+        latents = noise[:, :n_latent].unflatten(1, (self.modulation.columns, self.modulation.width))
         with self._evaluating():
             latents = self._follow(latents, emotion, int(steps), float(guidance))
             detail = noise[:, n_latent:].unflatten(1, self._detail_shape) if self.config.detail else None
-            return self.patches.decode(latents, detail).clamp(-1, 1)
+            return self.patches.decode(self.modulation.decode(latents), detail).clamp(-1, 1)
 
     def _follow(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
         """From noise to data along the velocity, by diffusers' Euler scheduler."""

@@ -1,4 +1,4 @@
-"""Log-mel <-> latents: principal components of patches, found in closed form, so that nothing of it is trained."""
+"""Log-mel <-> components of patches, found in closed form, so that nothing of it is trained."""
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,7 @@ MAX_PATCHES = 60_000  # that the covariance is taken from: more do not change it
 
 
 class PatchTransform(nn.Module):
-    """An orthonormal basis of patches, sorted by variance; the first `n_components` of each patch are its latent.
-
-    Latent component k is divided by the power `whitening` of its deviation: 1 makes all components equally large, as
-    the latents of a diffusion model usually are; 0 leaves them as they are; between the two the large components stand
-    out of the noise earlier than the small ones, and so are decided first. Their mean square is 1 for any power.
+    """An orthonormal basis of patches, sorted by variance; the first `n_components` of each patch are modelled.
 
     The components beyond `n_components` are the detail. Nothing models it: where it is wanted, it is drawn from a
     Gaussian of the deviations that training clips had, in two independent parts, one that a clip keeps from patch to
@@ -23,46 +19,29 @@ class PatchTransform(nn.Module):
         n_mels: mel bands, a multiple of the patch's.
         n_frames: padded on the right with -60 dB to whole patches, and cropped again.
         patch_size: (mels, frames).
-        n_components: of a patch's latent, at most the cells of a patch.
-        whitening: in [0, 1].
+        n_components: that are modelled, at most the cells of a patch.
     """
 
     mean: Tensor
     basis: Tensor
-    deviation: Tensor
     steady: Tensor
     changing: Tensor
 
-    def __init__(
-        self, n_mels: int, n_frames: int, patch_size: tuple[int, int], n_components: int, whitening: float
-    ) -> None:
+    def __init__(self, n_mels: int, n_frames: int, patch_size: tuple[int, int], n_components: int) -> None:
         super().__init__()
-        self.n_frames, self.patch_size = n_frames, patch_size
-        self.n_components, self.whitening = n_components, whitening
+        self.n_frames, self.patch_size, self.n_components = n_frames, patch_size, n_components
         self.rows, self.columns = n_mels // patch_size[0], -(-n_frames // patch_size[1])
         size = patch_size[0] * patch_size[1]
         self.n_detail = size - n_components
         # a mean and deviations of the detail for each row of patches: treble and bass differ
         self.register_buffer("mean", torch.zeros(self.rows, 1, size))
         self.register_buffer("basis", torch.eye(size))  # one that reconstructs before anything is fitted
-        self.register_buffer("deviation", torch.ones(n_components))
         self.register_buffer("steady", torch.zeros(self.rows, 1, self.n_detail))
         self.register_buffer("changing", torch.zeros(self.rows, 1, self.n_detail))
 
-    @property
-    def n_tokens(self) -> int:
-        """Patches of a spectrogram."""
-        return self.rows * self.columns
-
-    @property
-    def latent_deviation(self) -> Tensor:
-        """Deviations of the latents, `(n_components,)`, of mean square 1."""
-        left = self.deviation ** (1 - self.whitening)
-        return left / left.square().mean().sqrt()
-
     @torch.no_grad()
     def fit(self, spectrogram: Tensor, seed: int = 0) -> None:
-        """Find the basis and the deviations.
+        """Find the basis, and the deviations of the detail.
 
         Args:
             spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)` of the training clips, and of no others.
@@ -78,10 +57,7 @@ class PatchTransform(nn.Module):
         chosen = flat[order.to(flat.device)]
         # of a symmetric matrix the eigenvectors, found too where it is nearly singular
         self.basis.copy_(torch.linalg.svd((chosen.T @ chosen).double() / len(chosen)).U)
-        components = (patches - self.mean) @ self.basis
-        deviation = components[..., : self.n_components].square().mean(dim=(0, 1, 2)).sqrt()
-        self.deviation.copy_(deviation.clamp(min=1e-3 * deviation.max()))  # a constant component divides nothing
-        detail = components[..., self.n_components :]
+        detail = (patches - self.mean) @ self.basis[:, self.n_components :]
         own = detail.mean(dim=2, keepdim=True)
         changing = (detail - own).square().sum(dim=(0, 2)) / (len(detail) * max(1, self.columns - 1))
         steady = (own.square().mean(dim=(0, 2)) - changing / self.columns).clamp(min=0)  # a mean varies by chance too
@@ -89,22 +65,20 @@ class PatchTransform(nn.Module):
         self.steady.copy_(steady.sqrt()[:, None])
 
     def encode(self, spectrogram: Tensor) -> Tensor:
-        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> latents `(B, n_tokens, n_components)`."""
-        latents = (self._patches(spectrogram) - self.mean) @ self.basis[:, : self.n_components]
-        return (latents * (self.latent_deviation / self.deviation)).flatten(1, 2)
+        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> `(B, rows, columns, n_components)`."""
+        return (self._patches(spectrogram) - self.mean) @ self.basis[:, : self.n_components]
 
-    def decode(self, latents: Tensor, detail: Tensor | None = None) -> Tensor:
+    def decode(self, components: Tensor, detail: Tensor | None = None) -> Tensor:
         """The inverse of `encode`, up to the detail.
 
         Args:
-            latents: `(B, n_tokens, n_components)`.
+            components: `(B, rows, columns, n_components)`.
             detail: standard normal `(B, rows, columns + 1, n_detail)`, the last column for what stays the same; None
                 leaves the detail out.
 
         Returns:
             `(B, 1, n_mels, n_frames)`, not clamped.
         """
-        components = (latents * (self.deviation / self.latent_deviation)).unflatten(1, (self.rows, self.columns))
         patches = components @ self.basis[:, : self.n_components].T + self.mean
         if detail is not None:
             drawn = self.changing * detail[:, :, :-1] + self.steady * detail[:, :, -1:]

@@ -98,8 +98,9 @@ class VelocityNetwork(nn.Module):
         self.modulation = nn.Linear(width, 2 * width)
         self.leave = nn.Linear(width, n_components)
         self.apply(self._initialise)
-        for zeroed in (*(block.modulation for block in self.blocks), self.modulation, self.leave):
-            nn.init.zeros_(zeroed.weight)  # type: ignore[arg-type]
+        for name, value in self.named_parameters():
+            if name.endswith(("modulation.weight", "leave.weight")):
+                nn.init.zeros_(value)
 
     @staticmethod
     def _initialise(module: nn.Module) -> None:

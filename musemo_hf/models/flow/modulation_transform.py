@@ -1,0 +1,96 @@
+"""How the components of patches change over time <-> coefficients that are uncorrelated and sorted by rate."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+def octave_edges(n_columns: int) -> list[int]:
+    """0, 1, 2, 4, 8, ..., `n_columns`: the mean of a clip alone, then octaves of the rate of change."""
+    return sorted({0, 1, n_columns, *(2**power for power in range(1, 32) if 2**power < n_columns)})
+
+
+def cosines(n_columns: int) -> Tensor:
+    """The orthonormal cosine transform DCT-II, `(n_columns, n_columns)`; its first row is the mean's."""
+    column = torch.arange(n_columns, dtype=torch.float64)
+    rows = torch.cos(math.pi / n_columns * (column + 0.5) * column[:, None]) * math.sqrt(2 / n_columns)
+    rows[0] /= math.sqrt(2)
+    return rows.float()
+
+
+class ModulationTransform(nn.Module):
+    """Components of patches -> latents: a cosine transform over time, and a rotation in each octave of it.
+
+    In each octave of the rate of change the latents are the principal components across the patches of one moment, so
+    that the covariance of music, from the level of a clip to its beats, is that of independent latents with
+    deviations. Latents are divided by the power `whitening` of their deviation: 1 makes all equally large, as those of
+    a diffusion model usually are; 0 leaves them as they are; between the two the large ones stand out of the noise
+    earlier than the small, and so are decided first. Their mean square is 1 for any power.
+
+    Args:
+        rows: patches of one moment.
+        columns: patches over time.
+        n_components: of a patch.
+        whitening: in [0, 1].
+    """
+
+    rotation: Tensor
+    deviation: Tensor
+    cosine: Tensor
+
+    def __init__(self, rows: int, columns: int, n_components: int, whitening: float) -> None:
+        super().__init__()
+        self.rows, self.columns, self.n_components = rows, columns, n_components
+        self.width, self.whitening = rows * n_components, whitening
+        self.sizes = [stop - start for start, stop in pairwise(octave_edges(columns))]
+        self.register_buffer("cosine", cosines(columns))
+        self.register_buffer("rotation", torch.eye(self.width).repeat(len(self.sizes), 1, 1))
+        self.register_buffer("deviation", torch.ones(len(self.sizes), self.width))
+
+    @property
+    def latent_deviation(self) -> Tensor:
+        """Deviations of the latents, `(columns, width)`, of mean square 1."""
+        left = self._spread_out(self.deviation) ** (1 - self.whitening)
+        return left / left.square().mean().sqrt()
+
+    @torch.no_grad()
+    def fit(self, components: Tensor) -> None:
+        """Find rotations and deviations of the components of training clips, `(N, rows, columns, n_components)`."""
+        for octave, part in enumerate(self._changes(components).split(self.sizes, dim=1)):
+            flat = part.flatten(0, 1).double()
+            vectors, values, _ = torch.linalg.svd(flat.T @ flat / len(flat))
+            self.rotation[octave].copy_(vectors)
+            self.deviation[octave].copy_(values.sqrt())
+        # a constant latent divides nothing
+        self.deviation.clamp_(min=1e-3 * self.deviation.max().item())
+
+    def encode(self, components: Tensor) -> Tensor:
+        """`(B, rows, columns, n_components)` -> latents `(B, columns, width)`."""
+        turned = self._rotate(self._changes(components), self.rotation)
+        return turned * (self.latent_deviation / self._spread_out(self.deviation))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The inverse of `encode`."""
+        return self.to_patches(latents * (self._spread_out(self.deviation) / self.latent_deviation))
+
+    def to_patches(self, coefficients: Tensor) -> Tensor:
+        """Coefficients `(B, columns, width)` back in their places; orthonormal: `(B, rows, columns, n_components)`."""
+        moments = self.cosine.T @ self._rotate(coefficients, self.rotation.mT)
+        return moments.unflatten(-1, (self.rows, self.n_components)).transpose(1, 2)
+
+    def to_coefficients(self, patches: Tensor) -> Tensor:
+        """The inverse of `to_patches`."""
+        return self._rotate(self._changes(patches), self.rotation)
+
+    def _changes(self, components: Tensor) -> Tensor:
+        return self.cosine @ components.transpose(1, 2).flatten(2)
+
+    def _rotate(self, coefficients: Tensor, rotation: Tensor) -> Tensor:
+        parts = coefficients.split(self.sizes, dim=1)
+        return torch.cat([part @ turn for part, turn in zip(parts, rotation, strict=True)], dim=1)
+
+    def _spread_out(self, values: Tensor) -> Tensor:
+        """One row an octave -> one row a coefficient, `(columns, width)`."""
+        return torch.cat([row.expand(size, -1) for row, size in zip(values, self.sizes, strict=True)])
