@@ -57,7 +57,7 @@ def test_on_a_tiny_audio_model_saved_and_loaded(tmp_path, kind):
     torch.manual_seed(0)
     if kind == "wav2vec2":
         sizes = {"conv_dim": (8, 8), "conv_stride": (5, 4), "conv_kernel": (10, 8), "num_feat_extract_layers": 2}
-        extras = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+        extras = {"feat_extract_norm": "layer", "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
         model = Wav2Vec2Model(Wav2Vec2Config(**TINY, **sizes, **extras))
         extractor = Wav2Vec2FeatureExtractor(do_normalize=False)
     else:
