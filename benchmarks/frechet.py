@@ -1,4 +1,4 @@
-"""Frechet distance by symmetric eigendecomposition against `scipy.linalg.sqrtm`: python -m benchmarks.frechet."""
+"""Frechet distance by Cholesky and symmetric eigenvalues against `scipy.linalg.sqrtm`: python -m benchmarks.frechet."""
 
 from time import perf_counter
 
