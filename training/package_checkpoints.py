@@ -1,12 +1,28 @@
-r"""Make the checkpoints that the package carries, from an ablation and a recogniser.
+r"""Make the checkpoints that the package carries, from an ablation or from one generator, and a recogniser.
+
+From one generator, of `train_gan.py` or of a study, and a recogniser, both trained without fold 0:
+
+    accelerate launch training/train_gan.py --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0 \
+        --output-dir runs/gan
+    accelerate launch training/train_regressor.py --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0 \
+        --output-dir runs/recogniser
+    python training/measure_generator.py runs/gan/generator runs/recogniser/recogniser \
+        --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0
+    python training/package_checkpoints.py runs/gan runs/recogniser
+
+of a study the last two are
+
+    python training/measure_generator.py runs/study/modern-seed0/generator runs/study/judge/recogniser \
+        --config training/configs/study/budget.yaml --data-dir DEAM
+    python training/package_checkpoints.py runs/study/modern-seed0 runs/study/judge
+
+From an ablation, of which the first fold's generator is taken, so that the songs of that fold are new to both:
 
     accelerate launch training/ablate.py --config training/configs/deam_10s.yaml --data-dir DEAM \
         --output-dir runs/deam_10s
-    accelerate launch training/train_regressor.py --config training/configs/deam_10s.yaml --data-dir DEAM \
-        --output-dir runs/recogniser --hold-out 0
     python training/package_checkpoints.py runs/deam_10s runs/recogniser
 
-The generator is the first fold's, so that the songs of that fold are new to both; the report is the ablation's.
+The report is that of the run: `report.json` in its folder.
 """
 
 import argparse
@@ -19,16 +35,31 @@ from musemo_hf.hub.packaging import package_checkpoints
 def main() -> None:
     """Replace the packaged checkpoints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ablation", type=Path, help="output folder of ablate.py")
-    parser.add_argument("recogniser", type=Path, help="output folder of train_regressor.py")
+    parser.add_argument("run", type=Path, help="output folder of ablate.py or train_gan.py, or of a study's rung")
+    parser.add_argument("recogniser", type=Path, help="output folder of train_regressor.py, or a study's judge")
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
     arguments = parser.parse_args()
-    first = sorted(arguments.ablation.glob("*/generator"))[0]
     made = package_checkpoints(
-        first, arguments.recogniser / "recogniser", arguments.ablation / "report.json", arguments.target
+        find_generator(arguments.run),
+        arguments.recogniser / "recogniser",
+        arguments.run / "report.json",
+        arguments.target,
     )
     for name, folder in made.items():
         print(f"{name}: {folder}")
+
+
+def find_generator(run: Path) -> Path:
+    """The run's generator; of an ablation the first fold's.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = [run / "generator", *sorted(run.glob("*/generator"))]
+    for folder in found:
+        if (folder / "config.json").is_file():
+            return folder
+    raise FileNotFoundError(f"expected a generator in {run}/generator or {run}/*/generator, found none")
 
 
 if __name__ == "__main__":

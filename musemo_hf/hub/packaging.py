@@ -7,10 +7,11 @@ from typing import Any
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.hub.models import model_facts, write_card
-from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
+from musemo_hf.models.gan import MusemoGanDiscriminator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 
-MAX_BYTES = 25_000_000  # of both together, so that the repository stays light
+MAX_BYTES = 25_000_000  # of all networks together, so that the repository stays light
 
 
 def package_checkpoints(
@@ -21,8 +22,8 @@ def package_checkpoints(
     Args:
         generator_dir: folder of a trained generator with its `preprocessor_config.json`.
         recogniser_dir: folder of a trained recogniser, likewise.
-        report_path: `report.json` of the ablation that measured both recipes; its out-of-fold error of real songs
-            becomes the recogniser's `emotion_error`.
+        report_path: `report.json` that measured both: of an ablation, or of `training/measure_generator.py`. Its error
+            on real songs of artists not trained on becomes the recogniser's `emotion_error`.
         target: the package's `checkpoints` folder.
 
     Returns:
@@ -32,11 +33,12 @@ def package_checkpoints(
         ValueError: the two are over 25 MB together; nothing is replaced then.
     """
     report = json.loads(Path(report_path).read_text(encoding="utf-8"))
-    generator = MusemoGanGenerator.from_pretrained(generator_dir)
+    generator = MusemoPipeline.from_pretrained(generator_dir).generator
     recogniser = MusemoViTForEmotionRegression.from_pretrained(recogniser_dir)
-    rmse = report["arms"]["real"]["rmse"]
-    recogniser.config.emotion_error = [round(rmse[name]["value"], 4) for name in ("valence", "arousal")]
-    n_bytes = sum(model.num_parameters() * 4 for model in (generator, recogniser))
+    recogniser.config.emotion_error = [round(error, 4) for error in _errors(report)]
+    discriminator = _discriminator(Path(generator_dir))
+    networks = [network for network in (generator, discriminator, recogniser) if network is not None]
+    n_bytes = sum(4 * sum(weight.numel() for weight in network.state_dict().values()) for network in networks)
     if n_bytes > MAX_BYTES:
         raise ValueError(f"expected checkpoints of at most {MAX_BYTES:,} bytes together, got {n_bytes:,}")
     models: dict[str, tuple[Any, str | Path]] = {
@@ -46,16 +48,30 @@ def package_checkpoints(
     return {name: _package(name, model, source, report, Path(target)) for name, (model, source) in models.items()}
 
 
+def _errors(report: dict[str, Any]) -> tuple[float, float]:
+    """Root mean square error of (valence, arousal) on songs of artists not trained on."""
+    if "arms" in report:
+        rmse = report["arms"]["real"]["rmse"]
+        return rmse["valence"]["value"], rmse["arousal"]["value"]
+    valence, arousal = report["recogniser"]["rmse"]
+    return valence, arousal
+
+
+def _discriminator(generator_dir: Path) -> MusemoGanDiscriminator | None:
+    folder = generator_dir / "discriminator"
+    return MusemoGanDiscriminator.from_pretrained(folder) if folder.is_dir() else None
+
+
 def _package(name: Any, model: Any, source: str | Path, report: dict[str, Any], target: Path) -> Path:
     folder, partial = target / name, target / f"{name}.part"
     shutil.rmtree(partial, ignore_errors=True)
     extractor = MusemoFeatureExtractor.from_pretrained(source)
     model.save_pretrained(partial)
     extractor.save_pretrained(partial)
-    discriminator = Path(source) / "discriminator"
-    if discriminator.is_dir():
-        MusemoGanDiscriminator.from_pretrained(discriminator).save_pretrained(partial / "discriminator")
-    facts = model_facts(model, extractor) | {"discriminator": discriminator.is_dir()}
+    discriminator = _discriminator(Path(source))
+    if discriminator is not None:
+        discriminator.save_pretrained(partial / "discriminator")
+    facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
     write_card(partial, name, f"<user>/musemo-{name}", report, facts)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

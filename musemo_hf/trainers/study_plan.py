@@ -8,7 +8,12 @@ from .configuration import Configuration, merge
 
 SECTIONS = ("generator", "gan_training", "flow", "flow_training")  # what a rung may change
 EQUAL = ("steps", "epochs", "batch_size", "seed")  # of `gan_training`, what it may not
-TEACHER = "teacher"  # as a rung's `gan_training.recogniser`: the study's own, trained on the same songs
+TEACHER = "teacher"  # where a rung names a folder: the study's own recogniser, trained on the same songs
+TAUGHT = (
+    ("gan_training", "recogniser"),
+    ("gan_training", "perceptual_model"),
+    ("generator", "pretrained_discriminator"),
+)
 
 
 @dataclass
@@ -63,20 +68,20 @@ class StudyConfiguration(Configuration):
 
     def uses_teacher(self, rung: str) -> bool:
         """Whether the rung's training asks a recogniser that the study trains beforehand."""
-        changes = (self.rungs[rung] or {}).get("gan_training") or {}
-        return changes.get("recogniser") == TEACHER
+        changes = self.rungs[rung] or {}
+        return any((changes.get(section) or {}).get(key) == TEACHER for section, key in TAUGHT)
 
     def of_rung(self, rung: str, teacher: Path | None = None) -> "StudyConfiguration":
         """The common configuration with the rung's values over it.
 
         Args:
             rung: its name.
-            teacher: folder that takes the place of the recogniser "teacher".
+            teacher: folder that takes the place of "teacher".
         """
         values = {section: dict(changes or {}) for section, changes in (self.rungs[rung] or {}).items()}
-        training = values.get("gan_training", {})
-        if teacher is not None and training.get("recogniser") == TEACHER:
-            training["recogniser"] = str(teacher)
+        for section, key in TAUGHT:
+            if teacher is not None and values.get(section, {}).get(key) == TEACHER:
+                values[section][key] = str(teacher)
         return merge(self, values, f"rungs: {rung}")
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ from musemo_hf.models.gan import MusemoGanConfig, MusemoGanGenerator
 from .clips import Clips
 from .flow import FlowTrainer
 from .gan import GanTrainer
-from .study_plan import StudyConfiguration
+from .study_plan import TEACHER, StudyConfiguration
 
 ENDLESS = 10**9  # updates: the seconds end the training
 
@@ -33,7 +33,8 @@ def check_networks(configuration: StudyConfiguration, n_frames: int) -> None:
         for section, names in known.items():
             if unknown := sorted(set(getattr(merged, section)) - names):
                 raise ValueError(f"rungs: {rung}: {section}: expected known values, got {', '.join(unknown)}")
-        MusemoGanConfig(n_frames=n_frames, **merged.generator)
+        untaught = {key: value for key, value in merged.generator.items() if value != TEACHER}  # which is not there yet
+        MusemoGanConfig(n_frames=n_frames, **untaught)
 
 
 def make_trainer(

@@ -7,6 +7,7 @@ import pytest
 from musemo_hf import (
     MusemoFeatureExtractor,
     MusemoGanConfig,
+    MusemoGanDiscriminator,
     MusemoGanGenerator,
     MusemoPipeline,
     MusemoViTConfig,
@@ -67,3 +68,25 @@ def test_checkpoints_too_large_for_a_repository_replace_nothing(trained, monkeyp
     with pytest.raises(ValueError, match="at most 1,000 bytes together"):
         package(trained)
     assert json.loads((made["generator"] / "report.json").read_text()) == REPORT
+
+
+def test_the_report_of_a_single_generator_serves_as_that_of_an_ablation_does(trained):
+    report = {name: value for name, value in REPORT.items() if name not in ("arms", "ccc_augmented")}
+    report |= {"recogniser": {"rmse": [0.25, 0.21]}, "ccc_real_only": {"value": 0.51, "interval": [0.4, 0.6]}}
+    (trained / "report.json").write_text(json.dumps(report))
+    made = package(trained)
+    assert MusemoViTConfig.from_pretrained(made["recogniser"]).emotion_error == [0.25, 0.21]
+    card = (made["recogniser"] / "README.md").read_text()
+    assert "0.51 (0.4 to 0.6)" in card
+    assert "not measured" in card
+
+
+def test_a_discriminator_comes_along_and_counts(trained, monkeypatch):
+    config = MusemoGanConfig(n_frames=48, generator_channels=8, group_norm_groups=1, discriminator_channels=8)
+    MusemoGanDiscriminator(config).save_pretrained(trained / "generator/discriminator")
+    made = package(trained)
+    MusemoGanDiscriminator.from_pretrained(made["generator"] / "discriminator")
+    sizes = [path.stat().st_size for folder in made.values() for path in folder.rglob("*.safetensors")]
+    monkeypatch.setattr(packaging, "MAX_BYTES", int(0.98 * sum(sizes)))
+    with pytest.raises(ValueError, match="bytes together"):
+        package(trained)

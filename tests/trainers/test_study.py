@@ -1,6 +1,7 @@
 """A study: what its pieces learn from, that none is computed twice, and that it compares what it says."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from musemo_hf.trainers.configuration import load_configuration
 from musemo_hf.trainers.red_flags import RedFlagError
 from musemo_hf.trainers.study import Study
 from musemo_hf.trainers.study_plan import StudyConfiguration
+from musemo_hf.trainers.study_trainers import check_networks
 
 N_SONGS, N_FRAMES = 40, 256
 TINY = [
@@ -165,3 +167,42 @@ def test_judge_and_generators_are_the_same_in_any_order(finished, songs, tmp_pat
         for folder in (finished.run_dir, tmp_path)
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+CONFIGS = Path(__file__).parents[2] / "training/configs/study"
+
+
+@pytest.mark.parametrize("budget", ["smoke", "budget", "full"])
+def test_every_rung_of_the_shipped_budgets_is_one_that_trains(budget):
+    configuration = load_configuration(CONFIGS / f"{budget}.yaml", [], StudyConfiguration())
+    configuration.check()
+    check_networks(configuration, n_frames=431)
+    smallest = load_configuration(CONFIGS / "smoke.yaml", [], StudyConfiguration())
+    assert list(configuration.rungs) == list(smallest.rungs)
+    assert configuration.study.budget == budget
+    merged = [configuration.of_rung(rung) for rung in configuration.rungs]
+    common = [(rung.generator, rung.gan_training) for rung in merged if rung.flow_training == merged[0].flow_training]
+    assert sum(values == common[0] for values in common) == 2  # `enhanced`, and the flow, which leaves the GAN as it is
+
+
+def test_a_misspelt_value_of_a_network_is_refused(songs, tmp_path):
+    with pytest.raises(ValueError, match="rungs: more: generator: expected known values, got atention_stage"):
+        make(songs, tmp_path, "rungs.more={generator: {atention_stage: -1}}")
+
+
+def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
+    study = make(
+        songs,
+        tmp_path,
+        "rungs.cycle={gan_training: {cycle_weight: 1.0, recogniser: teacher}}",
+        "rungs.projected={generator: {pretrained_discriminator: teacher}}",
+        "rungs.flow={flow: {n_components: 8, width: 24, depth: 1, n_heads: 2}, flow_training: {batch_size: 4}}",
+        "study.sampling_steps=[1, 2]",
+    )
+    assert study.run()
+    assert {"judge", "teacher", "cycle-seed0", "projected-seed0"} <= {path.name for path in tmp_path.iterdir()}
+    judge, teacher = (listener.model.state_dict() for listener in (study.judge, study.teacher))
+    assert any(not torch.equal(judge[name], teacher[name]) for name in judge)
+    flow = json.loads((tmp_path / "flow-seed0/figures.json").read_text())
+    assert set(flow["samplings"]) == {"-1-steps", "-2-steps"}
+    assert flow["training"]["steps"] >= 1
