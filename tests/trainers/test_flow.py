@@ -1,10 +1,12 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 from musemo_hf import MusemoFlowGenerator
 from musemo_hf.trainers.checkpoint import checkpoints, read_state
+from musemo_hf.trainers.configuration import load_configuration
 from musemo_hf.trainers.flow import FlowTrainer, path
 from musemo_hf.trainers.flow_settings import FlowTraining
 from musemo_hf.trainers.statistics import read_statistics
@@ -128,3 +130,11 @@ def test_nan_stops_the_run_and_the_last_checkpoint_stands(trainer, tmp_path):
 def test_clips_of_another_size(clips, tmp_path):
     with pytest.raises(ValueError, match=r"expected spectrogram of shape \(B, 1, 128, 31\)"):
         FlowTrainer(CONFIG | {"n_frames": 31}, FlowTraining(), clips, tmp_path)
+
+
+def test_the_recommended_values_make_a_flow():
+    file = Path(__file__).parents[2] / "training" / "configs" / "flow_10s.yaml"
+    configuration = load_configuration(file, ["flow.width=12", "flow.depth=1"])
+    assert configuration.flow_training.seconds is not None
+    model = MusemoFlowGenerator(n_frames=431, **configuration.flow)
+    assert model.generate([[0.0, 0.0]], seed=0, num_inference_steps=1).shape == (1, 1, 128, 431)
