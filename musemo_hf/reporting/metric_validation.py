@@ -18,8 +18,9 @@ from musemo_hf.evaluation.embedders import get_embedder, standardise
 from musemo_hf.evaluation.frechet import frechet_distance, mean_and_covariance
 from musemo_hf.evaluation.kernel import kernel_distance
 from musemo_hf.evaluation.modulation import clamp_decibels
-from musemo_hf.evaluation.moments import SetMoments, clip_row
+from musemo_hf.evaluation.moments import SetMoments, clip_row, mel_statistics
 from musemo_hf.evaluation.neighbours import authenticity, prdc
+from musemo_hf.evaluation.novelty import novelty_distance
 from musemo_hf.evaluation.published import published_score
 from musemo_hf.evaluation.skill import Skill, skill
 from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
@@ -28,9 +29,11 @@ from musemo_hf.evaluation.transforms import TRANSFORMS, transform_clips
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED, Attacks, attack_clips
 from .degradations import DEGRADATIONS, Songs
+from .gradient_attack import noise_by_gradient
 
 N_FRAMES, THREADS = 431, 2
-V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v2")
+V1, V2, NOVELTY = map(get_embedder, ("modulation-v1", "modulation-v2", "novelty-v1"))
+GRADIENT_CLIPS, GRADIENT_STEPS = 100, 150  # a minute of one processor
 SIZES = (50, 100, 200, 400, 800, 1600)
 WITHIN_CLIPS = "band-ar1 of the lag within clips, not clamped"
 SKILL_SIZES = (20, 30, 40, 60, 80, 100, 150, 200, 300)
@@ -176,6 +179,8 @@ def validate(clips: np.ndarray, n_clips: int = 300, say: Callable[[str], None] =
     done("ladder")
     results["attacks"] = _attacks(judge, clips, statistics, candidate, others)
     done("attacks")
+    results["gradient"] = gradient_attack(judge, clips, statistics, candidate, clips[reference])
+    done("attack by gradient")
     results["degradations"] = _degradations(judge, clips, real, quarters)
     done("degradations")
     results["sizes"] = _sizes(clips, real)
@@ -213,6 +218,29 @@ def _attacks(
         name: judge.figures(reduce_clips(attack_clips(name, makers, clips[candidate], clips[others])))
         for name in (*NOISE_ATTACKS, *STRIPPED, *HYBRIDS)
     }
+
+
+def gradient_attack(
+    judge: Judge, clips: np.ndarray, statistics: ReferenceStatistics, candidate: np.ndarray, reference: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """What a search that sees modulation-v2 gets there, and what spaces that it does not see say of its clips."""
+    rows = _spread(candidate, GRADIENT_CLIPS)
+    start = np.concatenate(list(sample_surrogate("joint-gaussian", statistics, len(rows), N_FRAMES, seed=7)))
+    sets = {
+        "other songs": clips[rows],
+        "joint-gaussian, where it begins": start,
+        "noise by gradient": noise_by_gradient(start, judge.reference.v2, GRADIENT_STEPS),
+    }
+    form, results = NOVELTY.embed(reference), {}
+    for name, made in sets.items():
+        reduced = reduce_clips(made)
+        levels = standardise(mel_statistics(judge.reference.moments), mel_statistics(reduced.moments))
+        unseen = {
+            "kid_mel": kernel_distance(levels[0], levels[1]).kid,
+            "novelty": novelty_distance(form, NOVELTY.embed(made)),
+        }
+        results[name] = {"n": len(made), **judge.figures(reduced), **unseen}
+    return results
 
 
 def _degradations(
