@@ -8,6 +8,8 @@ Resumes from the last checkpoint in the output folder. The result is `recogniser
 
 from pathlib import Path
 
+import torch
+
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.concordance import concordance_report
@@ -24,10 +26,18 @@ def main() -> None:
     arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/regressor")
     configuration, accelerator = start(arguments)
     songs, _ = load_songs(configuration.data, arguments.data_dir, accelerator)
-    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
+    training_songs = hold_out(songs, arguments.hold_out)
+    clips = Clips.of_songs(training_songs)
     n_frames = clips.spectrogram.shape[-1]
     config = MusemoViTConfig(n_frames=n_frames, **configuration.recogniser)
-    trainer = RecogniserTrainer(config, configuration.recogniser_training, clips, arguments.output_dir, accelerator)
+    trainer = RecogniserTrainer(
+        config,
+        configuration.recogniser_training,
+        clips,
+        arguments.output_dir,
+        accelerator,
+        label_deviation=torch.from_numpy(training_songs.emotion_std) if config.uncertainty else None,
+    )
     model = trainer.train()
     if accelerator.is_main_process:
         folder = arguments.output_dir / "recogniser"

@@ -12,7 +12,7 @@ from musemo_hf.data.folds import artist_folds
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 from .clips import Clips
-from .recogniser import predict_with_deviation
+from .prediction import predict_with_deviation
 
 LEVELS = (0.9, 0.95)
 

@@ -1,4 +1,4 @@
-"""The recogniser's training loop, and prediction with it."""
+"""The recogniser's training loop."""
 
 import logging
 import shutil
@@ -24,8 +24,11 @@ from .configuration import RecogniserTraining
 from .layer_decay import layer_groups
 from .masked_pretraining import pretrain
 from .parallel import Parallel
+from .prediction import predict, predict_with_deviation
 from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
+
+__all__ = ["RecogniserTrainer", "predict", "predict_with_deviation"]
 
 logger = logging.getLogger(__name__)
 PRETRAINING = "pretraining"  # folder of its checkpoints
@@ -196,46 +199,3 @@ def _check_label_deviation(label_deviation: Tensor | None, config: MusemoViTConf
             f"expected finite label_deviation from 0 of shape {tuple(clips.emotion.shape)}, "
             f"got {tuple(label_deviation.shape)}{'' if finite else ' with negative or infinite values'}"
         )
-
-
-def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1) -> Tensor:
-    """Predicted (valence, arousal) of normalised log-mels.
-
-    Args:
-        model: the recogniser; put into eval mode.
-        spectrogram: `(N, 1, n_mels, n_frames)`.
-        batch_size: clips at once.
-        crops: copies of each clip, rolled in time by equal parts of it, whose predictions are averaged.
-
-    Returns:
-        float32 `(N, 2)` on the CPU.
-
-    Raises:
-        ValueError: crops below 1 or above the frames.
-    """
-    return predict_with_deviation(model, spectrogram, batch_size, crops)[0]
-
-
-@torch.no_grad()
-def predict_with_deviation(
-    model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1
-) -> tuple[Tensor, Tensor | None]:
-    """Predictions as of `predict`, and their deviations where the recogniser has them (None where not).
-
-    The deviation over several copies is that of their mixture: their mean variance and the variance of their means.
-
-    Args and errors are those of `predict`.
-    """
-    if not 1 <= crops <= spectrogram.shape[-1]:
-        raise ValueError(f"expected crops from 1 to the {spectrogram.shape[-1]} frames, got {crops}")
-    model.eval()
-    shifts = [spectrogram.shape[-1] * crop // crops for crop in range(crops)]
-    emotions, deviations = [], []
-    for part in spectrogram.split(batch_size):
-        outputs = [model(spectrogram=part.to(model.device).roll(shift, dims=-1)) for shift in shifts]
-        emotion = torch.stack([output.emotion.float() for output in outputs])
-        emotions.append(emotion.mean(dim=0).cpu())
-        if model.config.uncertainty:
-            variance = torch.stack([output.deviation.float() for output in outputs]).square().mean(dim=0)
-            deviations.append((variance + emotion.var(dim=0, unbiased=False)).sqrt().cpu())
-    return torch.cat(emotions), torch.cat(deviations) if deviations else None
