@@ -6,6 +6,7 @@ from typing import Any
 
 import librosa
 import numpy as np
+from librosa.onset import onset_detect
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -60,7 +61,7 @@ def describe(decibels: NDArray, settings: MelSettings = MelSettings(), n_iter: i
         "loudness": float(clip.mean()),
         "brightness": float((power * centres[:, None]).sum() / power.sum()),
         "tempo": float(librosa.feature.tempo(**options)[0]),
-        "onset_rate": len(librosa.onset.onset_detect(**options)) / (clip.shape[1] / frames_a_second),
+        "onset_rate": len(onset_detect(**options)) / (clip.shape[1] / frames_a_second),
         "convergence": convergence(clip, settings, n_iter),
         "lag_correlation": _correlation(clip[:, :-1], clip[:, 1:]),
         "repeated_columns": float((changes < DUPLICATE_DB).mean()),
@@ -84,14 +85,14 @@ def convergence(decibels: NDArray, settings: MelSettings, n_iter: int) -> float:
     wanted = magnitude[0].numpy()
     n_frames = min(rebuilt.shape[1], wanted.shape[1])
     error = np.linalg.norm(rebuilt[:, :n_frames] - wanted[:, :n_frames])
-    return float(error / max(np.linalg.norm(wanted[:, :n_frames]), 1e-12))
+    return float(error) / max(float(np.linalg.norm(wanted[:, :n_frames])), 1e-12)
 
 
 def checkerboard(decibels: NDArray) -> float:
     """How far the grids that upsampling leaves stand out, dB (Odena et al. 2016).
 
-    A network that doubles its resolution leaves patterns of period 2, 4 and 8 in time and in frequency: single points of
-    the two-dimensional spectrum. Each point's power is held against the median of the bins around it.
+    A network that doubles its resolution leaves patterns of period 2, 4 and 8 in time and in frequency: single points
+    of the two-dimensional spectrum. Each point's power is held against the median of the bins around it.
 
     Args:
         decibels: dB `(n_mels, n_frames)`; frames beyond a multiple of 16 are left out.
@@ -145,7 +146,8 @@ def examine_sound(
     for name, preset in PRESETS.items():
         index = songs_of(preset, songs.emotion)
         index = index[np.linspace(0, len(index) - 1, min(n_real, len(index))).round().astype(int)]
-        made = pipeline(*(len(seeds) * [value] for value in preset), seed=list(seeds)).songs
+        valence, arousal = (len(seeds) * [value] for value in preset)
+        made = pipeline(valence, arousal, seed=list(seeds)).songs
         generated = [describe(song.spectrogram) for song in made]
         real = [describe(songs.spectrogram[i]) for i in index]
         figures = {title: _against([row[title] for row in generated], [row[title] for row in real]) for title in TITLES}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .study_aims import SOURCES
+from .study_aims import SOURCES_HOURS, SOURCES_QUALITY, SOURCES_TIMES_SLOWER
 
 GOOD_DOWN = ("kid",)  # figures of which less is better
 NAMES = {
@@ -54,7 +54,8 @@ def _difference_sentence(label: str, baseline: str, figures: dict[str, dict[str,
     if all(figure["interval"] is None for figure in figures.values()):
         listed = ", ".join(f"{NAMES[name]} {figure['value']:+.3g}" for name, figure in figures.items())
         return f"{label} against {baseline}, one seed and no interval, so no claim: {listed}."
-    better, worse = [], []
+    better: list[str] = []
+    worse: list[str] = []
     for name, figure in figures.items():
         if figure["interval"] is None or figure["interval"][0] <= 0 <= figure["interval"][1]:
             continue
@@ -77,10 +78,10 @@ def _shown(name: str, figure: dict[str, Any]) -> str:
 
 
 def _flow_sentences(report: dict[str, Any]) -> list[str]:
-    low, high = SOURCES["quality_score"]  # type: ignore[misc]
+    low, high = SOURCES_QUALITY
     return [
         f"{row['label']}: quality score {row['quality_score']:.1f} (the sources say {low}-{high} of diffusion), "
         f"{row['times_slower']:.1f} times the sampling time of {report['baseline']} (they say "
-        f"{SOURCES['times_slower']}), {row['hours']:.2g} hours of training (they say {SOURCES['hours']:,})."
+        f"{SOURCES_TIMES_SLOWER}), {row['hours']:.2g} hours of training (they say {SOURCES_HOURS:,})."
         for row in report["flow"]
     ]

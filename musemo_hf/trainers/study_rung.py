@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,7 @@ class Rung:
         measured = {}
         if training["has_generator"]:
             for label, options in self._samplings().items():
-                measured[label] = once(
-                    self.folder / f"measured{label}.json", lambda options=options: self._measure(options)
-                )
+                measured[label] = once(self.folder / f"measured{label}.json", partial(self._measure, options))
             self._keep_examples()
         result = {"rung": self.name, "seed": self.seed, "training": training, "samplings": measured}
         for checkpoint in checkpoints(self.folder / "run"):
