@@ -2,7 +2,9 @@
 
 import importlib
 import math
+import warnings
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel
-from transformers.audio_utils import hertz_to_mel, mel_to_hertz
+from transformers.audio_utils import hertz_to_mel, mel_filter_bank, mel_to_hertz
 
 PADDING = -1.0  # -60 dB on the normalised scale
 SUPPORTED = ("audio-spectrogram-transformer", "musemo_vit")
@@ -18,7 +20,7 @@ SUPPORTED = ("audio-spectrogram-transformer", "musemo_vit")
 RATE, HOP, WINDOW, DB_SCALE, DB_CENTRE = 22050, 512, 2048, 50.0, -10.0
 # Kaldi's, as an Audio Spectrogram Transformer has it: 16 kHz, 10 ms, 25 ms, bins of a transform of 512, 20 Hz to 8 kHz
 AST_RATE, AST_HOP, AST_WINDOW, AST_FFT, AST_LOW = 16000, 160, 400, 512, 20.0
-AST_MEAN, AST_STD = -4.2677393, 4.5689974
+AST_MEAN, AST_STD, AST_FLOOR = -4.2677393, 4.5689974, 1.192092955078125e-07
 
 
 def register_recogniser() -> None:
@@ -130,22 +132,39 @@ def as_filter_banks(spectrogram: Tensor, config: Any) -> Tensor:
     return functional.pad(banks, (0, config.max_length - length), value=-AST_MEAN / (2 * AST_STD)).transpose(1, 2)
 
 
+@lru_cache(maxsize=4)
 def _band_map(n_mels: int, n_bins: int) -> tuple[Tensor, Tensor]:
     """Interpolation between band centres `(n_bins, n_mels)`, and what to add to each bin's natural logarithm."""
-    ours = torch.from_numpy(_edges(0.0, RATE / 2, n_mels, "slaney"))[1:-1]
-    edges = torch.from_numpy(_edges(AST_LOW, AST_RATE / 2, n_bins, "kaldi"))
-    centres, half_width = edges[1:-1], (edges[2:] - edges[:-2]) / 2
+    ours = torch.from_numpy(_centres(0.0, RATE / 2, n_mels, "slaney"))
+    centres = torch.from_numpy(_centres(AST_LOW, AST_RATE / 2, n_bins, "kaldi"))
     upper = torch.searchsorted(ours, centres).clamp(1, n_mels - 1)
     share = ((centres - ours[upper - 1]) / (ours[upper] - ours[upper - 1])).clamp(0, 1)
     weights = torch.zeros(n_bins, n_mels, dtype=share.dtype)
     weights.scatter_(1, upper[:, None] - 1, (1 - share)[:, None]).scatter_(1, upper[:, None], share[:, None])
+    with warnings.catch_warnings():  # the lowest filters may lie between two bins, as they do in the original
+        warnings.simplefilter("ignore", UserWarning)
+        filters = torch.from_numpy(
+            mel_filter_bank(
+                AST_FFT // 2 + 1,
+                n_bins,
+                AST_LOW,
+                AST_RATE / 2,
+                AST_RATE,
+                None,
+                "kaldi",
+                triangularize_in_mel_space=True,
+            )
+        )
+    angles = torch.arange(AST_FFT // 2 + 1) * (2 * math.pi / AST_FFT)
+    emphasis = 1 + 0.97**2 - 2 * 0.97 * torch.cos(angles)
     # white noise: energy of the window (3/8 of its length, Hann) times the filter's sum over bins of the transform
-    theirs = 0.375 * AST_WINDOW * half_width / (AST_RATE / AST_FFT)
+    theirs = 0.375 * AST_WINDOW * (emphasis.to(filters) @ filters)
     mine = 0.375 * WINDOW / (RATE / WINDOW)  # Slaney's filters have unit area in Hz
-    emphasis = 1 + 0.97**2 - 2 * 0.97 * torch.cos(2 * math.pi * centres / AST_RATE)
-    return weights, (theirs / mine * emphasis).log()
+    empty = theirs <= 0
+    weights[empty] = 0
+    return weights, torch.where(empty, math.log(AST_FLOOR), (theirs / mine).log())
 
 
-def _edges(low: float, high: float, n_bands: int, scale: str) -> np.ndarray:
+def _centres(low: float, high: float, n_bands: int, scale: str) -> np.ndarray:
     ends = hertz_to_mel(np.array([low, high]), mel_scale=scale)
-    return mel_to_hertz(np.linspace(ends[0], ends[1], n_bands + 2), mel_scale=scale)
+    return mel_to_hertz(np.linspace(ends[0], ends[1], n_bands + 2), mel_scale=scale)[1:-1]
