@@ -60,6 +60,12 @@ class Finished:
             for work in works
             for arm in plan.arms
             if not done(work, arm, seed)
+        ] + [
+            f"{work.split.name}/baselines/{path.stem}"
+            for name in plan.baselines
+            for labels, seed in ablation.baseline_runs(name)
+            for work in works
+            if not (path := work.baseline_path(name, labels, seed)).is_file()
         ]
         return cls(ablation, [work.split for work in chosen], arms, seeds, missing, failures)
 

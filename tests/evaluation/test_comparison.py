@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from musemo_hf.evaluation.bootstrap import group_indices, multinomial_weights
-from musemo_hf.evaluation.comparison import compare_arms, holm, smallest_effect
+from musemo_hf.evaluation.comparison import compare_arms, compare_with_best, holm, smallest_effect
 from musemo_hf.evaluation.concordance import concordance_correlation
 
 N, SEEDS = 120, 2
@@ -104,3 +104,17 @@ def test_what_cannot_be_compared_is_refused(labels):
         compare_arms({"real": labels}, labels, None)
     with pytest.raises(ValueError, match="one group label"):
         compare_arms({"real": predict(labels, 0.5, 1)}, labels, ["a"] * 3)
+
+
+def test_the_best_rival_is_chosen_in_each_dimension_and_draw(labels, artists):
+    good_at_valence, good_at_arousal = predict(labels, 0.8, 1), predict(labels, 0.8, 2)
+    good_at_valence[..., 0], good_at_arousal[..., 1] = labels[:, 0], labels[:, 1]
+    predictions = {"real": predict(labels, 0.3, 3), "v": good_at_valence, "a": good_at_arousal}
+    against = compare_with_best(predictions, labels, artists, "real", ["v", "a"], n_resamples=300)
+    assert (against["valence"]["best"], against["arousal"]["best"]) == ("v", "a")
+    alone = compare_with_best(predictions, labels, artists, "real", ["v"], n_resamples=300)
+    assert against["mean"]["interval"][1] <= alone["mean"]["interval"][1]
+    reference = compare_arms(predictions, labels, artists, reference="v", n_resamples=300)["real"]["delta_v"]
+    assert alone["mean"]["interval"] == pytest.approx(reference["interval"])
+    with pytest.raises(ValueError, match="of rivals"):
+        compare_with_best(predictions, labels, artists, "real", ["svr"])

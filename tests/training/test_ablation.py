@@ -9,7 +9,6 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from musemo_hf.data.arrays import SongArrays
 from musemo_hf.trainers.ablation import Ablation
 from musemo_hf.trainers.arms import ARMS, SHARED, Material, arm_and_share, draw_emotions
 from musemo_hf.trainers.clips import Clips
@@ -35,24 +34,6 @@ TINY = [
     "ablation.n_folds=2",
     "ablation.n_resamples=50",
 ]
-
-
-@pytest.fixture
-def songs() -> SongArrays:
-    rng = np.random.default_rng(0)
-    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
-    level = 20 * emotion[:, 1, None, None]
-    spectrogram = (level - 20 + 10 * rng.standard_normal((N_SONGS, 128, N_FRAMES))).astype(np.float32)
-    return SongArrays(
-        spectrogram=spectrogram,
-        emotion=emotion,
-        emotion_std=np.full((N_SONGS, 2), 0.2, dtype=np.float32),
-        fold=np.zeros(N_SONGS, dtype=np.int8),
-        song_id=np.arange(N_SONGS, dtype=np.int32),
-        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
-        genre=["rock"] * N_SONGS,
-        year=np.full(N_SONGS, 2014, dtype=np.int16),
-    )
 
 
 def run(songs, folder, *overrides) -> Finished:
@@ -157,3 +138,11 @@ def test_emotions_to_synthesise(songs):
     assert not torch.equal(uniform, draw_emotions(labels, 2000, "uniform", seed=1))
     with pytest.raises(ValueError, match="'training' or 'uniform'"):
         draw_emotions(labels, 1, "some", seed=0)
+
+
+def test_shares_of_arms_are_read_and_nonsense_is_refused():
+    assert arm_and_share("synthetic@0.5") == ("synthetic", 0.5)
+    assert arm_and_share("noise_equal_exposure") == ("noise_equal_exposure", None)
+    for wrong in ("synthetic@much", "synthetic@0", "real@0.5", "magic@1"):
+        with pytest.raises(ValueError, match="expected a"):
+            arm_and_share(wrong)
