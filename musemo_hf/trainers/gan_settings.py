@@ -75,7 +75,7 @@ class GanTraining:
     accuracy_band: tuple[float, float] = (0.7, 0.8)
     balance_window: int = 10
     ema_decay: float = 0.999
-    bfloat16: bool = True
+    bfloat16: bool = False
     compile: bool = False
     seed: int = 0
     log_every: int = 10
