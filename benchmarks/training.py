@@ -62,8 +62,8 @@ def speed(repeats=1):
         for (width, (channels, _, discriminator_channels)), own in zip(WIDTHS.items(), taken, strict=True):
             print(
                 f"training, 128 x {n_frames}, batch {batch_size}, {threads()}, {device}: {1 / own:.3g} steps a second "
-                f"with {channels} and {discriminator_channels} channels ({width}) against {1 / theirs:.3g} of the published "
-                f"recipe written plainly (256 and 64), {theirs / own:.1f} x as fast"
+                f"with {channels} and {discriminator_channels} channels ({width}) against {1 / theirs:.3g} of the "
+                f"published recipe written plainly (256 and 64), {theirs / own:.1f} x as fast"
             )
 
 
