@@ -94,8 +94,9 @@ class SplitWork:
         started = time.perf_counter()
         made = self.make_arm(arm, seed)
         training = replace(self.configuration.recogniser_training, seed=seed)
-        if made.augmentation != "none":
-            training = replace(training, augmentation=made.augmentation)
+        if made.augmentation not in ("none", *training.augmentation.split("+")):  # on top of what every arm gets
+            both = [name for name in (training.augmentation, made.augmentation) if name != "none"]
+            training = replace(training, augmentation="+".join(both))
         if training.epochs is None:
             training = replace(training, steps=round(training.steps * made.steps_factor))
         config = MusemoViTConfig(n_frames=self.real.spectrogram.shape[-1], **self.configuration.recogniser)
