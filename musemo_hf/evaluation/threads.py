@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ContextDecorator
 from typing import Any, TypeVar
 
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,7 +18,7 @@ THREADS = min(4, os.cpu_count() or 1)  # numpy and scipy.fft let go of the inter
 
 
 class SingleBlas(ContextDecorator):
-    """While anyone is inside, BLAS has one thread; a context and a decorator, for any number of threads at once.
+    """While anyone is inside, BLAS has one thread; a context and a decorator, which may be nested.
 
     numpy and scipy bring an OpenBLAS each, whose threads spin for a while after every product: with matrices of a
     hundred rows that costs more than the product. The limit is the whole process's, hence the count of those inside.
