@@ -15,6 +15,7 @@ class GanTraining:
         epochs: where given, `steps` is this many passes over the songs at hand.
         batch_size: over all processes.
         generator_lr, discriminator_lr, betas: Adam (two time-scale rule, Heusel et al. 2017).
+        lr_decay: share of the steps, at the end, over which both rates fall linearly to 0; 0 for none.
         loss: "bce" (Goodfellow et al. 2014, non-saturating), "hinge" (Lim & Ye 2017), or "rpgan" (relativistic
             pairing, Huang et al. 2024).
         real_label: one-sided label smoothing of "bce" (Salimans et al. 2016).
@@ -54,6 +55,7 @@ class GanTraining:
     generator_lr: float = 2e-4
     discriminator_lr: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
+    lr_decay: float = 0.0
     loss: str = "bce"
     real_label: float = 0.9
     r1_gamma: float = 0.0
@@ -91,6 +93,8 @@ class GanTraining:
                 raise ValueError(f"expected {name} of at least 0, got {getattr(self, name)}")
         if not 0 <= self.augmentation_probability <= 1:
             raise ValueError(f"expected augmentation_probability in [0, 1], got {self.augmentation_probability}")
+        if not 0 <= self.lr_decay <= 1:
+            raise ValueError(f"expected lr_decay in [0, 1], got {self.lr_decay}")
         if not 0 < self.gamma_decay <= 1:
             raise ValueError(f"expected gamma_decay in (0, 1], got {self.gamma_decay}")
         if self.penalty_every < 1:

@@ -83,6 +83,15 @@ class GanStep:
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         return torch.optim.Adam(parameters, lr, self.training.betas, fused=True)
 
+    def _set_rates(self, step: int) -> None:
+        """Learning rates of this iteration: a function of the step, so that a resumed run has the same."""
+        training = self.training
+        left = (self.steps - step) / (training.lr_decay * self.steps) if training.lr_decay else 1.0
+        rates = {"generator": training.generator_lr, "discriminator": training.discriminator_lr}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rates[name] * min(1.0, left)
+
     def autocast(self) -> AbstractContextManager:
         """bfloat16 where there is a GPU; on a CPU it is slower."""
         return torch.autocast("cuda", torch.bfloat16, enabled=self.on_gpu and self.training.bfloat16)
@@ -98,6 +107,7 @@ class GanStep:
         Returns:
             Losses, gradient norms and accuracy, mean over the processes, on the device.
         """
+        self._set_rates(step)
         draws = step_generator(self.training.seed, step, AUGMENTATION + self.parallel.rank)
         with torch.set_grad_enabled(updates[1]), self.autocast():  # one forward pass serves both updates
             fake = self.generator(emotion=batch.emotion, noise=batch.noise).spectrogram

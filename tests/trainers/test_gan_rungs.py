@@ -107,6 +107,15 @@ def test_penalties_come_lazily_and_stand_for_the_iterations_between(rung, tmp_pa
     assert run.updates._gammas(3) == pytest.approx((3 * 0.25**0.75, 6 * 0.25**0.75))
 
 
+def test_rates_fall_linearly_at_the_end(rung):
+    updates = rung("rpgan", steps=10, lr_decay=0.5, generator_lr=2e-3, discriminator_lr=1e-3).updates
+    rates = []
+    for step in (0, 5, 6, 9):
+        updates._set_rates(step)
+        rates.append([group["lr"] for optimizer in updates.optimizers.values() for group in optimizer.param_groups])
+    assert rates == [pytest.approx([2e-3 * left, 1e-3 * left]) for left in (1, 1, 0.8, 0.2)]
+
+
 def test_the_penalty_is_half_of_gamma_times_the_squared_gradient(rung, clips):
     updates = rung("rpgan").updates
     shown, emotion = clips.spectrogram[:4].clone().requires_grad_(), clips.emotion[:4]
