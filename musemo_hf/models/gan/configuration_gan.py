@@ -62,6 +62,8 @@ class MusemoGanConfig(PreTrainedConfig):
         n_mels: mel bands; a multiple of 16.
         n_frames: frames of a spectrogram; any number from 16 on. The networks work on the next multiple of 16.
         noise_dim: length of the noise vector.
+        noise_scale: deviation of the noise that `generate` draws; training's is 1. Above 1 clips differ more from one
+            another, which makes up for a generator that learnt to follow the emotion too closely.
         emotion_dim: length of the emotion embedding that is joined to the noise.
         emotion_hidden_dim: hidden width of the MLP 2 -> `emotion_hidden_dim` -> `emotion_dim`.
         generator_channels: channels at 8 x n_frames / 16; halved from the second stage on.
@@ -100,6 +102,7 @@ class MusemoGanConfig(PreTrainedConfig):
     n_mels: int = 128
     n_frames: int = 1292
     noise_dim: int = 100
+    noise_scale: float = 1.0
     emotion_dim: int = 256
     emotion_hidden_dim: int = 128
     generator_channels: int = 256
@@ -136,6 +139,8 @@ class MusemoGanConfig(PreTrainedConfig):
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} to be one of {choices}, got {getattr(self, name)!r}")
+        if not self.noise_scale > 0:
+            raise ValueError(f"expected noise_scale above 0, got {self.noise_scale}")
         if self.n_mels % 16 or self.n_mels < 16:
             raise ValueError(f"expected n_mels to be a multiple of 16, got {self.n_mels}")
         if self.n_frames < 16:

@@ -105,7 +105,7 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
         return functional.pixel_shuffle(raw, 2) if self.config.upsampling == "shuffle" else raw
 
     def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
-        """Standard normal noise `(n_samples, noise_dim)` on the CPU, one generator a sample.
+        """Normal noise of deviation `noise_scale`, `(n_samples, noise_dim)` on the CPU, one generator a sample.
 
         Args:
             n_samples: how many.
@@ -120,7 +120,8 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
         if len(seeds) != n_samples:
             raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
         dim = self.config.noise_dim
-        return torch.stack([torch.randn(dim, generator=torch.Generator().manual_seed(int(s))) for s in seeds])
+        drawn = [torch.randn(dim, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+        return self.config.noise_scale * torch.stack(drawn)
 
     @torch.no_grad()
     def generate(

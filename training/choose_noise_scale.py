@@ -1,0 +1,44 @@
+r"""Choose how much noise a trained GAN is given, on the songs that it was trained on, and write it into its folder.
+
+    python training/choose_noise_scale.py runs/gan_10s/generator --config training/configs/gan_10s.yaml \
+        --data-dir DEAM --hold-out 0
+
+Prints KID against training songs for each scale; the least one becomes `noise_scale` in the generator's config.json.
+"""
+
+import argparse
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from musemo_hf import MusemoGanGenerator
+from musemo_hf.trainers.clips import Clips
+from musemo_hf.trainers.configuration import load_configuration
+from musemo_hf.trainers.corpus import hold_out, load_songs
+from musemo_hf.trainers.noise_scale import kernel_distances, some_clips
+
+
+def main() -> None:
+    """Compare, choose, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("generator", type=Path, help="folder of a generator trained without the fold")
+    parser.add_argument("--config", type=Path, help="YAML that it was trained with")
+    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="the fold that it was trained without")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5])
+    parser.add_argument("--n-clips", type=int, default=400, help="training songs compared with")
+    arguments = parser.parse_args()
+    configuration = load_configuration(arguments.config)
+    songs, _ = load_songs(configuration.data, arguments.data_dir, Accelerator())
+    clips = some_clips(Clips.of_songs(hold_out(songs, arguments.hold_out)), arguments.n_clips)
+    generator = MusemoGanGenerator.from_pretrained(arguments.generator)
+    distances = kernel_distances(generator, clips, arguments.scales)
+    for scale, kid in distances.items():
+        print(f"noise scale {scale:g}: KID {kid:.3f} against {len(clips)} training songs")
+    generator.config.noise_scale = min(distances, key=distances.__getitem__)
+    generator.config.save_pretrained(arguments.generator)
+    print(f"{arguments.generator}: noise_scale {generator.config.noise_scale:g}")
+
+
+if __name__ == "__main__":
+    main()
