@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEAM   ?= $(MUSEMO_DEAM)
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# two processes share the cores: threads of each beside would wait for one another
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
 

@@ -12,24 +12,26 @@ LEVEL = 0.05  # of Holm's adjusted p-values
 def forest(report: dict[str, Any]) -> Figure:
     """Each arm's difference in mean CCC to real songs with its interval, and the best baseline's.
 
-    A star marks p (Holm) < 0.05; the grey band is what the run could not have seen: within the smallest effect, of the
-    arm in which it is largest, at power 0.8.
+    A star marks p (Holm) < 0.05; the grey bar of a row is what the run could not have seen there: within the smallest
+    effect at power 0.8.
     """
     rows = _rows(report)
     figure = Figure(figsize=(7.5, 1.3 + 0.36 * max(1, len(rows))), layout="constrained")
     axes = figure.add_subplot()
-    effects = [delta["smallest_effect"] for _, delta, _ in rows]
-    if effects:
-        axes.axvspan(-max(effects), max(effects), color="0.92", zorder=0, label="under the smallest effect")
     for place, (_, delta, colour) in enumerate(reversed(rows)):
         low, high = delta["interval"]
+        unseen = delta["smallest_effect"]
+        axes.barh(place, 2 * unseen, left=-unseen, height=0.8, color="0.9", zorder=0)
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
         axes.plot(delta["value"], place, "o", color=colour)
         if delta.get("p_holm", 1.0) < LEVEL:
             axes.annotate("*", (high, place), xytext=(4, -4), textcoords="offset points", color=colour)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)])
-    axes.set_xlabel("mean CCC minus that of real songs, 95 % interval over artists (* p < 0.05 after Holm)")
+    axes.set_xlabel(
+        "mean CCC minus that of real songs, 95 % interval over artists (* p < 0.05 after Holm; "
+        "grey: too small for this run)"
+    )
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_title(_verdicts(report), fontsize=9, loc="left")
     return figure
