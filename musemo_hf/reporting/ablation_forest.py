@@ -29,8 +29,8 @@ def forest(report: dict[str, Any]) -> Figure:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)])
     axes.set_xlabel(
-        "mean CCC minus that of real songs, 95 % interval over artists (* p < 0.05 after Holm; "
-        "grey: too small for this run)"
+        "mean CCC minus that of real songs, 95 % interval over artists\n"
+        "* p < 0.05 after Holm; grey: too small for this run to see"
     )
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_title(_verdicts(report), fontsize=9, loc="left")
