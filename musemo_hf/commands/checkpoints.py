@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
 
-TYPES = {"generator": "musemo_gan", "recogniser": "musemo_vit"}  # name -> model_type of its configuration
+# name -> what its configuration may be: a model_type of transformers, or a class of diffusers
+TYPES = {"generator": ("musemo_gan", "MusemoFlowGenerator"), "recogniser": ("musemo_vit",)}
 
 
 def find_checkpoint(given: str | None, name: str) -> str:
@@ -44,7 +45,7 @@ def load_pipeline(given: str | None) -> "MusemoPipeline":
     path = find_checkpoint(given, "generator")
     _quiet()
     if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
-        _check_type(path, "generator")
+        check_type(path, "generator")
     pipeline = MusemoPipeline.from_pretrained(path)
     pipeline.set_progress_bar_config(disable=None)  # where standard error is no terminal
     return pipeline.to(_device())
@@ -61,18 +62,28 @@ def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, 
 
     path = find_checkpoint(given, "recogniser")
     _quiet()
-    _check_type(path, "recogniser")
+    check_type(path, "recogniser")
     extractor = MusemoFeatureExtractor.from_pretrained(path)
     return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
 
 
-def _check_type(path: str, name: str) -> None:
-    """From a configuration of another kind, transformers builds a network with random weights, and only warns."""
+def check_type(path: str, name: str) -> None:
+    """From a configuration of another kind, transformers builds a network with random weights, and only warns.
+
+    Args:
+        path: folder or repository of one model.
+        name: "generator" or "recogniser".
+
+    Raises:
+        ValueError: another kind of model.
+        OSError: there is no configuration.
+    """
     from transformers import PreTrainedConfig
 
-    found = PreTrainedConfig.get_config_dict(path)[0].get("model_type")
-    if found != TYPES[name]:
-        raise ValueError(f"expected a {name} (model_type {TYPES[name]!r}) at {path}, got model_type {found!r}")
+    config = PreTrainedConfig.get_config_dict(path)[0]
+    found = config.get("model_type") or config.get("_class_name")
+    if found not in TYPES[name]:
+        raise ValueError(f"expected a {name} ({' or '.join(TYPES[name])}) at {path}, got {found!r}")
 
 
 def _device() -> str:

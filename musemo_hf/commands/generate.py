@@ -2,6 +2,7 @@
 
 musemo generate --valence 0.8 --arousal 0.7 --seed 0 --output happy.wav
 musemo generate --preset "sad & calm" --num-samples 8 --plot --output songs/
+musemo generate --preset happy --checkpoint FLOW --num-inference-steps 4 --output happy.wav
 """
 
 import argparse
@@ -25,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-samples", type=int, default=1, metavar="N", help="songs (1)")
     parser.add_argument("--seed", type=int, metavar="S", help="of the first song; the i-th has S + i (random)")
     parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help="a generator or a pipeline (the packaged one)")
+    parser.add_argument("--num-inference-steps", type=int, metavar="N", help="of a flow (its own number)")
+    parser.add_argument("--guidance-scale", type=float, metavar="W", help="of a flow (its own)")
     parser.add_argument("--plot", action="store_true", help="also a picture of each spectrogram, a .png beside it")
     parser.add_argument(
         "--output",
@@ -40,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     output = _output(args.output, args.num_samples)
     from musemo_hf.commands.checkpoints import load_pipeline
 
-    songs = load_pipeline(args.checkpoint)(valence, arousal, num_samples=args.num_samples, seed=args.seed).songs
+    options = {"num_inference_steps": args.num_inference_steps, "guidance_scale": args.guidance_scale}
+    pipeline = load_pipeline(args.checkpoint)
+    songs = pipeline(valence, arousal, num_samples=args.num_samples, seed=args.seed, **options).songs
     is_folder = output.suffix.lower() not in ENDINGS
     (output if is_folder else output.parent).mkdir(parents=True, exist_ok=True)
     for song in songs:

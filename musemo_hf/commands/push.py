@@ -1,6 +1,7 @@
 """Push a model, a data set, the metrics or the page to the Hub, with its card.
 
 musemo push generator user/musemo-generator
+musemo push generator user/musemo-flow --checkpoint runs/flow/generator --report runs/flow/report.json
 musemo push dataset user/deam-spectrograms --data DEAM
 
 The token comes from HF_TOKEN or `hf auth login`.
@@ -56,8 +57,13 @@ def _report(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def _checkpoint(args: argparse.Namespace, name: str) -> Path:
     from musemo_hf import embedded_checkpoint
+    from musemo_hf.commands.checkpoints import check_type
 
-    return args.checkpoint or Path(embedded_checkpoint(name))
+    if args.checkpoint is None:
+        return Path(embedded_checkpoint(name))
+    if args.checkpoint.is_dir() and not (args.checkpoint / "model_index.json").is_file():
+        check_type(str(args.checkpoint), name)  # or random weights would be published
+    return args.checkpoint
 
 
 def _generator(args: argparse.Namespace, options: dict[str, Any]) -> str:

@@ -33,10 +33,10 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
         kind: "generator", "recogniser", "pipeline", "data_set", "metric" or "space".
         report: of `training/ablate.py`, or of a checkpoint (`report.json`); where None, or where it lacks a figure,
             the card says "not measured".
-        **facts: what the template shows beside that. Of every card: `repo_id`; models: `n_parameters`, `n_frames`,
-            `seconds`, and `picture` and `sound` (files in the repository); data set: `n_songs`, `n_artists`,
-            `n_folds`, `labels`, `configs`; metric and Space: `sdk_version`, and of its own README `metadata` (YAML,
-            which wins) and `body`.
+        **facts: what the template shows beside that. Of every card: `repo_id`; models: what `model_facts` says, and
+            `picture` and `sound` (files in the repository); generator: `discriminator` (whether there is one); data
+            set: `n_songs`, `n_artists`, `n_folds`, `labels`, `configs`; metric and Space: `sdk_version`, and of its own
+            README `metadata` (YAML, which wins) and `body`.
 
     Raises:
         ValueError: an unknown kind, a fact that the template needs and that was not given, or a malformed report.
@@ -79,6 +79,7 @@ def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
         "seeds": report.get("seeds"),
         "validation": {name: value for name, value in validation.items() if not isinstance(value, (dict, list))},
         "findings": [str(sentence) for sentence in report.get("findings") or []],
+        "uncertainty": report.get("uncertainty"),
     }
 
 
@@ -108,15 +109,17 @@ def _model_data(
 
 
 def _generator(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
-    return _model_data(
-        facts, figures, task, provenance, library_name="transformers", tags=[*COMMON_TAGS, "gan", "audio-generation"]
-    )
+    library = "diffusers" if facts["architecture"] == "flow" else "transformers"
+    return _model_data(facts, figures, task, provenance, library_name=library, tags=_generator_tags(facts))
 
 
 def _pipeline(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
-    return _model_data(
-        facts, figures, task, provenance, library_name="diffusers", tags=[*COMMON_TAGS, "gan", "audio-generation"]
-    )
+    return _model_data(facts, figures, task, provenance, library_name="diffusers", tags=_generator_tags(facts))
+
+
+def _generator_tags(facts: dict[str, Any]) -> list[str]:
+    kind = ["flow-matching", "diffusion"] if facts["architecture"] == "flow" else ["gan"]
+    return [*COMMON_TAGS, *kind, "audio-generation"]
 
 
 def _recogniser(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:

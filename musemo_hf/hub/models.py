@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers.dynamic_module_utils import custom_object_save
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.hub.cards import CardKind, render_card
 from musemo_hf.hub.sample import add_sample
 from musemo_hf.hub.transfer import push_folder
+from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
@@ -20,6 +21,11 @@ from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline
 from musemo_hf.pipelines.registration import register
 
 REPORT = "report.json"
+_ARCHITECTURES: dict[type, str] = {
+    MusemoGanGenerator: "gan",
+    MusemoFlowGenerator: "flow",
+    MusemoViTForEmotionRegression: "vit",
+}
 
 
 def push_generator(
@@ -33,8 +39,10 @@ def push_generator(
 ) -> str:
     """Push `<user>/musemo-generator`.
 
-    The generator at the root with its code and `preprocessor_config.json`, the discriminator, where the checkpoint has
-    one, in `discriminator/`, a card with the report behind it, and a song as picture and sound.
+    The generator, a GAN's or a flow, at the root with its code and `preprocessor_config.json`, the discriminator, where
+    the checkpoint has one, in `discriminator/`, a card with the report behind it, and a song as picture and sound. A
+    GAN's is a model of transformers, and a flow one of diffusers: `AutoModel` of that library loads it without this
+    package.
 
     Args:
         repo_id: "user/name".
@@ -53,8 +61,8 @@ def push_generator(
         OSError: the checkpoint is not one.
     """
     checkpoint = Path(checkpoint)
-    generator = MusemoGanGenerator.from_pretrained(checkpoint)
-    extractor = MusemoFeatureExtractor.from_pretrained(checkpoint)
+    song = MusemoPipeline.from_pretrained(checkpoint)
+    generator, extractor = song.generator, song.feature_extractor
     discriminator = checkpoint / "discriminator"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -63,8 +71,9 @@ def push_generator(
         with _shipping_code():
             generator.save_pretrained(folder)
             extractor.save_pretrained(folder)
-        song = MusemoPipeline(generator, extractor)
-        files = add_sample(folder, "model.safetensors", song, repo_id, token) if sample else {}
+        if isinstance(generator, MusemoFlowGenerator):
+            custom_object_save(generator, folder)  # diffusers names the code in `auto_map`, and does not write it
+        files = add_sample(folder, _weights(folder), song, repo_id, token) if sample else {}
         facts = model_facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
         write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload generator", private, token, tag)
@@ -115,7 +124,8 @@ def push_pipeline(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pipeline.save_pretrained(folder)
-        files = add_sample(folder, "generator/model.safetensors", pipeline, repo_id, token) if sample else {}
+        weights = f"generator/{_weights(folder / 'generator')}"
+        files = add_sample(folder, weights, pipeline, repo_id, token) if sample else {}
         facts = model_facts(pipeline.generator, pipeline.feature_extractor) | files
         write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload pipeline", private, token, tag)
@@ -128,6 +138,7 @@ def _shipping_code() -> Iterator[None]:
         (MusemoGanGenerator.config_class, "AutoConfig"),
         (MusemoViTForEmotionRegression.config_class, "AutoConfig"),
         (MusemoGanGenerator, "AutoModel"),
+        (MusemoFlowGenerator, "AutoModel"),
         (MusemoViTForEmotionRegression, "AutoModel"),
         (MusemoFeatureExtractor, "AutoFeatureExtractor"),
     ]
@@ -141,6 +152,11 @@ def _shipping_code() -> Iterator[None]:
             cls._auto_class = auto_class
 
 
+def _weights(folder: Path) -> str:
+    """The file of a folder's weights: transformers and diffusers name it differently."""
+    return next(folder.glob("*.safetensors")).name
+
+
 def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] | None:
     own = checkpoint / REPORT
     if report is None and own.is_file():
@@ -148,9 +164,17 @@ def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] |
     return report
 
 
-def model_facts(model: PreTrainedModel, extractor: MusemoFeatureExtractor) -> dict[str, Any]:
-    """What a card says of a model without measuring: parameters, frames, seconds, sampling rate."""
-    return {
+def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]:
+    """What a card says of a model without measuring.
+
+    Returns:
+        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds`, `sampling_rate`, and of a flow
+        `num_inference_steps` and `guidance_scale`, which it samples with where it is told nothing else.
+    """
+    architecture = _ARCHITECTURES[type(model)]
+    sampling = ("num_inference_steps", "guidance_scale") if architecture == "flow" else ()
+    return {name: getattr(model.config, name) for name in sampling} | {
+        "architecture": architecture,
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "n_frames": model.config.n_frames,
         "seconds": extractor.settings.n_samples(model.config.n_frames) / extractor.sampling_rate,

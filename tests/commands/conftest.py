@@ -68,6 +68,25 @@ def generator(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def flow(tmp_path_factory):
+    """Folder of a flow of 48 frames, fitted and not trained, which takes five steps by itself."""
+    import torch
+
+    from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("flow")
+    model = MusemoFlowGenerator(
+        n_frames=48, n_components=8, width=16, depth=1, n_heads=2, num_inference_steps=5, guidance_scale=1.25
+    )
+    model.fit(torch.rand(8, 1, 128, 48) - 0.5)
+    torch.nn.init.normal_(model.network.leave.weight, std=0.1)  # zero before any training: no emotion could be heard
+    model.save_pretrained(folder)
+    MusemoFeatureExtractor(n_frames=48).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def make_recogniser(tmp_path_factory):
     """`make_recogniser(**configuration)` -> folder of a recogniser of 40 frames (0.9 s)."""
     import torch

@@ -41,6 +41,33 @@ def test_a_folder_of_songs_with_pictures_and_a_list(musemo, generator, tmp_path)
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_flow_takes_the_gans_seat(musemo, flow, tmp_path):
+    common = ["--preset", "happy", "--seed", 3, "--checkpoint", flow, "--output"]
+    status, out, err = musemo("generate", *common, tmp_path / "few.wav", "--num-inference-steps", 2)
+    assert status == 0, err
+    assert out.endswith("seed 3, 1.1 s\n")
+    own = MusemoPipeline.from_pretrained(flow)
+    for name, options in (("few.wav", {"num_inference_steps": 2}), ("own.wav", {})):
+        if name == "own.wav":
+            assert musemo("generate", *common, tmp_path / name)[0] == 0
+        expected = own(*PRESETS["happy & energetic"], seed=3, **options).save(tmp_path / "expected.wav")
+        samples = soundfile.read(tmp_path / name, dtype="float32")[0]
+        np.testing.assert_allclose(samples, soundfile.read(expected, dtype="float32")[0], atol=1e-4)
+    two, five = (soundfile.read(tmp_path / name)[0] for name in ("few.wav", "own.wav"))
+    assert np.abs(two - five).max() > 1e-3
+
+
+def test_steps_and_guidance_are_of_a_flow(musemo, generator, flow, tmp_path):
+    arguments = ["generate", "--preset", "neutral", "--output", tmp_path / "x.wav", "--checkpoint"]
+    status, _, err = musemo(*arguments, generator, "--guidance-scale", 2)
+    assert status == 1
+    assert "expected guidance_scale for a flow only, got a MusemoGanGenerator" in err
+    status, _, err = musemo(*arguments, flow, "--num-inference-steps", 0)
+    assert status == 1
+    assert "expected at least 1 step" in err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -81,7 +108,7 @@ def test_checkpoints_that_are_none(musemo, recogniser, tmp_path):
     assert f"found none at {tmp_path / 'none'}" in err
     status, _, err = musemo(*arguments, recogniser)
     assert status == 1
-    assert "expected a generator (model_type 'musemo_gan')" in err
+    assert "expected a generator (musemo_gan or MusemoFlowGenerator)" in err
     status, _, err = musemo(*arguments, "nobody/nothing")  # a repository, and no network
     assert status == 1
     assert err.count("\n") == 1

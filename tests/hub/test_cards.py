@@ -9,7 +9,8 @@ from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 
 from musemo_hf.hub.cards import TEMPLATES, render_card
 
-MODEL = {"n_parameters": 1234567, "n_frames": 431, "seconds": 10.0, "sampling_rate": 22050}
+MODEL = {"n_parameters": 1234567, "n_frames": 431, "seconds": 10.0, "sampling_rate": 22050, "architecture": "gan"}
+FLOW = MODEL | {"architecture": "flow", "num_inference_steps": 12, "guidance_scale": 1.75}
 FACTS = {
     "generator": {"repo_id": "ana/musemo-generator", "discriminator": True, **MODEL},
     "recogniser": {"repo_id": "ana/musemo-recogniser", **MODEL},
@@ -132,6 +133,29 @@ def test_picture_and_sound_stand_where_given():
     assert 'src="https://huggingface.co/ana/musemo-generator/resolve/main/sample.flac"' in text
     bare = render_card("generator", None, **facts)
     assert "sample" not in bare.replace("(1, samples)", "")
+
+
+@pytest.mark.parametrize(("kind", "library"), [("generator", "diffusers"), ("pipeline", "diffusers")])
+def test_a_flows_card_names_its_steps_and_guidance_and_no_gan(kind, library):
+    text = render_card(kind, REPORT, **FACTS[kind] | FLOW | {"discriminator": False})
+    card = ModelCard(text)
+    assert card.data.library_name == library
+    assert "flow-matching" in card.data.tags
+    assert "gan" not in card.data.tags
+    assert not re.search(r"\bGAN\b|MusemoGan|[Dd]iscriminator", text)
+    assert "flow matching" in text
+    assert "in 12 Euler steps with a guidance scale of 1.75" in text
+    assert "`num_inference_steps` (here 12" in text
+    assert "`guidance_scale` (here 1.75" in text
+    assert "61.24 (60.1 to 62.9)" in text
+
+
+@pytest.mark.parametrize(("kind", "library"), [("generator", "transformers"), ("pipeline", "diffusers")])
+def test_a_gans_card_names_no_steps(kind, library):
+    text = render_card(kind, None, **FACTS[kind])
+    assert ModelCard(text).data.library_name == library
+    assert "conditional GAN with 1,234,567 parameters" in text
+    assert not re.search("flow|steps|guidance", text)
 
 
 def test_published_labels_are_named_as_swapped():

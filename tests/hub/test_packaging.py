@@ -1,11 +1,13 @@
 """Trained models become the packaged checkpoints, with the figures that were measured and no others."""
 
 import json
+import shutil
 
 import pytest
 
 from musemo_hf import (
     MusemoFeatureExtractor,
+    MusemoFlowGenerator,
     MusemoGanConfig,
     MusemoGanDiscriminator,
     MusemoGanGenerator,
@@ -59,6 +61,21 @@ def test_packaged_checkpoints_load_and_carry_report_card_and_error(trained):
         assert not list(folder.glob("*.bin"))
     assert "61.25" in (made["generator"] / "README.md").read_text()
     assert "0.59" in (made["recogniser"] / "README.md").read_text()
+
+
+def test_a_flow_is_packaged_as_a_gan_is(trained):
+    shutil.rmtree(trained / "generator")
+    flow = MusemoFlowGenerator(n_frames=48, n_components=8, width=16, depth=1, n_heads=2, num_inference_steps=3)
+    flow.save_pretrained(trained / "generator")
+    MusemoFeatureExtractor(n_frames=48).save_pretrained(trained / "generator")
+    made = package(trained)["generator"]
+    after = MusemoPipeline.from_pretrained(made)
+    assert isinstance(after.generator, MusemoFlowGenerator)
+    before = MusemoPipeline.from_pretrained(trained / "generator")(valence=0.5, arousal=0.5, seed=0)
+    assert (before.spectrogram == after(valence=0.5, arousal=0.5, seed=0).spectrogram).all()
+    card = (made / "README.md").read_text()
+    assert "in 3 Euler steps" in card
+    assert "61.25" in card
 
 
 def test_checkpoints_too_large_for_a_repository_replace_nothing(trained, monkeypatch):
