@@ -1,5 +1,6 @@
 """Configuration of the ViT that reads valence and arousal from a log-mel."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,13 +35,14 @@ class MusemoViTConfig(PreTrainedConfig):
         head_dropout: dropout of the statistics, and of all that the head is given.
         read_outs: "one", or "two": a second head, trained by the squared error, beside the one of `regression_loss`.
         uncertainty: also predict a standard deviation of each dimension.
-        deviation_scale: factors of the predicted deviations of (valence, arousal), where they were calibrated.
+        deviation_scale: factors of the predicted deviations of (valence, arousal), where they were calibrated;
+            predictions then carry an interval of each clip's own.
         backbone: a pretrained ViT or AST of the Hub, or a folder: its sizes and patch are then this model's, whatever
             else is given for them. Its weights are read by `load_backbone` and when a training starts, never by
             `from_pretrained` of this model.
         backbone_config: its configuration; read from `backbone` where not given, and saved with this one.
         emotion_error: root mean square error of (valence, arousal) on songs of artists not trained on, where it was
-            measured: predictions then carry an interval.
+            measured: predictions then carry an interval, the same for every clip, where they have none of their own.
         regression_loss: "ccc" (1 - concordance, mean of the dimensions), "mse", or "ccc+mse".
 
     Raises:
@@ -91,9 +93,19 @@ class MusemoViTConfig(PreTrainedConfig):
             stem_strides(self.patch_size)
         if not 0 <= self.head_dropout < 1:
             raise ValueError(f"expected head_dropout from 0 to below 1, got {self.head_dropout}")
+        if self.deviation_scale is not None:
+            self._check_deviation_scale(self.deviation_scale)
         if self.statistics_size < 1:
             raise ValueError(f"expected statistics_size of at least 1, got {self.statistics_size}")
         super().__post_init__(**kwargs)
+
+    def _check_deviation_scale(self, scale: Sequence[float]) -> None:
+        if not self.uncertainty:
+            raise ValueError(
+                f"expected deviation_scale with uncertainty=True only, which predicts deviations, got {scale}"
+            )
+        if len(scale) != 2 or not all(0 < factor < math.inf for factor in scale):  # also where NaN
+            raise ValueError(f"expected deviation_scale of two positive numbers (valence, arousal), got {scale}")
 
     def _adopt_backbone(self) -> None:
         if self.backbone_config is None and self.backbone is not None:
