@@ -1,20 +1,23 @@
 """How wide a recogniser's intervals must be, from songs that it did not learn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from musemo_hf.data.folds import artist_folds
+from musemo_hf.data.arrays import SongArrays
+from musemo_hf.data.folds import artist_folds, artist_groups, inner_split
+from musemo_hf.evaluation.coverage import LEVELS, errors_and_deviations, interval_scores
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 from .clips import Clips
+from .corpus import select
 from .prediction import predict_with_deviation
 
-LEVELS = (0.9, 0.95)
+SHARE = 0.1  # of the training songs that a recogniser is calibrated on instead of learning from them
+PARTS = 5  # artist-disjoint, of the songs of a calibration: its coverage is of each with the scale of the others
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Calibration:
         coverage: level -> share of the songs of held-out artists whose label lies in the interval, (valence, arousal).
         width: level -> mean width of those intervals, (valence, arousal).
         n_songs: that it came from.
+        deviation: `(n_songs, 2)` of their labels about the predictions, each scaled by what the others gave.
     """
 
     scale: tuple[float, float]
@@ -34,6 +38,7 @@ class Calibration:
     coverage: dict[float, tuple[float, float]]
     width: dict[float, tuple[float, float]]
     n_songs: int
+    deviation: np.ndarray = field(default_factory=lambda: np.empty((0, 2)), repr=False, compare=False)
 
     def apply(self, config: Any) -> None:
         """Write it into a `MusemoViTConfig`: `deviation_scale`, on top of one that is there, or `emotion_error`."""
@@ -44,20 +49,25 @@ class Calibration:
             config.emotion_error = list(self.scale)
 
 
-def inner_split(
-    artists: Sequence[str], emotion: ArrayLike, years: Sequence[int], n_folds: int = 5, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of training songs to learn from, and of others by other artists to calibrate on.
+def calibration_split(songs: SongArrays, seed: int = 0) -> tuple[SongArrays, SongArrays]:
+    """Training songs to learn from, and a tenth of them, by artists of their own, to calibrate on.
 
     Args:
-        artists: (N,) names of the training songs, "" where unknown.
-        emotion: `(N, 2)`.
-        years: (N,).
-        n_folds: one part in so many is for calibration.
+        songs: of the training part; no song of a fold that is held out.
         seed: of the split.
+
+    Raises:
+        ValueError: too few artists to calibrate on a tenth of them.
     """
-    folds = artist_folds(artists, np.asarray(emotion), years, n_folds, seed)
-    return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
+    groups = artist_groups(songs.artist)
+    if len(set(groups)) >= PARTS / SHARE:
+        learnt, left = inner_split(songs.artist, songs.emotion, songs.year.tolist(), SHARE, seed)
+        if len({groups[i] for i in left}) >= PARTS:
+            return select(songs, learnt), select(songs, left)
+    raise ValueError(
+        f"expected training songs of at least {PARTS / SHARE:g} artists, {PARTS} of them in the tenth that predicted "
+        f"deviations are calibrated on, got {len(songs)} songs of {len(set(groups))}: train on more, or without them"
+    )
 
 
 def calibrate(
@@ -65,7 +75,7 @@ def calibrate(
     labels: ArrayLike,
     artists: Sequence[str],
     deviation: ArrayLike | None = None,
-    n_folds: int = 5,
+    n_folds: int = PARTS,
     levels: Sequence[float] = LEVELS,
 ) -> Calibration:
     """The scale of normal intervals about predictions, by maximum likelihood: the root mean square of the ratios of
@@ -86,22 +96,23 @@ def calibrate(
         ValueError: other shapes, values that are not finite, deviations that are not positive, or fewer artists than
             parts.
     """
-    error, spread = _checked(predicted, labels, deviation)
+    error, spread = errors_and_deviations(predicted, labels, deviation)
     folds = artist_folds(artists, np.asarray(labels), [0] * len(error), n_folds)
     ratio = error / spread
     held_out = np.stack([_root_mean_square(ratio[folds != fold]) for fold in folds])  # (N, 2)
-    half = {level: NormalDist().inv_cdf((1 + level) / 2) * held_out * spread for level in levels}
+    scores = interval_scores(error, held_out * spread, levels)
     return Calibration(
         scale=_pair(_root_mean_square(ratio)),
         predicted_deviation=deviation is not None,
-        coverage={level: _pair((np.abs(error) <= half[level]).mean(axis=0)) for level in levels},
-        width={level: _pair(2 * half[level].mean(axis=0)) for level in levels},
+        coverage={level: _pair(scores[f"inside {level:g}"].mean(axis=0)) for level in levels},
+        width={level: _pair(scores[f"width {level:g}"].mean(axis=0)) for level in levels},
         n_songs=len(error),
+        deviation=held_out * spread,
     )
 
 
 def calibrate_recogniser(
-    model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], crops: int = 1, n_folds: int = 5
+    model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], crops: int = 1, n_folds: int = PARTS
 ) -> Calibration:
     """Calibrate a recogniser on clips that it did not learn from, and write the result into its configuration.
 
@@ -117,19 +128,6 @@ def calibrate_recogniser(
     found = calibrate(emotion.numpy(), clips.emotion.cpu().numpy(), artists, spread, n_folds)
     found.apply(model.config)
     return found
-
-
-def _checked(predicted: ArrayLike, labels: ArrayLike, deviation: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-    """Errors `(N, 2)` and what they are compared with: the deviations, or one."""
-    guess, truth = np.asarray(predicted, dtype=np.float64), np.asarray(labels, dtype=np.float64)
-    spread = np.ones_like(truth) if deviation is None else np.asarray(deviation, dtype=np.float64)
-    if not guess.shape == truth.shape == spread.shape or truth.ndim != 2 or truth.shape[1:] != (2,):
-        raise ValueError(
-            f"expected predictions, labels and deviations (N, 2), got {guess.shape}, {truth.shape} and {spread.shape}"
-        )
-    if not (np.isfinite(guess).all() and np.isfinite(truth).all() and (np.isfinite(spread) & (spread > 0)).all()):
-        raise ValueError("expected finite predictions and labels and positive deviations, got others")
-    return truth - guess, spread
 
 
 def _root_mean_square(values: np.ndarray) -> np.ndarray:

@@ -139,7 +139,10 @@ def test_train_gan_and_train_regressor_make_what_from_pretrained_loads(environme
     assert {"discriminator_loss", "generator_loss", "accuracy", "kid"} <= set(lines[-1])
     arguments = ("--data-dir", corpus, "--output-dir", tmp_path / "regressor", "--hold-out", "0", "--set", *TINY)
     printed = launch(ACCELERATE, "train_regressor.py", environment, *arguments)
-    assert "'ccc_mean_interval'" in printed
+    report = json.loads((tmp_path / "regressor/recogniser/report.json").read_text())
+    assert f"CCC {report['recogniser']['ccc_mean']:.3f} (" in printed
+    assert report["budget"] == "demo"
+    assert "train_regressor.py" in report["command"]
     MusemoViTForEmotionRegression.from_pretrained(tmp_path / "regressor/recogniser")
 
 
