@@ -13,7 +13,14 @@ from musemo_hf.audio.decoding import read_audio, resample, to_mono
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
-NORMAL_95 = 1.96  # standard errors of a normal distribution's 95 % interval
+NORMAL_95 = 1.96  # standard deviations of a normal distribution's 95 % interval
+KINDS = {
+    "deviation": "95 % interval of the song's mean, from the deviation predicted for each window, calibrated; windows "
+    "of a song are taken to err alike, so that a longer song is no surer",
+    "error": "95 % interval from the recogniser's calibrated error, one for all songs",
+    "windows": "spread over windows (one standard deviation), not an error: this recogniser is not calibrated",
+    None: "none: a single window, and this recogniser is not calibrated",
+}
 
 
 @dataclass(frozen=True)
@@ -25,15 +32,18 @@ class EmotionPath:
         starts: `(n,)` where each window begins, s.
         window_seconds: length of a window, s.
         duration: of the song, s; a song shorter than the window was padded with silence.
-        error: root mean square error of the recogniser's (valence, arousal) on songs that it did not learn from, as
-            its configuration has it in `emotion_error`; None where it has not.
+        deviation: `(n, 2)` standard deviation of what raters say on average about each window's emotion; None where the
+            recogniser is not calibrated.
+        own_deviation: whether that is predicted for each window (`deviation_scale` in the recogniser's configuration),
+            and not one root mean square error for all (`emotion_error`).
     """
 
     emotion: np.ndarray
     starts: np.ndarray
     window_seconds: float
     duration: float
-    error: tuple[float, float] | None = None
+    deviation: np.ndarray | None = None
+    own_deviation: bool = False
 
     @property
     def mean(self) -> np.ndarray:
@@ -47,39 +57,53 @@ class EmotionPath:
 
     @property
     def interval(self) -> np.ndarray | None:
-        """[[low, high] of valence, [low, high] of arousal], within [-1, 1]; `interval_kind` says what it is."""
-        if self.error is not None:
-            half = NORMAL_95 * np.asarray(self.error)
+        """Of the song's mean: [[low, high] of valence, [low, high] of arousal], within [-1, 1].
+
+        `interval_kind` says what it is. Calibrated, its half width is 1.96 times the mean of the windows' deviations:
+        the errors of the windows of a song are of one song and its raters, and no mean of them, however they go
+        together, deviates more than that.
+        """
+        if self.deviation is not None:
+            half = NORMAL_95 * self.deviation.mean(axis=0)
         elif len(self.emotion) > 1:
             half = self.emotion.std(axis=0, ddof=1)
         else:
             return None
-        return np.clip(np.stack([self.mean - half, self.mean + half], axis=1), -1, 1)
+        return _within(self.mean, half)
+
+    @property
+    def window_intervals(self) -> np.ndarray | None:
+        """95 % interval of each window, `(n, 2, 2)`: window, dimension, [low, high]; None if not calibrated."""
+        return None if self.deviation is None else _within(self.emotion, NORMAL_95 * self.deviation)
+
+    @property
+    def interval_source(self) -> str | None:
+        """Key of KINDS: "deviation" (each window its own), "error" (one for all), "windows" (their spread) or None."""
+        if self.deviation is not None:
+            return "deviation" if self.own_deviation else "error"
+        return "windows" if len(self.emotion) > 1 else None
 
     @property
     def interval_kind(self) -> str:
         """What the interval says, and what it does not."""
-        if self.error is not None:
-            return "95 % interval from the recogniser's calibrated error"
-        if len(self.emotion) > 1:
-            return "spread over windows (one standard deviation), not an error: this recogniser is not calibrated"
-        return "none: a single window, and this recogniser is not calibrated"
+        return KINDS[self.interval_source]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
-        low_high = self.interval
+        low_high, each = self.interval, self.window_intervals
+        spans = [{}] * len(self.starts) if each is None else [_named(*pair.tolist()) for pair in each]
         return {
             "valence": float(self.mean[0]),
             "arousal": float(self.mean[1]),
-            "valence_interval": None if low_high is None else low_high[0].tolist(),
-            "arousal_interval": None if low_high is None else low_high[1].tolist(),
+            **(_named(None, None) if low_high is None else _named(*low_high.tolist())),
             "interval": self.interval_kind,
+            "interval_source": self.interval_source,
             "duration": self.duration,
             "window_seconds": self.window_seconds,
             "path": [
                 {"start": float(start), "end": min(float(start) + self.window_seconds, self.duration)}
-                | {"valence": float(valence), "arousal": float(arousal)}
-                for start, (valence, arousal) in zip(self.starts, self.emotion, strict=True)
+                | {"valence": float(valence), "arousal": float(arousal), **span}
+                for start, (valence, arousal), span in zip(self.starts, self.emotion, spans, strict=True)
             ],
         }
 
@@ -108,7 +132,8 @@ def emotion_path(
 
     Raises:
         ValueError: samples without a sampling rate or shorter than one hop of the extractor; a hop that is not
-            positive; an extractor of another number of frames; an `emotion_error` that is not two errors.
+            positive; an extractor of another number of frames; an `emotion_error` or `deviation_scale` that is not two
+            positive numbers.
         FileNotFoundError: there is no such file.
         AudioDecodingError: a file that is not audio.
     """
@@ -116,7 +141,8 @@ def emotion_path(
         raise ValueError(f"expected an extractor of {model.config.n_frames} frames, got {extractor.n_frames}")
     if batch_size < 1:
         raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
-    error = _emotion_error(model.config)
+    error, scale = (_two_positive(model.config, name) for name in ("emotion_error", "deviation_scale"))
+    own = model.config.uncertainty and scale is not None
     samples = _samples(audio_or_path, sampling_rate, extractor.sampling_rate)
     rate, length = extractor.sampling_rate, extractor.settings.n_samples(extractor.n_frames)
     starts = window_starts(len(samples), length, length / 2 if hop_seconds is None else hop_seconds * rate)
@@ -124,11 +150,13 @@ def emotion_path(
     model.eval()
     try:
         batches = np.split(starts, range(batch_size, len(starts), batch_size))
-        emotions = [_read(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
+        read = [_read(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
     finally:
         model.train(was_training)
-    emotion = np.concatenate(emotions).astype(np.float64)
-    return EmotionPath(emotion, starts / rate, length / rate, len(samples) / rate, error)
+    emotion, predicted = np.split(np.concatenate(read), [2], axis=1)
+    same = None if error is None else np.broadcast_to(error, emotion.shape)
+    deviation = predicted if own else same
+    return EmotionPath(emotion, starts / rate, length / rate, len(samples) / rate, deviation, own)
 
 
 def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
@@ -155,17 +183,27 @@ def _samples(audio: str | Path | np.ndarray | Tensor, source_rate: int | None, r
 def _read(
     model: MusemoViTForEmotionRegression, extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """(valence, arousal) of windows, `(n, 2)`, within the plane."""
+    """(valence, arousal) of windows within the plane, and their deviations where the model has them: `(n, 2 or 4)`."""
     spectrogram = extractor(list(windows), sampling_rate=extractor.sampling_rate)["spectrogram"]
-    emotion = model(spectrogram=spectrogram.to(model.device, model.dtype)).emotion
-    return emotion.float().clamp(-1, 1).cpu().numpy()
+    output = model(spectrogram=spectrogram.to(model.device, model.dtype))
+    read = [output.emotion.clamp(-1, 1)] + ([] if output.deviation is None else [output.deviation])
+    return torch.cat(read, dim=1).float().cpu().double().numpy()
 
 
-def _emotion_error(config: Any) -> tuple[float, float] | None:
-    given = getattr(config, "emotion_error", None)
+def _two_positive(config: Any, name: str) -> np.ndarray | None:
+    given = getattr(config, name, None)
     if given is None:
         return None
-    error = np.asarray(given, dtype=np.float64)
-    if error.shape != (2,) or not (np.isfinite(error) & (error > 0)).all():
-        raise ValueError(f"expected emotion_error of two positive numbers (valence, arousal), got {given}")
-    return float(error[0]), float(error[1])
+    values = np.asarray(given, dtype=np.float64)
+    if values.shape != (2,) or not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(f"expected {name} of two positive numbers (valence, arousal), got {given}")
+    return values
+
+
+def _within(middle: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """`(..., 2)` -> [low, high] `(..., 2, 2)` within [-1, 1]."""
+    return np.clip(np.stack([middle - half, middle + half], axis=-1), -1, 1)
+
+
+def _named(valence: list[float] | None, arousal: list[float] | None) -> dict[str, list[float] | None]:
+    return {"valence_interval": valence, "arousal_interval": arousal}

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 # a word for each quarter of the plane: (valence, arousal), what Russell's circumplex (1980) has there
 QUARTERS = ((-1, 1, "tense, angry"), (1, 1, "excited, happy"), (-1, -1, "sad, tired"), (1, -1, "calm, content"))
 COLUMNS = 3
+# what the cross is, by the source of the path's interval
+INTERVALS: dict[str | None, str] = {
+    "deviation": "95 % interval, from this song's own deviations",
+    "error": "95 % interval, from one error for all songs",
+    "windows": "spread over windows, not an error",
+}
 
 
 def draw_emotion_paths(paths: "Mapping[str, EmotionPath]") -> Figure:
@@ -62,7 +68,7 @@ def _draw_mean(axes: "Axes", path: "EmotionPath") -> None:
     axes.plot(valence, arousal, "o", markersize=13, markerfacecolor="none", markeredgewidth=2.2, label=label, **style)
     if path.interval is not None:
         (left, right), (low, high) = path.interval
-        kind = "95 % interval" if path.error is not None else "spread over windows, not an error"
+        kind = INTERVALS[path.interval_source]
         axes.plot([left, right], [arousal, arousal], linewidth=1.6, label=kind, **style)
         axes.plot([valence, valence], [low, high], linewidth=1.6, **style)
     axes.legend(loc="upper left", bbox_to_anchor=(-0.03, -0.12), fontsize=9, frameon=False)

@@ -45,6 +45,55 @@ def test_batches_change_nothing_and_the_mode_comes_back(parts, make_song):
     np.testing.assert_allclose(together.emotion, apart.emotion, atol=1e-6)
 
 
+def test_the_pipeline_and_the_path_give_one_clip_the_same_interval(make_recogniser, make_song):
+    from transformers import pipeline
+
+    from musemo_hf.pipelines.registration import register
+
+    folder = make_recogniser(uncertainty=True, deviation_scale=[0.1, 0.3])
+    register()
+    song = make_song("a.wav", 0.9)
+    answer = pipeline("music-emotion-recognition", model=str(folder), device="cpu")(str(song))
+    path = emotion_path(
+        MusemoViTForEmotionRegression.from_pretrained(folder), MusemoFeatureExtractor.from_pretrained(folder), song
+    )
+    for name, interval in zip(("valence", "arousal"), path.interval, strict=True):
+        assert answer[f"{name}_interval"] == pytest.approx(interval.tolist(), abs=1e-5)
+        assert np.ptp(interval) > 0.02
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"uncertainty": True, "deviation_scale": [0.1, 0.1]}, "95 % interval, from this song's own deviations"),
+        ({"emotion_error": [0.1, 0.1]}, "95 % interval, from one error for all songs"),
+        ({}, "spread over windows, not an error"),
+    ],
+)
+def test_the_picture_says_what_its_cross_is(make_recogniser, make_song, changes, words):
+    from musemo_hf.reporting.emotion_path import draw_emotion_paths
+
+    folder = make_recogniser(**changes)
+    path = emotion_path(
+        MusemoViTForEmotionRegression.from_pretrained(folder),
+        MusemoFeatureExtractor.from_pretrained(folder),
+        make_song("a.wav", 2.0),
+    )
+    axes = draw_emotion_paths({"a": path}).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()][1] == words
+    cross = next(line for line in axes.lines if line.get_label() == words)
+    np.testing.assert_allclose(cross.get_xdata(), path.interval[0])
+
+
+@pytest.mark.parametrize("scale", [[0.1], [0.1, -1.0], [float("nan"), 1.0]])
+def test_a_scale_that_is_no_scale_is_refused(make_recogniser, make_song, scale):
+    folder = make_recogniser(uncertainty=True)
+    model = MusemoViTForEmotionRegression.from_pretrained(folder)
+    model.config.deviation_scale = scale
+    with pytest.raises(ValueError, match="expected deviation_scale of two positive numbers"):
+        emotion_path(model, MusemoFeatureExtractor.from_pretrained(folder), make_song("a.wav"))
+
+
 def test_arrays_at_other_rates(parts):
     samples = np.random.default_rng(0).standard_normal((88200, 2)).astype(np.float32) * 0.1
     path = emotion_path(*parts, samples, sampling_rate=44100)

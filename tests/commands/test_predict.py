@@ -34,6 +34,8 @@ def test_json_has_the_path(musemo, make_song, recogniser):
         spread = np.std([window[name] for window in path], ddof=1)
         assert song[f"{name}_interval"] == pytest.approx([song[name] - spread, song[name] + spread])
     assert song["interval"].startswith("spread over windows")
+    assert song["interval_source"] == "windows"
+    assert "valence_interval" not in path[0]  # a spread over windows is none of a window's own
 
 
 def test_a_calibrated_recogniser_gives_its_own_interval(musemo, make_song, make_recogniser):
@@ -43,10 +45,47 @@ def test_a_calibrated_recogniser_gives_its_own_interval(musemo, make_song, make_
         ends = np.clip([song[name] - 1.96 * error, song[name] + 1.96 * error], -1, 1)
         assert song[f"{name}_interval"] == pytest.approx(ends.tolist())
     assert song["interval"].startswith("95 % interval")
+    assert "one for all songs" in song["interval"]
+    assert song["interval_source"] == "error"
     nonsense = make_recogniser(emotion_error=[0.1])
     status, _, err = musemo("predict", make_song("a.wav", 2.0), "--checkpoint", nonsense)
     assert status == 1
     assert "expected emotion_error of two positive numbers" in err
+
+
+def test_deviations_of_its_own_go_before_one_error_for_all(musemo, make_song, make_recogniser):
+    long, short = make_song("long.wav", 4.0), make_song("short.wav", 0.9, 1)
+    changes = {"uncertainty": True, "emotion_error": [0.001, 0.001]}
+    answers = {}
+    for scale in ([0.1, 0.2], [0.2, 0.2]):
+        checkpoint = make_recogniser(deviation_scale=scale, **changes)
+        answers[scale[0]] = predict_json(musemo, long, short, "--checkpoint", checkpoint)
+    for narrow, wide in zip(answers[0.1], answers[0.2], strict=True):
+        assert "predicted for each window, calibrated" in narrow["interval"]
+        assert narrow["interval_source"] == "deviation"
+        half, twice = (np.diff(song["valence_interval"])[0] / 2 for song in (narrow, wide))
+        assert twice == pytest.approx(2 * half)  # so that a scale which is not applied is found out
+        assert half > 1.96 * 0.001
+        assert np.diff(narrow["arousal_interval"]) == pytest.approx(np.diff(wide["arousal_interval"]))
+        # of the song: its windows' mean deviation, which no number of windows makes smaller
+        halves = [np.diff(window["valence_interval"])[0] / 2 for window in narrow["path"]]
+        assert half == pytest.approx(np.mean(halves))
+        for window in narrow["path"]:
+            assert window["valence_interval"][0] < window["valence"] < window["valence_interval"][1]
+    assert len(answers[0.1][0]["path"]) == 8
+    assert len(np.unique([np.diff(window["valence_interval"]) for window in answers[0.1][0]["path"]])) > 1
+    status, out, _ = musemo("predict", long, "--checkpoint", checkpoint)
+    assert status == 0
+    assert "[low, high]: 95 % interval of the song's mean, from the deviation predicted for each window" in out
+
+
+def test_deviations_that_were_not_calibrated_are_no_interval(musemo, make_song, make_recogniser):
+    raw = make_recogniser(uncertainty=True)
+    (song,) = predict_json(musemo, make_song("a.wav", 2.0), "--checkpoint", raw)
+    assert song["interval_source"] == "windows"
+    measured = make_recogniser(uncertainty=True, emotion_error=[0.1, 0.2])
+    (song,) = predict_json(musemo, make_song("a.wav", 2.0), "--checkpoint", measured)
+    assert song["interval_source"] == "error"
 
 
 def test_a_picture(musemo, make_song, recogniser, tmp_path):
@@ -86,5 +125,5 @@ def test_bad_options(musemo, make_song, recogniser, more, message):
 def test_the_generator_is_no_recogniser(musemo, make_song, generator):
     status, _, err = musemo("predict", make_song("a.wav"), "--checkpoint", generator)
     assert status == 1
-    assert "expected a recogniser (model_type 'musemo_vit')" in err
+    assert "expected a recogniser (musemo_vit)" in err
     assert musemo("predict", "nowhere.mp3")[2] == "musemo predict: expected audio files, found none at nowhere.mp3\n"
