@@ -23,7 +23,8 @@ def package_checkpoints(
         generator_dir: folder of a trained generator with its `preprocessor_config.json`.
         recogniser_dir: folder of a trained recogniser, likewise.
         report_path: `report.json` that measured both: of an ablation, or of `training/measure_generator.py`. Its error
-            on real songs of artists not trained on becomes the recogniser's `emotion_error`.
+            on real songs of artists not trained on becomes the recogniser's `emotion_error`. Where the recogniser is
+            calibrated, its own `report.json` adds how its intervals held.
         target: the package's `checkpoints` folder.
 
     Returns:
@@ -45,7 +46,19 @@ def package_checkpoints(
         "generator": (generator, generator_dir),
         "recogniser": (recogniser, recogniser_dir),
     }
-    return {name: _package(name, model, source, report, Path(target)) for name, (model, source) in models.items()}
+    return {
+        name: _package(name, model, source, _with_uncertainty(report, model, Path(source)), Path(target))
+        for name, (model, source) in models.items()
+    }
+
+
+def _with_uncertainty(report: dict[str, Any], model: Any, source: Path) -> dict[str, Any]:
+    """The report, and of deviations that were calibrated what their training measured of them."""
+    own = source / "report.json"
+    if getattr(model.config, "deviation_scale", None) is None or not own.is_file():
+        return report
+    measured = json.loads(own.read_text(encoding="utf-8")).get("uncertainty")
+    return report if measured is None else report | {"uncertainty": measured}
 
 
 def _errors(report: dict[str, Any]) -> tuple[float, float]:
