@@ -40,7 +40,9 @@ class GanTraining:
         accuracy_band: discriminator accuracy that is aimed at.
         balance_window: iterations between adaptations.
         ema_decay: of the averaged generator, which is what is saved.
-        bfloat16: mixed precision, on a GPU only.
+        bfloat16: mixed precision, on whatever device: convolutions and products in bfloat16; weights, losses, norms,
+            averages and optimizers in float32. Faster on a GPU and on a CPU with AMX (`amx_bf16`), slower on other
+            CPUs. It is never chosen for a machine, so that a run is the same run everywhere.
         compile: `torch.compile` both networks, on a GPU only.
         seed: of initial weights, batches and noise.
         log_every, check_every, checkpoint_every: iterations between statistics, red-flag checks and checkpoints.

@@ -73,8 +73,8 @@ class GanStep:
             "discriminator": self._optimizer(self.discriminator, training.discriminator_lr),
         }
         self.guidance = Guidance(training, config).to(parallel.device)
-        self.on_gpu = parallel.device.type == "cuda"
-        if self.on_gpu and training.compile:
+        self.device_type = parallel.device.type
+        if self.device_type == "cuda" and training.compile:
             self.generator.compile()
             if training.penalty != "exact":  # a compiled network has no second derivative
                 self.discriminator.compile()
@@ -93,8 +93,8 @@ class GanStep:
                 group["lr"] = rates[name] * min(1.0, left)
 
     def autocast(self) -> AbstractContextManager:
-        """bfloat16 where there is a GPU; on a CPU it is slower."""
-        return torch.autocast("cuda", torch.bfloat16, enabled=self.on_gpu and self.training.bfloat16)
+        """Products and convolutions in bfloat16; losses, normalisations, averages and optimizers stay in float32."""
+        return torch.autocast(self.device_type, torch.bfloat16, enabled=self.training.bfloat16)
 
     def iterate(self, step: int, batch: Batch, updates: tuple[bool, bool]) -> dict[str, Tensor | float]:
         """One iteration.
@@ -149,7 +149,7 @@ class GanStep:
             values["penalty"] = self.parallel.mean((penalised - loss).detach())
         if update:
             values["discriminator_gradient"] = self._descend("discriminator", penalised)
-        kept = tuple(feature.detach().chunk(2)[0] for feature in output.features or ())
+        kept = tuple(feature.detach().float().chunk(2)[0] for feature in output.features or ())
         return Judged(real_logits.detach(), kept), values
 
     def _gammas(self, step: int) -> tuple[float, float]:
@@ -165,11 +165,12 @@ class GanStep:
         if self.training.penalty == "exact":
             squared = gradient_penalty(logits, shown)
         else:
+            # in float32 always: bfloat16 rounds the logits by more than the little noise changes them
+            critic = self.parallel.unwrap(self.discriminator)
+            if self.training.bfloat16:
+                logits = critic(shown, emotion).logits
             squared = finite_difference_penalty(
-                logits,
-                shown,
-                lambda clips: self.parallel.unwrap(self.discriminator)(clips, emotion).logits.float(),
-                torch.randn_like(shown),
+                logits, shown, lambda clips: critic(clips, emotion).logits, torch.randn_like(shown)
             )
         on_real, on_fake = squared.chunk(2)
         return 0.5 * (gammas[0] * on_real.mean() + gammas[1] * on_fake.mean())
@@ -191,7 +192,7 @@ class GanStep:
         loss = generator_loss(training.loss, output.logits.float(), judged.logits)
         values: dict[str, Tensor | float] = {"generator_loss": self.parallel.mean(loss.detach())}
         for real, made in zip(judged.features, output.features or (), strict=True):
-            loss = loss + training.feature_matching_weight * (made.mean(0) - real.mean(0)).abs().mean()
+            loss = loss + training.feature_matching_weight * (made.float().mean(0) - real.mean(0)).abs().mean()
         with self.autocast():
             for name, value in self.guidance(fake, batch.spectrogram, batch.emotion).items():
                 loss = loss + getattr(training, f"{name}_weight") * value

@@ -69,11 +69,19 @@ def judge(critic: Any, config: MusemoGanConfig, spectrogram: Tensor, emotion: Te
     for layer in [*critic.stages, critic.last]:
         hidden = functional.leaky_relu(layer(hidden), 0.2)
         features.append(hidden)
-    pooled = hidden.mean(dim=(2, 3))
-    logits = critic.read_out(pooled)[:, 0]
+    logits, pooled = read_out(critic.read_out, hidden, (2, 3))
     if config.conditioning == "projection":
         logits = logits + (embedded * pooled).sum(dim=1)
     return logits, features
+
+
+def read_out(layer: Any, hidden: Tensor, positions: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Logits `(B,)` of the mean over positions, and that mean; in the layer's precision, since losses compare logits
+    that mixed precision would round.
+    """
+    with torch.autocast(hidden.device.type, enabled=False):
+        pooled = hidden.mean(dim=positions, dtype=layer.bias.dtype)
+        return layer(pooled)[:, 0], pooled
 
 
 class FeatureHead(nn.Module):
@@ -96,8 +104,8 @@ class FeatureHead(nn.Module):
         hidden = functional.layer_norm(tokens, tokens.shape[-1:])
         for layer in self.layers:
             hidden = functional.leaky_relu(layer(hidden), 0.2)
-        pooled = hidden.mean(dim=1)
-        return self.read_out(pooled)[:, 0] + (self.embed_emotion(emotion) * pooled).sum(dim=1), pooled
+        logits, pooled = read_out(self.read_out, hidden, (1,))
+        return logits + (self.embed_emotion(emotion) * pooled).sum(dim=1), pooled
 
 
 class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
