@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.models.vit.windows import random_windows
 
 from .augmentation import FLOOR, shift_gain
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
@@ -177,6 +178,8 @@ class _Pretraining:
         index = torch.from_numpy(batch_indices(len(self.spectrogram), training.batch_size, step, training.seed))
         batch = self.spectrogram[index.to(self.spectrogram.device)]
         batch, _ = shift_gain(batch, torch.zeros(len(batch), 2), generator)
+        if network.config.window_frames is not None:
+            batch = random_windows(batch, network.config.window_frames)
         masked = draw_mask(len(batch), network.grid, training.pretraining_mask, training.pretraining_block, generator)
         loss = network(batch, masked.to(batch.device))
         self.optimizer.zero_grad(set_to_none=True)

@@ -68,9 +68,12 @@ class RecogniserTrainer:
         self.label_deviation = None if label_deviation is None else label_deviation.to(self.clips.emotion)
         self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
-        self.model = self.parallel.model(MusemoViTForEmotionRegression(config))
+        network = MusemoViTForEmotionRegression(config).to(self.parallel.device)
+        network.fit_in_closed_form(self.clips.spectrogram, self.clips.emotion)
+        if training.bfloat16 and self.parallel.device.type == "cpu":
+            network.set_attn_implementation("eager")  # the fused attention's gradient in bfloat16 is slow on a CPU
+        self.model = self.parallel.model(network)
         network = self.parallel.unwrap(self.model)
-        network.fit_statistics(self.clips.spectrogram)
         self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
         self.optimizer = torch.optim.AdamW(
             layer_groups(network, training.lr, training.layer_decay), training.lr, weight_decay=training.weight_decay
@@ -124,7 +127,8 @@ class RecogniserTrainer:
         spectrogram, told = self.augment(batch.spectrogram, told, generator)
         deviation = None if self.label_deviation is None else told[:, 2:]
         self.model.train()
-        loss = self.model(spectrogram=spectrogram, labels=told[:, :2], label_deviation=deviation).loss
+        with torch.autocast(self.parallel.device.type, torch.bfloat16, enabled=training.bfloat16):
+            loss = self.model(spectrogram=spectrogram, labels=told[:, :2], label_deviation=deviation).loss
         self.optimizer.zero_grad(set_to_none=True)
         self.parallel.accelerator.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.gradient_norm)

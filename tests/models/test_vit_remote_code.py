@@ -19,10 +19,11 @@ torch.manual_seed(0)
 config = MusemoViTConfig(
     n_frames=40, patch_size=(16, 16), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
     stem="convolution", pooling="mean+deviation", statistics_read_out=True, read_outs="two", uncertainty=True,
-    deviation_scale=[1.5, 0.5],
+    deviation_scale=[1.5, 0.5], kernel_read_out=True, window_frames=32,
 )
 model = MusemoViTForEmotionRegression(config).eval()
-model.fit_statistics(torch.rand(9, 1, 128, 40, generator=torch.Generator().manual_seed(1)))
+generator = torch.Generator().manual_seed(1)
+model.fit_in_closed_form(torch.rand(9, 1, 128, 40, generator=generator), torch.rand(9, 2, generator=generator))
 model.save_pretrained(sys.argv[1])
 """
 LOAD = """

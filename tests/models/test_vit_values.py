@@ -14,6 +14,8 @@ VALUES = {
     "flat patch": {"stem": "convolution", "patch_size": (32, 4)},
     "deviation of tokens": {"pooling": "mean+deviation"},
     "statistics": {"statistics_read_out": True, "head_dropout": 0.1},
+    "kernel": {"kernel_read_out": True},
+    "windows": {"window_frames": 24},
     "two": {"read_outs": "two"},
     "uncertainty": {"uncertainty": True},
     "all": {
@@ -37,7 +39,7 @@ def clips(n=6, n_frames=40, seed=0):
 def model(vit_config, request):
     torch.manual_seed(0)
     model = MusemoViTForEmotionRegression(vit_config(**VALUES[request.param]))
-    model.fit_statistics(clips(8, seed=1)[0])
+    model.fit_in_closed_form(*clips(8, seed=1))
     return model
 
 
@@ -114,8 +116,8 @@ def test_band_statistics_are_numpys():
 
 def test_statistics_are_standardised_by_the_training_songs(vit_config):
     model = MusemoViTForEmotionRegression(vit_config(statistics_read_out=True))
-    mel, _ = clips(300)
-    model.fit_statistics(mel)
+    mel, labels = clips(300)
+    model.fit_in_closed_form(mel, labels)
     values = (band_statistics(mel) - model.statistics.mean) / model.statistics.scale
     torch.testing.assert_close(values.mean(0), torch.zeros(384), atol=1e-4, rtol=0)
     assert (values.std(0, unbiased=False) <= 1 + 1e-3).all()

@@ -32,6 +32,12 @@ class MusemoViTConfig(PreTrainedConfig):
         pooling: of the tokens for the head, "mean" or "mean+deviation".
         statistics_read_out: the head is also given statistics over time of the log-mel's bands, see `BandStatistics`.
         statistics_size: hidden units that read the statistics.
+        kernel_read_out: predictions are a mean of the network's and of a kernel regression's, see `KernelReadOut`; while
+            it is trained the network is alone.
+        kernel_share: of the kernel regression in that mean, in [0, 1].
+        kernel_clips: training songs that the kernel regression keeps; set when it is fitted.
+        window_frames: the encoder is given windows of so many frames, when it is trained one from a random place of each
+            clip, otherwise as many as cover the clip, whose tokens are pooled together; None for the whole clip.
         head_dropout: dropout of the statistics, and of all that the head is given.
         read_outs: "one", or "two": a second head, trained by the squared error, beside the one of `regression_loss`.
         uncertainty: also predict a standard deviation of each dimension.
@@ -67,6 +73,10 @@ class MusemoViTConfig(PreTrainedConfig):
     pooling: str = "mean"
     statistics_read_out: bool = False
     statistics_size: int = 64
+    kernel_read_out: bool = False
+    kernel_share: float = 0.6
+    kernel_clips: int = 0
+    window_frames: int | None = None
     head_dropout: float = 0.0
     read_outs: str = "one"
     uncertainty: bool = False
@@ -91,6 +101,7 @@ class MusemoViTConfig(PreTrainedConfig):
             )
         if self.stem == "convolution":
             stem_strides(self.patch_size)
+        self._check_kernel_and_windows()
         if not 0 <= self.head_dropout < 1:
             raise ValueError(f"expected head_dropout from 0 to below 1, got {self.head_dropout}")
         if self.deviation_scale is not None:
@@ -106,6 +117,19 @@ class MusemoViTConfig(PreTrainedConfig):
             )
         if len(scale) != 2 or not all(0 < factor < math.inf for factor in scale):  # also where NaN
             raise ValueError(f"expected deviation_scale of two positive numbers (valence, arousal), got {scale}")
+
+    def _check_kernel_and_windows(self) -> None:
+        if not 0 <= self.kernel_share <= 1:
+            raise ValueError(f"expected kernel_share from 0 to 1, got {self.kernel_share}")
+        if self.kernel_read_out and (self.n_mels % 32 or self.n_frames < 8):
+            raise ValueError(
+                f"expected mel bands in multiples of 32 and at least 8 frames for a kernel read-out, "
+                f"got {self.n_mels} and {self.n_frames}"
+            )
+        if self.window_frames is not None and not 1 <= self.window_frames <= self.n_frames:
+            raise ValueError(
+                f"expected window_frames from 1 to the {self.n_frames} of a clip, got {self.window_frames}"
+            )
 
     def _adopt_backbone(self) -> None:
         if self.backbone_config is None and self.backbone is not None:
@@ -136,10 +160,15 @@ class MusemoViTConfig(PreTrainedConfig):
         return self.patch_size[0], self.patch_size[1]
 
     @property
+    def encoder_frames(self) -> int:
+        """Frames that the encoder is given at once: of a window, or of the clip."""
+        return self.n_frames if self.window_frames is None else self.window_frames
+
+    @property
     def padded_frames(self) -> int:
-        """As many frames as whole patches cover all of `n_frames`."""
+        """As many frames as whole patches cover all of `encoder_frames`."""
         patch, stride = self.patch_size[1], self.patch_stride[1]
-        return patch + -(-max(0, self.n_frames - patch) // stride) * stride
+        return patch + -(-max(0, self.encoder_frames - patch) // stride) * stride
 
     @property
     def grid(self) -> tuple[int, int]:

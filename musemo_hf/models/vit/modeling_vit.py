@@ -10,9 +10,11 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from .configuration_vit import MusemoViTConfig
+from .kernel_read_out import KernelReadOut
 from .losses import concordance_loss, deviation_loss, regression_loss
 from .read_out import BandStatistics
 from .stem import StemmedViTModel
+from .windows import covering_windows, random_windows
 
 PADDING = -1.0  # -60 dB on the normalised scale
 SMALLEST_DEVIATION = 0.01  # a hundredth of the plane's half: no label is surer, and its logarithm stays finite
@@ -64,6 +66,8 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         self.vit = _encoder(config)
         if config.statistics_read_out:
             self.statistics = BandStatistics(config.n_mels, config.statistics_size, config.head_dropout)
+        if config.kernel_read_out:
+            self.kernel = KernelReadOut(config.n_frames, config.kernel_clips)
         self.dropout = nn.Dropout(config.head_dropout)
         self.regressor = nn.Linear(config.head_size, 2)
         if config.read_outs == "two":
@@ -85,14 +89,18 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         else:
             super()._init_weights(module)
 
-    def fit_statistics(self, spectrogram: Tensor) -> None:
-        """Take the constants that standardise the band statistics from training songs; nothing without the statistics.
+    def fit_in_closed_form(self, spectrogram: Tensor, emotion: Tensor) -> None:
+        """Fit what no gradient trains, to training songs: the band statistics' constants and the kernel read-out.
 
         Args:
             spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)`.
+            emotion: `(N, 2)` (valence, arousal).
         """
         if self.config.statistics_read_out:
             self.statistics.fit(spectrogram)
+        if self.config.kernel_read_out:
+            self.kernel.fit(spectrogram, emotion)
+            self.config.kernel_clips = len(spectrogram)
 
     def forward(
         self, spectrogram: Tensor, labels: Tensor | None = None, label_deviation: Tensor | None = None
@@ -112,11 +120,11 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         tokens = self._tokens(spectrogram)
         pooled = tokens.mean(dim=1)
         given = self.dropout(torch.cat(self._given(spectrogram, tokens, pooled), dim=-1))
-        emotion = self.regressor(given)
-        second = self.least_squares(given) if self.config.read_outs == "two" else None
+        emotion = self._with_kernel(self.regressor(given).float(), spectrogram)
+        second = self.least_squares(given).float() if self.config.read_outs == "two" else None
         deviation = None
         if self.config.uncertainty:
-            deviation = functional.softplus(self.uncertainty(given)) + SMALLEST_DEVIATION
+            deviation = functional.softplus(self.uncertainty(given).float()) + SMALLEST_DEVIATION
         loss = None
         if labels is not None:
             loss = self._loss(emotion, second, deviation, labels.to(emotion), label_deviation)
@@ -124,8 +132,22 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
             deviation = deviation * deviation.new_tensor(self.config.deviation_scale)
         return MusemoEmotionOutput(loss, emotion, pooled, second, deviation)
 
+    def _with_kernel(self, emotion: Tensor, spectrogram: Tensor) -> Tensor:
+        if self.training or not self.config.kernel_read_out:
+            return emotion
+        return torch.lerp(emotion, self.kernel(spectrogram).to(emotion), self.config.kernel_share)
+
     def _tokens(self, spectrogram: Tensor) -> Tensor:
-        padded = functional.pad(spectrogram, (0, self.config.padded_frames - self.config.n_frames), value=PADDING)
+        if self.config.window_frames is None:
+            return self._encoded(spectrogram)
+        if self.training:
+            return self._encoded(random_windows(spectrogram, self.config.window_frames))
+        windows = covering_windows(spectrogram, self.config.window_frames)
+        tokens = self._encoded(windows.flatten(0, 1))
+        return tokens.reshape(len(windows), -1, tokens.shape[-1])
+
+    def _encoded(self, spectrogram: Tensor) -> Tensor:
+        padded = functional.pad(spectrogram, (0, self.config.padded_frames - self.config.encoder_frames), value=PADDING)
         # an AST is given (B, frames, mel bands)
         given = padded[:, 0].transpose(1, 2) if self.config.is_ast else padded
         return self.vit(given).last_hidden_state[:, self.config.n_prefix_tokens :]

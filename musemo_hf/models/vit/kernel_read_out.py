@@ -1,0 +1,75 @@
+"""Emotion by likeness to the training songs: kernel ridge regression on texture statistics, in closed form."""
+
+import torch
+from torch import Tensor, nn
+
+from .texture import texture_size, texture_statistics
+
+FARTHEST = 4.0  # deviations that a statistic may stand from the training songs' mean: a broken input stays near music
+RIDGE = 1.0  # of the kernel matrix, whose diagonal is 1
+
+
+class KernelReadOut(nn.Module):
+    """Kernel ridge regression (Saunders et al. 1998) with a Gaussian kernel; it keeps the training songs' statistics.
+
+    A ridge shrinks predictions towards the mean, which concordance punishes: they are spread again so that what each
+    training song is predicted to be without itself (leave-one-out, in closed form) has the labels' deviation.
+
+    Args:
+        n_frames: of a spectrogram.
+        n_clips: training songs that are kept; 0 before anything is fitted.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    clips: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, n_frames: int, n_clips: int) -> None:
+        super().__init__()
+        size = texture_size(n_frames)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("clips", torch.zeros(n_clips, size))
+        self.register_buffer("weight", torch.zeros(n_clips, 2))
+        self.register_buffer("bias", torch.zeros(2))
+
+    @torch.no_grad()
+    def fit(self, spectrogram: Tensor, emotion: Tensor, batch_size: int = 32) -> None:
+        """Fit to training songs.
+
+        Args:
+            spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)`, at least 2.
+            emotion: `(N, 2)` (valence, arousal).
+            batch_size: of songs whose statistics are taken at once.
+
+        Raises:
+            ValueError: fewer than 2 songs.
+        """
+        if len(spectrogram) < 2:
+            raise ValueError(f"expected at least 2 songs to fit a kernel read-out to, got {len(spectrogram)}")
+        statistics = torch.cat([texture_statistics(part.to(self.mean)) for part in spectrogram.split(batch_size)])
+        self.mean.copy_(statistics.mean(dim=0))
+        self.scale.copy_(statistics.std(dim=0, unbiased=False).clamp(min=1e-3))
+        self.clips = self._standardised(statistics)
+        labels = emotion.to(self.clips.device, torch.float64)
+        kernel = self._kernel(self.clips).double()
+        inverse = torch.linalg.inv(kernel + RIDGE * torch.eye(len(kernel), device=kernel.device, dtype=kernel.dtype))
+        weight = inverse @ (labels - labels.mean(dim=0))
+        without_itself = labels - weight / inverse.diagonal()[:, None]  # Rasmussen & Williams 2006, eq. 5.12
+        spread = labels.std(dim=0) / without_itself.std(dim=0).clamp(min=1e-6)
+        self.weight, self.bias = (weight * spread).to(self.clips), labels.mean(dim=0).to(self.bias)
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> (valence, arousal) `(B, 2)`."""
+        return self.bias + self._kernel(self._standardised(texture_statistics(spectrogram))) @ self.weight
+
+    def _standardised(self, statistics: Tensor) -> Tensor:
+        return ((statistics - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
+
+    def _kernel(self, statistics: Tensor) -> Tensor:
+        """Of clips with the kept ones, `(B, n_clips)`: 1 for the same, 0.4 where all statistics are a deviation off."""
+        norms = statistics.square().sum(dim=-1, keepdim=True) + self.clips.square().sum(dim=-1)
+        squared = (norms - 2 * statistics @ self.clips.T).clamp(min=0)
+        return torch.exp(-0.5 * squared / statistics.shape[-1])
