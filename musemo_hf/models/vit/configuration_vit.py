@@ -32,12 +32,12 @@ class MusemoViTConfig(PreTrainedConfig):
         pooling: of the tokens for the head, "mean" or "mean+deviation".
         statistics_read_out: the head is also given statistics over time of the log-mel's bands, see `BandStatistics`.
         statistics_size: hidden units that read the statistics.
-        kernel_read_out: predictions are a mean of the network's and of a kernel regression's, see `KernelReadOut`; while
-            it is trained the network is alone.
+        kernel_read_out: predictions are a mean of the network's and of a kernel regression's, see `KernelReadOut`;
+            while it is trained the network is alone.
         kernel_share: of the kernel regression in that mean, in [0, 1].
         kernel_clips: training songs that the kernel regression keeps; set when it is fitted.
-        window_frames: the encoder is given windows of so many frames, when it is trained one from a random place of each
-            clip, otherwise as many as cover the clip, whose tokens are pooled together; None for the whole clip.
+        window_frames: the encoder is given windows of so many frames, when it is trained one from a random place of
+            each clip, otherwise as many as cover it, whose tokens are pooled together; None for the whole clip.
         head_dropout: dropout of the statistics, and of all that the head is given.
         read_outs: "one", or "two": a second head, trained by the squared error, beside the one of `regression_loss`.
         uncertainty: also predict a standard deviation of each dimension.
