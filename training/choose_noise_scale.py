@@ -15,6 +15,7 @@ from musemo_hf import MusemoGanGenerator
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.configuration import load_configuration
 from musemo_hf.trainers.corpus import hold_out, load_songs
+from musemo_hf.trainers.launch import DATA_DIR
 from musemo_hf.trainers.noise_scale import kernel_distances, some_clips
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("generator", type=Path, help="folder of a generator trained without the fold")
     parser.add_argument("--config", type=Path, help="YAML that it was trained with")
-    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
     parser.add_argument("--hold-out", type=int, metavar="FOLD", help="the fold that it was trained without")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5])
     parser.add_argument("--n-clips", type=int, default=400, help="training songs compared with")

@@ -20,6 +20,7 @@ from musemo_hf.reporting.figures import to_png
 from musemo_hf.reporting.sound import examine_sound, sound_picture, sound_table
 from musemo_hf.trainers.configuration import load_configuration
 from musemo_hf.trainers.corpus import load_songs, select
+from musemo_hf.trainers.launch import DATA_DIR
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("generator", help="folder of a generator, or of a pipeline")
     parser.add_argument("--config", type=Path, help="YAML whose `data` says which songs")
-    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
     parser.add_argument("--hold-out", type=int, metavar="FOLD", help="compare with the songs of this fold alone")
     parser.add_argument("--seeds", type=int, default=4, help="clips a preset")
     parser.add_argument("--n-real", type=int, default=40, help="at most so many real songs a preset")

@@ -22,6 +22,7 @@ from musemo_hf import MusemoPipeline, MusemoViTForEmotionRegression
 from musemo_hf.reporting.generator_report import build_generator_report
 from musemo_hf.trainers.configuration import load_configuration
 from musemo_hf.trainers.corpus import load_songs
+from musemo_hf.trainers.launch import DATA_DIR
 from musemo_hf.trainers.study_plan import StudyConfiguration
 
 
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("generator", type=Path, help="folder of a generator trained without the fold")
     parser.add_argument("judge", type=Path, help="folder of a recogniser trained without the fold, and on no generator")
     parser.add_argument("--config", type=Path, help="YAML that both were trained with")
-    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
     parser.add_argument("--hold-out", type=int, default=0, metavar="FOLD", help="the fold")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the trainings, for the card")
     arguments = parser.parse_args()

@@ -2,6 +2,10 @@
 
 musemo prepare DEAM
 musemo prepare DEAM --config-name excerpt_10s --num-proc 2 --output deam-10s
+musemo prepare DEAM --config-name excerpt_10s --pack deam-10s.safetensors
+
+A pack is one file of at most 50 MB that the scripts of training/ take as --data-dir, for a machine that has no DEAM.
+Its log-mels are rounded to steps of decibels, which are printed; labels and folds are exact.
 """
 
 import argparse
@@ -25,11 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help="(corrected)")
     parser.add_argument("--num-proc", type=int, metavar="N", help="processes that decode (1)")
     parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="where it is kept (the cache of datasets)")
+    parser.add_argument("--pack", type=Path, metavar="FILE", help="also write it into one file of at most 50 MB")
     parser.add_argument("--output", type=Path, metavar="DIR", help="also save it there, as `musemo score` reads it")
 
 
 def run(args: argparse.Namespace) -> int:
     """Prepare, and print counts, folds and what was left out."""
+    if args.pack is not None and args.pack.is_dir():
+        raise ValueError(f"expected a file as --pack, got the folder {args.pack}")
     if not args.deam.is_dir():
         raise ValueError(f"expected the folder of DEAM, found none at {args.deam}")
     import datasets
@@ -53,7 +60,30 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         songs.save_to_disk(args.output)
         print(f"saved in {args.output}")
+    if args.pack:
+        _pack(args, builder)
     return 0
+
+
+def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
+    from musemo_hf.data.arrays import load_arrays
+    from musemo_hf.data.demo_corpus import MANIFEST
+    from musemo_hf.data.pack import MAX_BYTES, write_pack
+
+    pack = write_pack(
+        args.pack,
+        load_arrays(builder.as_dataset("train")),
+        config_name=args.config_name,
+        labels=args.labels,
+        procedural=(args.deam / MANIFEST).is_file(),
+        n_skipped=len(builder.skipped),
+    )
+    size = args.pack.stat().st_size
+    print(f"packed   {args.pack}, {size / 1e6:.1f} MB of at most {MAX_BYTES / 1e6:.0f} MB, hash {pack.songs_hash[:16]}")
+    print(
+        f"         log-mels in steps of {pack.step:g} dB: error at most {pack.step / 2:g} dB, root mean square "
+        f"{pack.rms_error:.3f} dB"
+    )
 
 
 def _print_skipped(builder: "DeamSpectrograms") -> None:

@@ -1,4 +1,4 @@
-"""The songs of a run: DEAM where its folder is given, the procedural corpus otherwise."""
+"""The songs of a run: DEAM where its folder or a pack of it is given, the procedural corpus otherwise."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from musemo_hf.data.arrays import SongArrays, load_arrays
 from musemo_hf.data.deam import DeamSpectrograms
 from musemo_hf.data.demo_corpus import MANIFEST
+from musemo_hf.data.pack import read_pack
 
 from .configuration import DataSettings
 
@@ -22,21 +23,20 @@ def load_songs(
 
     Args:
         settings: which songs.
-        data_dir: the DEAM folder; None for the procedural corpus.
+        data_dir: the DEAM folder, or a file that `musemo prepare --pack` made of it; None for the procedural corpus.
         accelerator: of the launch.
 
     Returns:
-        The songs, and `name`, `procedural`, `n_skipped` of the corpus.
+        The songs, and `name`, `procedural`, `n_skipped` of the corpus; of a pack also `pack`, with its `songs_hash`,
+        `step` and `rms_error` (dB).
 
     Raises:
-        ValueError: the settings leave no songs.
+        ValueError: the settings leave no songs, or a pack was made with others.
     """
-    builder = DeamSpectrograms(
-        config_name=settings.config_name, labels=settings.labels, data_dir=None if data_dir is None else str(data_dir)
-    )
-    with accelerator.main_process_first():
-        builder.download_and_prepare()
-    songs = load_arrays(builder.as_dataset("train"))
+    if data_dir is not None and Path(data_dir).is_file():
+        songs, facts = _packed(settings, Path(data_dir))
+    else:
+        songs, facts = _prepared(settings, data_dir, accelerator)
     keep = np.ones(len(songs), dtype=bool)
     if settings.annotation_file == "1_2000":
         keep = songs.song_id <= FIRST_FILE_LAST_ID
@@ -45,13 +45,36 @@ def load_songs(
     chosen = np.flatnonzero(keep)[: settings.n_songs]
     if not len(chosen):
         raise ValueError(f"expected songs, and these settings leave none: {settings}")
+    return select(songs, chosen), facts
+
+
+def _prepared(
+    settings: DataSettings, data_dir: str | Path | None, accelerator: Accelerator
+) -> tuple[SongArrays, dict[str, Any]]:
+    builder = DeamSpectrograms(
+        config_name=settings.config_name, labels=settings.labels, data_dir=None if data_dir is None else str(data_dir)
+    )
+    with accelerator.main_process_first():
+        builder.download_and_prepare()
     procedural = data_dir is None or (Path(data_dir) / MANIFEST).is_file()  # also where somebody rendered it elsewhere
-    facts = {
+    return load_arrays(builder.as_dataset("train")), _facts(procedural, len(builder.skipped))
+
+
+def _packed(settings: DataSettings, path: Path) -> tuple[SongArrays, dict[str, Any]]:
+    songs, pack = read_pack(path)
+    wanted, got = (f"{each.config_name} with {each.labels} labels" for each in (settings, pack))
+    if wanted != got:
+        raise ValueError(f"{path}: expected a pack of {wanted}, got one of {got}; make it with `musemo prepare --pack`")
+    made = {"songs_hash": pack.songs_hash, "step": pack.step, "rms_error": pack.rms_error}
+    return songs, _facts(pack.procedural, pack.n_skipped) | {"pack": made}
+
+
+def _facts(procedural: bool, n_skipped: int) -> dict[str, Any]:
+    return {
         "name": "procedural corpus" if procedural else "DEAM",
         "procedural": procedural,
-        "n_skipped": len(builder.skipped),
+        "n_skipped": n_skipped,
     }
-    return select(songs, chosen), facts
 
 
 def select(songs: SongArrays, index: np.ndarray) -> SongArrays:

@@ -11,12 +11,14 @@ from accelerate import Accelerator
 
 from .configuration import Configuration, load_configuration
 
+DATA_DIR = "folder of DEAM, or a file of `musemo prepare --pack`; the procedural corpus where not given"
+
 
 def parse_arguments(description: str | None, default_config: Path, output_dir: str) -> argparse.Namespace:
     """The arguments that every script takes; `--hold-out` and `--report-only` concern some of them."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
-    parser.add_argument("--data-dir", type=Path, help="folder of DEAM; the procedural corpus where not given")
+    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
     parser.add_argument(
         "--output-dir", type=Path, default=Path(output_dir), help="the run's folder; resumes what it holds"
     )

@@ -4,6 +4,7 @@ import datasets
 import pytest
 
 from musemo_hf.data.demo_corpus import render_demo_corpus
+from musemo_hf.data.pack import read_pack
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,26 @@ def test_counts_folds_and_skipped_songs(musemo, deam, tmp_path):
     assert sum(int(part.split(": ")[1]) for part in report["folds"].split(", ")) == 5
     assert report["skipped"] == "corrupt 1"
     assert len(datasets.load_from_disk(str(tmp_path / "saved"))) == 5
+
+
+def test_a_pack_is_written_and_described(musemo, deam, tmp_path):
+    arguments = ["prepare", deam, "--config-name", "excerpt_10s", "--cache-dir", tmp_path / "cache"]
+    status, out, err = musemo(*arguments, "--pack", tmp_path / "songs.safetensors")
+    assert status == 0, err
+    songs, pack = read_pack(tmp_path / "songs.safetensors")
+    assert len(songs) == 5
+    assert (pack.config_name, pack.labels, pack.procedural, pack.n_skipped) == ("excerpt_10s", "corrected", True, 1)
+    size = (tmp_path / "songs.safetensors").stat().st_size
+    packed, error = out.splitlines()[-2:]
+    assert f"{size / 1e6:.1f} MB of at most 50 MB, hash {pack.songs_hash[:16]}" in packed
+    assert f"steps of {pack.step:g} dB: error at most {pack.step / 2:g} dB" in error
+    assert f"root mean square {pack.rms_error:.3f} dB" in error
+
+
+def test_a_pack_is_a_file(musemo, deam, tmp_path):
+    status, out, err = musemo("prepare", deam, "--pack", tmp_path)
+    assert (status, out) == (1, "")
+    assert f"expected a file as --pack, got the folder {tmp_path}" in err
 
 
 def test_too_short_for_the_configuration(musemo, deam, tmp_path):

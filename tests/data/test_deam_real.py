@@ -14,6 +14,7 @@ from musemo_hf.data.folds import artist_groups, folds_hash, strata
 from musemo_hf.data.label_audit import audit_labels
 from musemo_hf.data.layout import find_deam
 from musemo_hf.data.metadata import read_metadata
+from musemo_hf.data.pack import read_pack, write_pack
 
 pytestmark = pytest.mark.deam
 
@@ -48,6 +49,19 @@ def test_every_song_is_found_and_none_is_skipped(builder, arrays, deam_dir):
     assert arrays.spectrogram.shape[1:] == (128, 431)
     assert arrays.spectrogram.min() >= -100
     assert np.isfinite(arrays.spectrogram).all()
+
+
+def test_they_fit_into_one_file_of_50_megabytes(arrays, tmp_path):
+    pack = write_pack(tmp_path / "deam", arrays, config_name="excerpt_10s", labels="corrected")
+    assert (tmp_path / "deam").stat().st_size <= 50_000_000
+    assert pack.step <= 1
+    read, found = read_pack(tmp_path / "deam")
+    assert found == pack
+    for name in ("emotion", "emotion_std", "fold", "song_id", "year", "artist", "genre"):
+        assert np.array_equal(getattr(read, name), getattr(arrays, name)), name
+    errors = [np.abs(one - other) for one, other in zip(read.spectrogram, arrays.spectrogram, strict=True)]
+    assert max(error.max() for error in errors) <= pack.step / 2 + 1e-4
+    assert np.sqrt(np.mean([np.square(error).mean() for error in errors])) == pytest.approx(pack.rms_error, rel=1e-3)
 
 
 # Read off the published files by eye: valence_mean, valence_std, arousal_mean, arousal_std, artist, title, genre.

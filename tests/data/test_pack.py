@@ -1,0 +1,145 @@
+"""A pack gives back the songs: everything exactly but the log-mels, and those within half a step."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from musemo_hf import DeamSpectrograms
+from musemo_hf.data.arrays import SongArrays, load_arrays
+from musemo_hf.data.demo_corpus import render_demo_corpus
+from musemo_hf.data.pack import STEPS, PackError, read_pack, write_pack
+
+EXACT = ("emotion", "emotion_std", "fold", "song_id", "year")
+MADE_OF = {"config_name": "excerpt_10s", "labels": "corrected"}
+
+
+def prepared(folder, cache):
+    builder = DeamSpectrograms(cache, "excerpt_10s", folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        builder.download_and_prepare()
+    return load_arrays(builder.as_dataset("train"))
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    return prepared(render_demo_corpus(folder / "DEAM", n_songs=12), folder / "cache")
+
+
+def check(songs, read, pack):
+    for name in EXACT:
+        wanted, got = getattr(songs, name), getattr(read, name)
+        assert wanted.dtype == got.dtype
+        np.testing.assert_array_equal(wanted, got)
+    assert (read.artist, read.genre) == (songs.artist, songs.genre)
+    assert read.spectrogram.dtype == np.float32
+    squares = 0.0
+    for one, other in zip(songs.spectrogram, read.spectrogram, strict=True):
+        error = np.abs(one - other)
+        assert error.max() <= pack.step / 2 + 1e-4
+        squares += np.square(error, dtype=np.float64).mean()
+    assert pack.rms_error == pytest.approx(np.sqrt(squares / len(songs)), rel=1e-3)
+    assert pack.rms_error < 1.1 * pack.step / np.sqrt(12)
+
+
+def test_procedural_songs_come_back(songs, tmp_path):
+    pack = write_pack(tmp_path / "new" / "songs.safetensors", songs, **MADE_OF, procedural=True, n_skipped=3)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["songs.safetensors"]
+    read, found = read_pack(tmp_path / "new" / "songs.safetensors")
+    assert found == pack
+    assert (found.config_name, found.labels, found.procedural, found.n_skipped) == ("excerpt_10s", "corrected", True, 3)
+    assert pack.step == min(step for step in STEPS if np.ptp(songs.spectrogram) / step <= 255)
+    check(songs, read, pack)
+    assert read.spectrogram.flags.writeable
+    assert len(set(songs.fold.tolist())) > 1, "folds must differ for this test to mean anything"
+
+
+def test_the_finest_step_is_taken_that_fits(songs, tmp_path):
+    fine = write_pack(tmp_path / "fine", songs, **MADE_OF)
+    size = (tmp_path / "fine").stat().st_size
+    assert size < 0.75 * songs.spectrogram.size
+    coarse = write_pack(tmp_path / "coarse", songs, **MADE_OF, max_bytes=int(0.8 * size))
+    assert (tmp_path / "coarse").stat().st_size <= 0.8 * size
+    assert coarse.step > fine.step
+    read, pack = read_pack(tmp_path / "coarse")
+    check(songs, read, pack)
+    assert coarse.songs_hash != fine.songs_hash, "other log-mels are other songs"
+    with pytest.raises(PackError, match=r"fit into 1,000 bytes in steps of at most 3 dB, got 12 songs"):
+        write_pack(tmp_path / "none", songs, **MADE_OF, max_bytes=1000)
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_hash_is_of_all_that_is_read(songs, tmp_path):
+    hashes = {
+        write_pack(tmp_path / "a", songs, **MADE_OF).songs_hash,
+        write_pack(tmp_path / "b", songs, **MADE_OF).songs_hash,
+    }
+    assert len(hashes) == 1
+    for change in (
+        {"fold": songs.fold[::-1]},
+        {"emotion": songs.emotion + np.float32(1e-3)},
+        {"artist": ["nobody", *songs.artist[1:]]},
+        {"spectrogram": songs.spectrogram[::-1]},
+    ):
+        hashes.add(write_pack(tmp_path / "c", dataclasses.replace(songs, **change), **MADE_OF).songs_hash)
+    assert len(hashes) == 5
+
+
+@pytest.mark.parametrize("cells", [[-100.0, 39.9], [7.0, 7.0]])
+def test_extremes_and_silence(songs, tmp_path, cells):
+    spectrogram = np.random.default_rng(0).choice(np.float32(cells), (len(songs), 128, 40))
+    written = dataclasses.replace(songs, spectrogram=spectrogram)
+    pack = write_pack(tmp_path / "x", written, **MADE_OF)
+    assert np.abs(read_pack(tmp_path / "x")[0].spectrogram - spectrogram).max() <= pack.step / 2 + 1e-4
+
+
+def broken(content: bytes) -> dict[str, bytes]:
+    middle = len(content) // 2
+    return {
+        "cut off": content[:middle],
+        "changed": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "text": b"valence,arousal\n",
+        "empty": b"",
+    }
+
+
+@pytest.mark.parametrize("how", ["cut off", "changed", "text", "empty"])
+def test_what_is_no_whole_pack_is_refused(songs, tmp_path, how):
+    write_pack(tmp_path / "pack", songs, **MADE_OF)
+    (tmp_path / "pack").write_bytes(broken((tmp_path / "pack").read_bytes())[how])
+    with pytest.raises(PackError, match="expected"):
+        read_pack(tmp_path / "pack")
+
+
+def test_labels_that_were_changed_are_refused(songs, tmp_path):
+    write_pack(tmp_path / "pack", songs, **MADE_OF)
+    content = (tmp_path / "pack").read_bytes()
+    label = songs.emotion[0].tobytes()
+    (tmp_path / "pack").write_bytes(content.replace(label, songs.emotion[1].tobytes(), 1))
+    with pytest.raises(PackError, match="expected songs with the hash"):
+        read_pack(tmp_path / "pack")
+
+
+def test_another_safetensors_file_and_no_file(tmp_path):
+    save_file({"weight": np.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(PackError, match="expected a file of `musemo prepare --pack`"):
+        read_pack(tmp_path / "model.safetensors")
+    with pytest.raises(FileNotFoundError):
+        read_pack(tmp_path / "none")
+
+
+def test_songs_that_cannot_be_packed(songs: SongArrays, tmp_path):
+    spectrogram = songs.spectrogram.copy()
+    spectrogram[0, 0, 0] = np.nan
+    for bad in (dataclasses.replace(songs, spectrogram=spectrogram), dataclasses.replace(songs, song_id=np.empty(0))):
+        with pytest.raises(PackError, match="expected songs with finite log-mels"):
+            write_pack(tmp_path / "x", bad, **MADE_OF)
+    spectrogram[:] = 0
+    spectrogram[0, 0, 0] = 2000
+    with pytest.raises(PackError, match="over 2000 dB"):
+        write_pack(tmp_path / "x", dataclasses.replace(songs, spectrogram=spectrogram), **MADE_OF)
+    assert not list(tmp_path.iterdir())
