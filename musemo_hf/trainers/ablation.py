@@ -130,12 +130,16 @@ class Ablation:
             pieces += [piece for piece in self._baseline_pieces(name) if name != "cnn"]
         for seed in self.plan.seeds:
             for split in self.splits:
-                if seed == self.plan.seeds[0]:
+                if seed == self.plan.seeds[0] and self.generates(split):
                     pieces.append(self._generator_piece(split))
                 pieces += [self._arm_piece(split, arm, seed) for arm in self.plan.arms]
         if "cnn" in self.plan.baselines:
             pieces += self._baseline_pieces("cnn")
         return pieces
+
+    def generates(self, split: Split) -> bool:
+        """Whether a split has a generator: not where only real songs and their augmentations are compared."""
+        return split.mixed or any(SplitWork(self, split).needs_generator(arm) for arm in self.plan.arms)
 
     def baseline_runs(self, name: str) -> list[tuple[str, int]]:
         """(labels, seed) of a baseline: the CNN is given the run's labels alone, like the recogniser."""
@@ -176,7 +180,7 @@ class Ablation:
             done=lambda: path.is_file() or (needs and work.generator.failure is not None),
             compute=lambda: self.work(split).predictions(arm, seed),
             # `real` is asked what it hears in the generator's clips
-            ready=lambda: work.generator.settled or not (needs or arm == "real" or split.mixed),
+            ready=lambda: work.generator.settled or not (needs or (arm == "real" and self.generates(split))),
         )
 
 

@@ -58,6 +58,17 @@ def test_a_failed_generator_loses_only_the_arms_that_need_it(songs, tmp_path, mo
     assert "The generator of fold1 failed (diversity under 10 %)" in markdown(report)
 
 
+def test_no_generator_is_trained_where_no_arm_needs_one(songs, tmp_path):
+    ablation = make(songs, tmp_path, "ablation.arms=[real, specaugment]", "ablation.folds=[0]")
+    ablation.run()
+    assert not (tmp_path / "fold0/generator").exists()
+    report = build_report(ablation, CORPUS, "none")
+    assert list(report["arms"]) == ["real", "specaugment"]
+    assert report["quality"] is None
+    assert report["conditioning"] is None
+    assert report["missing"] == []
+
+
 def test_an_unfinished_run_is_reported_and_extended(songs, tmp_path):
     make(songs, tmp_path, "ablation.arms=[real]", "ablation.folds=[0]", "gan_training.steps=1").run()
     planned = make(songs, tmp_path, "ablation.arms=[real, specaugment, synthetic]", "ablation.seeds=[0, 1]")
