@@ -6,6 +6,7 @@ from musemo_hf.evaluation.comparison import compare_arms, compare_with_best
 from musemo_hf.trainers.finished import Finished
 
 NO_AUDIO = frozenset({"mean", "artist"})
+OWN = frozenset({"kernel"})  # a part of the recogniser, shown for what its network adds
 
 
 def baseline_tables(finished: Finished, groups: list[str]) -> dict[str, Any]:
@@ -17,8 +18,9 @@ def baseline_tables(finished: Finished, groups: list[str]) -> dict[str, Any]:
 
     Returns:
         `labels`: "corrected" and "published" -> baseline -> figures (see `compare_arms`, with `ccc_rescaled`; no
-        differences); `real_to_best` (see `compare_with_best`), with the run's own labels; both empty or None where
-        there are no baselines.
+        differences); `real_to_best` and `real_to_kernel` (see `compare_with_best`), with the run's own labels: of the
+        recogniser to the best plain baseline, and to the kernel regression that it contains. Empty or None where there
+        are no baselines.
     """
     tested, n_resamples = finished.tested(), finished.ablation.plan.n_resamples
     given, rescaled = finished.baselines(), finished.baselines("rescaled")
@@ -30,19 +32,24 @@ def baseline_tables(finished: Finished, groups: list[str]) -> dict[str, Any]:
             again = compare_arms(rescaled[kind], labels, groups, reference=None, n_resamples=n_resamples)
             for name, figures in tables[kind].items():
                 figures["ccc_rescaled"] = again[name]["ccc"]
-    return {"labels": tables, "real_to_best": _real_to_best(finished, groups)}
+    found = set(finished.baselines()[next(iter(finished.ablation.labels))])
+    plain = found - NO_AUDIO - OWN
+    return {
+        "labels": tables,
+        "real_to_best": _difference(finished, groups, sorted(plain or found - OWN)),
+        "real_to_kernel": _difference(finished, groups, sorted(found & OWN)),
+    }
 
 
-def _real_to_best(finished: Finished, groups: list[str]) -> dict[str, Any] | None:
-    own = next(iter(finished.ablation.labels))
-    baselines = finished.baselines()[own]
+def _difference(finished: Finished, groups: list[str], baselines: list[str]) -> dict[str, Any] | None:
     if not baselines:
         return None
+    own = next(iter(finished.ablation.labels))
     return compare_with_best(
-        {"real": finished.predictions()["real"], **baselines},
+        {"real": finished.predictions()["real"], **finished.baselines()[own]},
         finished.ablation.labels[own][finished.tested()],
         groups,
         "real",
-        sorted(set(baselines) - NO_AUDIO) or sorted(baselines),
+        baselines,
         n_resamples=finished.ablation.plan.n_resamples,
     )

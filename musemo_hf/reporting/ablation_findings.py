@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .provenance import PROCEDURAL
+from .provenance import caveats
 
 PUBLISHED_THRESHOLD = 5.0  # percent of improvement that the sources call a success
 
@@ -41,7 +41,7 @@ def validate(report: dict[str, Any]) -> dict[str, Any]:
 
 def findings(report: dict[str, Any]) -> list[str]:
     """What was found, one sentence or two a point."""
-    sentences = [PROCEDURAL] if report["corpus"]["procedural"] else []
+    sentences = caveats(report["corpus"])
     for part in (_arms, _verdict, _unfinished, _baselines, _as_run, _quality, _conditioning):
         if sentence := part(report):
             sentences.append(sentence)
@@ -55,7 +55,7 @@ def _arms(report: dict[str, Any]) -> str:
     seeds = f"{len(report['seeds'])} seed{'s' if len(report['seeds']) > 1 else ''}"
     return (
         f"Mean CCC over {corpus['n_tested']} tested {seconds} excerpts ({corpus['n_artists']} artists, {seeds}, "
-        f"{corpus['labels']} labels): real {_ccc(arms['real'])}{synthetic}."
+        f"{'heard' if corpus.get('heard') else corpus['labels']} labels): real {_ccc(arms['real'])}{synthetic}."
     )
 
 

@@ -23,6 +23,7 @@ BASELINE_NAMES = {
     "ridge": "ridge",
     "svr": "SVR",
     "extra_trees": "extra trees",
+    "kernel": "the recogniser's kernel regression alone",
     "cnn": "small CNN",
 }
 

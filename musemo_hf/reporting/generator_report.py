@@ -17,7 +17,7 @@ from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.trainers.corpus import hold_out, select
 from musemo_hf.trainers.recogniser import predict
 
-from .provenance import PROCEDURAL, versions
+from .provenance import caveats, versions
 
 SEED = 10_000_000  # of the generated clips, apart from the seeds of training
 BATCH = 16
@@ -100,7 +100,7 @@ def _findings(report: dict[str, Any]) -> list[str]:
     corpus, quality, heard, own = (report[name] for name in ("corpus", "quality", "conditioning", "recogniser"))
     ladder = {name: score for name, score in quality["ladder"].items() if name in quality.get("noise_skills", {})}
     noise = f", where noise without any music scores up to {max(ladder.values()):.1f}" if ladder else ""
-    sentences = [PROCEDURAL] if corpus["procedural"] else []
+    sentences = caveats(corpus)
     return [
         *sentences,
         f"Trained on {corpus['n_training']} songs, judged on {corpus['n_tested']} songs of {corpus['n_artists']} other "

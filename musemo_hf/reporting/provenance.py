@@ -2,11 +2,22 @@
 
 import platform
 from importlib.metadata import version
+from typing import Any
 
 PROCEDURAL = (
     "This corpus is procedural: sounds rendered from rules that follow valence and arousal. Its numbers show that the "
     "machinery runs, and say nothing about music."
 )
+HEARD = (
+    "No person told the emotions of this corpus ({name}): agreement with them is agreement with that recogniser, whose "
+    "errors they hold."
+)
+
+
+def caveats(corpus: dict[str, Any]) -> list[str]:
+    """What every page says first of a corpus that is not songs with labels of people."""
+    said = [PROCEDURAL] if corpus["procedural"] else []
+    return [*said, HEARD.format(**corpus)] if corpus.get("heard") else said
 
 
 def versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from musemo_hf.trainers.prediction import predict, predict_with_deviation
 from musemo_hf.trainers.trained_recogniser import Calibrated, TrainedRecogniser
 
 from .generator_report import AGREEMENT
-from .provenance import PROCEDURAL, versions
+from .provenance import caveats, versions
 
 DIMENSIONS = ("valence", "arousal")
 
@@ -93,7 +93,7 @@ def _uncertainty(
 
 def _findings(report: dict[str, Any]) -> list[str]:
     corpus = report["corpus"]
-    sentences = [PROCEDURAL] if corpus["procedural"] else []
+    sentences = caveats(corpus)
     if "recogniser" in report:
         own = report["recogniser"]
         low, high = own["ccc_mean_interval"]

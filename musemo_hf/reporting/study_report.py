@@ -8,7 +8,7 @@ from scipy.stats import t as student
 from musemo_hf.trainers.statistics import read_statistics
 from musemo_hf.trainers.study import Study
 
-from .provenance import PROCEDURAL, versions
+from .provenance import caveats, versions
 from .study_aims import aims, flow_against_sources
 from .study_findings import findings
 
@@ -67,7 +67,7 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
     }
     report["aims"] = aims(report)
     report["flow"] = flow_against_sources(report)
-    report["findings"] = ([PROCEDURAL] if corpus["procedural"] else []) + findings(report)
+    report["findings"] = caveats(corpus) + findings(report)
     return report
 
 

@@ -140,7 +140,7 @@ FAMILIES = {
     "extra_trees": Family(_extra_trees, ({"leaf": 3},)),
 }
 LOOKUPS: dict[str, Callable[[], MeanOfTraining]] = {"mean": MeanOfTraining, "artist": ArtistLookup}
-BASELINES = (*LOOKUPS, *FAMILIES, "cnn")  # "cnn" is a network: see `small_cnn`
+BASELINES = (*LOOKUPS, *FAMILIES, "kernel", "cnn")  # see `kernel_baseline` and `small_cnn`
 SEEDED = frozenset({"extra_trees", "cnn"})
 
 

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.mel import normalise
+from musemo_hf.data.folds import artist_folds
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 
 from .arms import ARMS, GENERATIVE, Arm, Material, arm_and_share, draw_emotions
-from .baselines import SEEDED, Fitted, Songs, fit_baseline
+from .baselines import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
 from .checkpoint import checkpoints, once
 from .clips import Clips
 from .fold_generator import FoldGenerator
+from .kernel_baseline import fit_kernel
 from .recogniser import RecogniserTrainer, predict
 from .small_cnn import fit_cnn
 from .splits import Split
@@ -168,12 +170,18 @@ class SplitWork:
             "seconds": time.perf_counter() - started,
         }
 
+    def _inner_folds(self, emotion: np.ndarray) -> np.ndarray:
+        songs, train = self.ablation.songs, self.split.train
+        return artist_folds([songs.artist[i] for i in train], emotion[train], songs.year[train].tolist(), INNER_FOLDS)
+
     def _fit(self, name: str, labels: str, seed: int) -> Fitted:
         ablation, split = self.ablation, self.split
         emotion = ablation.labels[labels]
-        if name == "cnn":
+        if name in ("cnn", "kernel"):
             train = Clips(self.real.spectrogram, torch.from_numpy(emotion[split.train]).float())
             test = ablation.clips.spectrogram[torch.from_numpy(split.test)]
+            if name == "kernel":
+                return fit_kernel(train, test, self._inner_folds(emotion))
             training = replace(self.configuration.recogniser_training, seed=seed)
             return fit_cnn(train, test, training, ablation.accelerator.device)
         songs = Songs(ablation.features, emotion, ablation.songs.artist, ablation.songs.year.tolist())

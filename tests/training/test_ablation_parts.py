@@ -105,20 +105,22 @@ def test_as_run_tests_a_mixture_that_the_generator_has_seen(songs, tmp_path):
 
 
 def test_baselines_stand_in_the_table_with_labels_of_both_kinds(songs, tmp_path):
-    ablation = make(songs, tmp_path, "ablation.baselines=[mean, ridge, cnn]", "ablation.arms=[real]")
+    ablation = make(songs, tmp_path, "ablation.baselines=[mean, ridge, kernel, cnn]", "ablation.arms=[real]")
     ablation.run()
     report = build_report(ablation, CORPUS, "none")
     tables = report["baselines"]["labels"]
     assert {kind: set(table) for kind, table in tables.items()} == {
-        "corrected": {"mean", "ridge", "cnn"},
-        "published": {"mean", "ridge"},
+        "corrected": {"mean", "ridge", "kernel", "cnn"},
+        "published": {"mean", "ridge", "kernel"},
     }
     # every song here is of 2013, so that the other labels are these with the columns swapped
     swapped = [tables["published"]["ridge"]["ccc"][name]["value"] for name in ("arousal", "valence")]
     ours = [tables["corrected"]["ridge"]["ccc"][name]["value"] for name in ("valence", "arousal")]
     assert swapped == pytest.approx(ours, abs=0.1)
     assert report["baselines"]["real_to_best"]["mean"]["best"] in ("ridge", "cnn")
+    assert report["baselines"]["real_to_kernel"]["mean"]["best"] == "kernel"
     text = markdown(report)
+    assert "minus the kernel regression that the recogniser contains" in text
     assert "baseline: ridge (published labels)" in text
     assert "baseline: small CNN" in text
 
