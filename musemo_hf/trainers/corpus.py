@@ -1,5 +1,6 @@
 """The songs of a run: DEAM where its folder or a pack of it is given, the procedural corpus otherwise."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from accelerate import Accelerator
 from musemo_hf.data.arrays import SongArrays, load_arrays
 from musemo_hf.data.deam import DeamSpectrograms
 from musemo_hf.data.demo_corpus import MANIFEST
+from musemo_hf.data.heard_corpus import read_manifest
 from musemo_hf.data.pack import read_pack
 
 from .configuration import DataSettings
 
+logger = logging.getLogger(__name__)
 FIRST_FILE_LAST_ID = 2000  # DEAM's first annotation file, `..._1_2000.csv`, ends here
 
 
@@ -27,7 +30,8 @@ def load_songs(
         accelerator: of the launch.
 
     Returns:
-        The songs, and `name`, `procedural`, `n_skipped` of the corpus; of a pack also `pack`, with its `songs_hash`,
+        The songs, and `name`, `procedural`, `n_skipped` of the corpus; `heard` (True) where a recogniser heard the
+        emotions; of a pack also `pack`, with its `songs_hash`,
         `step` and `rms_error` (dB).
 
     Raises:
@@ -57,7 +61,9 @@ def _prepared(
     with accelerator.main_process_first():
         builder.download_and_prepare()
     procedural = data_dir is None or (Path(data_dir) / MANIFEST).is_file()  # also where somebody rendered it elsewhere
-    return load_arrays(builder.as_dataset("train")), _facts(procedural, len(builder.skipped))
+    manifest = None if data_dir is None else read_manifest(data_dir)
+    heard = None if manifest is None else manifest.title
+    return load_arrays(builder.as_dataset("train")), _facts(procedural, len(builder.skipped), heard)
 
 
 def _packed(settings: DataSettings, path: Path) -> tuple[SongArrays, dict[str, Any]]:
@@ -65,16 +71,18 @@ def _packed(settings: DataSettings, path: Path) -> tuple[SongArrays, dict[str, A
     wanted, got = (f"{each.config_name} with {each.labels} labels" for each in (settings, pack))
     if wanted != got:
         raise ValueError(f"{path}: expected a pack of {wanted}, got one of {got}; make it with `musemo prepare --pack`")
+    logger.info("%s: %d songs, hash %s, log-mels in steps of %g dB", path, len(songs), pack.songs_hash[:16], pack.step)
     made = {"songs_hash": pack.songs_hash, "step": pack.step, "rms_error": pack.rms_error}
-    return songs, _facts(pack.procedural, pack.n_skipped) | {"pack": made}
+    return songs, _facts(pack.procedural, pack.n_skipped, pack.heard) | {"pack": made}
 
 
-def _facts(procedural: bool, n_skipped: int) -> dict[str, Any]:
-    return {
-        "name": "procedural corpus" if procedural else "DEAM",
+def _facts(procedural: bool, n_skipped: int, heard: str | None) -> dict[str, Any]:
+    facts = {
+        "name": heard or ("procedural corpus" if procedural else "DEAM"),
         "procedural": procedural,
         "n_skipped": n_skipped,
     }
+    return facts | ({"heard": True} if heard else {})
 
 
 def select(songs: SongArrays, index: np.ndarray) -> SongArrays:
