@@ -10,19 +10,20 @@ import torch
 from musemo_hf.audio.decoding import read_audio
 
 
-def seconds(*functions, repeats=5):
-    """Median wall-clock time of each, taken in turns so that a busy moment hits all alike; one run before warms up.
+def seconds(*functions, repeats=5, clock=perf_counter):
+    """Median time of each, taken in turns so that a busy moment hits all alike; one run before warms up.
 
-    Each turn waits until the worker threads of the turn before it, which spin for a while after their work, sleep.
+    The clock is the wall's, or `time.process_time`, for one thread on a machine that others use too. Each turn
+    waits until the worker threads of the turn before it, which spin for a while after their work, sleep.
     """
     taken = [[] for _ in functions]
     for repeat in range(repeats + 1):
         for times, function in zip(taken, functions, strict=True):
             sleep(0.3)
-            start = perf_counter()
+            start = clock()
             function()
             if repeat:
-                times.append(perf_counter() - start)
+                times.append(clock() - start)
     return [median(times) for times in taken]
 
 

@@ -1,12 +1,15 @@
 """Training steps (one update of generator and of discriminator) a second against the published recipe written plainly.
 
-python -m benchmarks training                            # speed, the defaults: about two minutes
+Ours is measured in float32 and as it is used, in bfloat16, which pays on a GPU and on a CPU with AMX. With one thread
+(OMP_NUM_THREADS=1) times are the process's own, so that other processes do not count.
+
+python -m benchmarks training                            # speed, the defaults: about three minutes
 python -m benchmarks.training --kid 200 --deam DIR       # and KID of real songs after 200 equal steps
 """
 
 import argparse
 import tempfile
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 from accelerate import Accelerator
@@ -26,6 +29,7 @@ from musemo_hf.trainers.gan import GanTrainer
 # name: (generator channels, groups of the generator, discriminator channels)
 WIDTHS = {"shipped small width": (32, 4, 16), "the same width": (256, 8, 64)}
 BATCHES = {431: 4, 1292: 2}  # frames: clips a step, few enough for two minutes in all on two idle cores
+PRECISIONS = {"float32": False, "bfloat16": True}
 RATES = {"generator_lr": 4e-4, "discriminator_lr": 8e-4}  # of the small configuration, for few steps
 
 
@@ -50,20 +54,35 @@ def ours(clips, width, folder, batch_size, **settings):
     return GanTrainer(config, training, clips, folder, Accelerator())
 
 
+def measured(n_frames, batch_size, widths=WIDTHS, repeats=1):
+    """Seconds a step: of ours by (width, precision), and of the published recipe written plainly."""
+    clips = random_clips(n_frames)
+    with tempfile.TemporaryDirectory() as folder:
+        trainers = {
+            (width, precision): ours(clips, width, folder, batch_size, bfloat16=bfloat16)
+            for width in widths
+            for precision, bfloat16 in PRECISIONS.items()
+        }
+        device = next(iter(trainers.values())).parallel.device
+        plain = Straightforward(clips.spectrogram, clips.emotion, batch_size, device=device)
+        clock = process_time if device.type == "cpu" and torch.get_num_threads() == 1 else perf_counter
+        steps = [trainer._iterate for trainer in trainers.values()]
+        *taken, theirs = seconds(*steps, plain.step, repeats=repeats, clock=clock)
+    return dict(zip(trainers, taken, strict=True)), theirs, device
+
+
 def speed(repeats=1):
     for n_frames, batch_size in BATCHES.items():
-        clips = random_clips(n_frames)
-        with tempfile.TemporaryDirectory() as folder:
-            trainers = {width: ours(clips, width, folder, batch_size) for width in WIDTHS}
-            device = trainers["the same width"].parallel.device
-            plain = Straightforward(clips.spectrogram, clips.emotion, batch_size, device=device)
-            steps = [trainer._iterate for trainer in trainers.values()]
-            *taken, theirs = seconds(*steps, plain.step, repeats=repeats)
-        for (width, (channels, _, discriminator_channels)), own in zip(WIDTHS.items(), taken, strict=True):
+        taken, theirs, device = measured(n_frames, batch_size, repeats=repeats)
+        for width, (channels, _, discriminator_channels) in WIDTHS.items():
+            own = ", ".join(
+                f"{1 / taken[width, precision]:.3g} in {precision} ({theirs / taken[width, precision]:.1f} x as fast)"
+                for precision in PRECISIONS
+            )
             print(
-                f"training, 128 x {n_frames}, batch {batch_size}, {threads()}, {device}: {1 / own:.3g} steps a second "
-                f"with {channels} and {discriminator_channels} channels ({width}) against {1 / theirs:.3g} of the "
-                f"published recipe written plainly (256 and 64), {theirs / own:.1f} x as fast"
+                f"training, 128 x {n_frames}, batch {batch_size}, {threads()}, {device}: steps a second with "
+                f"{channels} and {discriminator_channels} channels ({width}): {own}; {1 / theirs:.3g} of the "
+                "published recipe written plainly (256 and 64, float32)"
             )
 
 
@@ -74,12 +93,15 @@ def kid(deam, n_steps, batch_size=16):
     space, emotion = get_embedder("modulation-v1"), torch.from_numpy(fold.emotion)
     real = space.embed(fold.spectrogram)
     made, taken = {}, {}
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = ours(training, "shipped small width", folder, batch_size, steps=n_steps, ema_decay=0.99, **RATES)
-        start = perf_counter()
-        generator = trainer.train()
-        taken["ours"] = perf_counter() - start
-        made["ours"] = torch.cat([generator.generate(part, seed=i).cpu() for i, part in enumerate(emotion.split(16))])
+    for precision, bfloat16 in PRECISIONS.items():
+        settings = {"steps": n_steps, "ema_decay": 0.99, "bfloat16": bfloat16, **RATES}
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = ours(training, "shipped small width", folder, batch_size, **settings)
+            start = perf_counter()
+            generator = trainer.train()
+            taken[f"ours, {precision}"] = perf_counter() - start
+        parts = [generator.generate(part, seed=i).cpu() for i, part in enumerate(emotion.split(16))]
+        made[f"ours, {precision}"] = torch.cat(parts)
     plain = Straightforward(
         training.spectrogram, training.emotion, batch_size, device="cuda" if torch.cuda.is_available() else "cpu"
     )

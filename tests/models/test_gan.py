@@ -7,6 +7,7 @@ from transformers import AutoConfig, AutoModel
 
 from musemo_hf import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
 from musemo_hf.models.gan import PRESETS
+from musemo_hf.models.gan.blocks_gan import StyleGroupNorm
 
 HAPPY = torch.tensor([[0.8, 0.7]])
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
@@ -289,3 +290,22 @@ def test_a_value_overrides_its_preset(gan_config, tmp_path):
     config.save_pretrained(tmp_path)
     loaded = MusemoGanConfig.from_pretrained(tmp_path)
     assert (loaded.spectral_norm, loaded.attention_stage, loaded.upsampling) == (False, -1, "residual")
+
+
+@pytest.mark.parametrize(("channels", "style_dim"), [(8, 0), (16, 5), (32, 5)])
+def test_a_normalisation_in_bfloat16_is_that_of_float32(channels, style_dim):
+    torch.manual_seed(0)
+    norm = StyleGroupNorm(4, channels, style_dim)
+    style = torch.randn(2, style_dim) if style_dim else None
+    clips = (3 * torch.randn(2, channels, 8, 12) + 1).to(memory_format=torch.channels_last)
+    towards, results = torch.randn(clips.shape), {}
+    for dtype in (torch.float32, torch.bfloat16):
+        hidden = clips.to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            made = norm(hidden, style)
+        (gradient,) = torch.autograd.grad((towards * made).sum(), hidden)
+        assert made.dtype == gradient.dtype == dtype
+        assert made.is_contiguous(memory_format=torch.channels_last)
+        results[dtype] = made.float(), gradient.float()
+    for expected, rounded in zip(*results.values(), strict=True):
+        assert (rounded - expected).norm() < 0.01 * expected.norm()
