@@ -13,11 +13,14 @@ class FlowTraining:
         seconds: where given, training ends after so many seconds of updates, however many of `steps` are done, and the
             rate falls with the seconds; a resumed run goes on counting. What is reached depends on the machine.
         batch_size: over all processes.
+        n_rolls: copies of every clip that are encoded, all but the first rolled in time by any amount: where
+            an excerpt starts is chance.
         lr, betas, weight_decay: AdamW.
         warmup_steps: updates in which the rate rises; it falls on a cosine over the whole run.
         gradient_norm: the gradient is clipped to it.
         time_mean, time_deviation: of the logit of the times that are drawn (Esser et al. 2024, section 3.1); 0 is the
             middle of the way, and larger is nearer to noise.
+        profile_weight: of the mean square error of the profile's latents, beside that of the texture's.
         dropped_emotion: share of samples without their emotion, for classifier-free guidance.
         ema_decay: of the averaged weights, which are what is saved.
         seed: of initial weights, batches, times and noise.
@@ -28,6 +31,7 @@ class FlowTraining:
     epochs: float | None = None
     seconds: float | None = None
     batch_size: int = 16
+    n_rolls: int = 4
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.01
@@ -35,6 +39,7 @@ class FlowTraining:
     gradient_norm: float = 1.0
     time_mean: float = 0.0
     time_deviation: float = 1.0
+    profile_weight: float = 0.2
     dropped_emotion: float = 0.1
     ema_decay: float = 0.995
     seed: int = 0

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from musemo_hf.models.flow.clip_gains import ClipGains, membership
 from musemo_hf.models.flow.modulation_transform import ModulationTransform
 
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
+FELT = torch.rand(40, 2, generator=torch.Generator().manual_seed(3)) * 2 - 1
 N_FRAMES = 35  # not a multiple of the patch
 
 
@@ -29,7 +31,7 @@ def flow(music):
         torch.manual_seed(0)
         small = {"n_frames": N_FRAMES, "patch_size": (128, 4), "n_components": 16, "width": 16, "depth": 1}
         model = MusemoFlowGenerator(**(small | {"n_heads": 2} | changes))
-        model.fit(music)
+        model.fit(music, FELT)
         if random:
             for value in model.network.parameters():
                 torch.nn.init.normal_(value, std=0.1)
@@ -39,7 +41,8 @@ def flow(music):
 
 
 def error(model, music):
-    return (model.patches.decode(model.patches.encode(music)) - music).square().mean().item()
+    texture = model.profile.encode(music)[1]
+    return (model.patches.decode(model.patches.encode(texture)) - texture).square().mean().item()
 
 
 @pytest.mark.parametrize("patch_size", [(128, 4), (64, 4), (32, 8)])
@@ -56,20 +59,90 @@ def test_the_basis_is_orthonormal_and_more_components_keep_more(flow, music, pat
     assert errors[-1] < 1e-9
 
 
+@pytest.mark.parametrize("n_bands", [0, 16])
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("patch_size", [(128, 4), (64, 4)])
-def test_latents_have_the_deviations_they_are_said_to_have(flow, music, whitening, patch_size):
-    model = flow(patch_size=patch_size, n_components=8, whitening=whitening)
-    latents = model.encode(music)
-    assert latents.square().mean().item() == pytest.approx(1, rel=1e-2)
+def test_latents_have_the_deviations_they_are_said_to_have(flow, music, whitening, patch_size, n_bands):
+    model = flow(patch_size=patch_size, n_components=8, whitening=whitening, n_bands=n_bands)
+    profile, texture = model.split(model.encode(music, FELT))
     told = model.modulation.latent_deviation
-    for octave, size in zip(latents.split(model.modulation.sizes, dim=1), model.modulation.sizes, strict=True):
-        found, (said, told) = octave.square().mean(dim=(0, 1)).sqrt(), (told[0], told[size:])
-        torch.testing.assert_close(found, said, rtol=1e-2, atol=1e-3)
-        flat = octave.flatten(0, 1) / said
-        correlation = flat.T @ flat / len(flat)
-        torch.testing.assert_close(correlation, torch.eye(len(said)), atol=1e-2, rtol=0)
-    torch.testing.assert_close(model.modulation.decode(latents), model.patches.encode(music), atol=1e-4, rtol=1e-4)
+    assert told.square().mean().item() == pytest.approx(1)
+    octaves = list(zip(*(part.split(model.modulation.sizes, dim=-2) for part in (texture, told)), strict=True))
+    for octave, said in octaves[1:]:  # a texture's means are 0
+        torch.testing.assert_close(octave.square().mean(dim=(0, 1)).sqrt(), said[0], rtol=1e-2, atol=1e-3)
+    found, told = profile.square().mean(dim=0).sqrt(), model.principal.latent_deviation
+    torch.testing.assert_close(found[:30], told[:30], rtol=1e-2, atol=1e-3)  # 40 clips have 37 components
+
+
+@pytest.mark.parametrize("n_bands", [0, 4, 16])
+def test_with_all_components_nothing_is_lost(flow, music, n_bands):
+    model = flow(n_components=512, n_bands=n_bands)
+    torch.testing.assert_close(model.decode(model.encode(music, FELT), FELT), music, atol=1e-4, rtol=0)
+
+
+def test_a_texture_has_the_usual_gains_and_no_means(flow, music):
+    profile = flow().profile
+    for clips in (music, 0.5 * music, music * torch.linspace(0.5, 1, 128)[:, None]):
+        _, texture = profile.encode(clips)
+        assert texture.mean(dim=-1).abs().max() < 1e-5
+        _, gains = profile.encode(texture)[0].split([128, profile.gains.size], dim=1)
+        usual = profile.gains.usual.flatten()
+        torch.testing.assert_close(gains, usual.expand_as(gains), atol=0.1, rtol=0)  # up to the floor
+
+
+def test_a_texture_takes_on_the_gains_of_any_profile(flow, music):
+    profile = flow().profile
+    wanted, _ = profile.encode(music)
+    _, other = profile.encode(music.flip(0))
+    torch.testing.assert_close(profile.encode(profile.decode(wanted, other))[0], wanted, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("silent", [slice(0, 128), slice(0, 8), slice(100, 128)])
+def test_silence_stays_silent_and_finite(flow, music, silent):
+    model = flow(n_components=512)
+    quiet = music[:4].clone()
+    quiet[:, :, silent] = -1
+    latents = model.encode(quiet, FELT[:4])
+    assert torch.isfinite(latents).all()
+    torch.testing.assert_close(model.decode(latents, FELT[:4]), quiet, atol=1e-3, rtol=0)
+    model.fit(quiet, FELT[:4])  # also where every clip is silent there
+    assert torch.isfinite(model.generate(EMOTIONS, seed=0, num_inference_steps=1)).all()
+
+
+def test_gains_of_groups_are_taken_out_and_put_back():
+    gains = ClipGains(membership([2, 3]), membership([1, 2], n_before=1), floor=1e-3)
+    values = torch.randn(6, 5, 4) * torch.tensor([0.1, 1.0, 10.0, 100.0, 0.0, 1e-6]).view(6, 1, 1)
+    gains.fit(values)
+    told, even = gains.split(values)
+    by_hand = 0.5 * (values[:, 2:, 2:].square().mean(dim=(1, 2)) + 1e-6).log()
+    torch.testing.assert_close(told[:, 3], by_hand)
+    torch.testing.assert_close(even[:, :, 0], values[:, :, 0])  # a place of no group
+    torch.testing.assert_close(gains.join(told, even), values, rtol=1e-3, atol=1e-4)
+
+
+def test_generated_clips_differ_in_their_gains_as_real_ones_do(music, flow):
+    loud = music * torch.logspace(-1, 0, 40)[:, None, None, None]
+    spread = {}
+    for n_bands in (0, 16):
+        model = flow(random=False, n_bands=n_bands, detail=False)
+        model.fit(loud, FELT)
+        made = model.generate(torch.zeros(200, 2), seed=0, num_inference_steps=40)
+        spread[n_bands] = made.std(dim=-1).mean(dim=(1, 2)).log().std().item()
+    real = loud.std(dim=-1).mean(dim=(1, 2)).log().std().item()
+    assert spread[0] < 0.3 * real
+    assert spread[16] == pytest.approx(real, rel=0.4)
+
+
+def test_the_line_on_the_emotion_is_known_before_training(flow, music):
+    louder = (0.3 * music + 0.4 * FELT[:, 1, None, None, None]).clamp(-1, 1)
+    model = flow(random=False)
+    model.fit(louder, FELT)
+    levels = [
+        model.generate(torch.tensor([[0.0, arousal]]).repeat(50, 1), seed=0, guidance_scale=scale).mean().item()
+        for arousal, scale in ((0.8, 1.0), (-0.8, 1.0), (0.8, 0.0), (-0.8, 0.0))
+    ]
+    assert levels[0] - levels[1] == pytest.approx(0.4 * 1.6, rel=0.15)
+    assert levels[2] == pytest.approx(levels[3])
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 9, 54])
@@ -85,25 +158,25 @@ def test_the_transform_over_time_is_orthonormal_and_its_first_octave_is_the_mean
     torch.testing.assert_close(coefficients[:, 0], means @ transform.rotation[0])
 
 
-def test_the_detail_has_the_deviation_that_was_cut_off_and_its_steady_part(flow, music):
+def test_the_detail_has_the_deviation_that_was_cut_off(flow, music):
     model = flow(n_components=4, patch_size=(64, 4))
     patches, generator = model.patches, torch.Generator().manual_seed(1)
-    drawn = torch.randn(500, 2, patches.columns + 1, patches.n_detail, generator=generator)
+    drawn = torch.randn(500, 2, patches.columns, patches.n_detail, generator=generator)
     components = torch.zeros(500, 2, patches.columns, 4)
     detail = patches.decode(components, drawn) - patches.decode(components)
-    cut = music - patches.decode(patches.encode(music))
+    texture = model.profile.encode(music)[1]
+    cut = texture - patches.decode(patches.encode(texture))
     for rows in (slice(0, 64), slice(64, 128)):
         ours, theirs = detail[:, 0, rows, :32], cut[:, 0, rows, :32]
         assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.05)
-        assert ours.mean(dim=-1).std().item() == pytest.approx(theirs.mean(dim=-1).std().item(), rel=0.1)
 
 
 def test_the_velocity_of_gaussian_latents_is_exact_before_training(flow):
     # for data N(0, d^2) and noise N(0, 1), E[noise - data | x_t] is linear in x_t, and least squares must find it
     model = flow(random=False)
-    deviation = model.modulation.latent_deviation
+    deviation = model.latent_deviation
     generator = torch.Generator().manual_seed(0)
-    shape = (20_000, *deviation.shape)
+    shape = (20_000, len(deviation))
     data = deviation * torch.randn(shape, generator=generator)
     noise = torch.randn(shape, generator=generator)
     for moment in (0.1, 0.5, 0.9):
@@ -118,9 +191,9 @@ def test_the_velocity_of_gaussian_latents_is_exact_before_training(flow):
 def test_the_euler_sampler_recovers_the_moments_of_a_gaussian(flow, music, whitening):
     """Untrained, the velocity is the oracle's for a Gaussian: enough steps give its moments, one its mean."""
     model = flow(random=False, whitening=whitening, detail=False)
-    emotion, fitted = torch.zeros(1000, 2), model.modulation.latent_deviation
+    emotion, fitted = torch.zeros(1000, 2), model.latent_deviation
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(1000, 9, 16, generator=generator)
+    noise = torch.randn(1000, model.n_latents, generator=generator)
     with torch.no_grad():
         one, many = (model._follow(noise, emotion, steps, guidance=1.0) for steps in (1, 60))
     torch.testing.assert_close(many.std(dim=0), fitted, rtol=0.12, atol=0.01)
@@ -133,13 +206,13 @@ def test_the_euler_sampler_recovers_the_moments_of_a_gaussian(flow, music, white
 def test_any_number_of_frames(n_frames, patch_size):
     model = MusemoFlowGenerator(n_frames=n_frames, patch_size=patch_size, n_components=8, width=8, depth=1, n_heads=1)
     spectrogram = torch.rand(2, 1, 128, n_frames) * 2 - 1
-    model.fit(spectrogram)
+    model.fit(spectrogram, EMOTIONS[:2])
     mels = model.generate(EMOTIONS, seed=0, num_inference_steps=1)
     assert mels.shape == (3, 1, 128, n_frames)
     assert mels.abs().max() <= 1
     assert torch.isfinite(mels).all()
     with pytest.raises(ValueError, match=rf"expected spectrogram of shape \(B, 1, 128, {n_frames}\), got \(2, 128"):
-        model.encode(spectrogram[:, 0])
+        model.encode(spectrogram[:, 0], EMOTIONS[:2])
 
 
 def test_a_sample_is_the_same_in_any_batch(flow):
@@ -170,8 +243,8 @@ def test_steps_guidance_and_detail_are_values(flow):
     torch.testing.assert_close(made(guidance_scale=1), made(guidance_scale=1.0))
     assert not torch.equal(away, made(guidance_scale=0))
     plain = flow(detail=False)
-    assert plain.noise_dim == 9 * 16
-    assert model.noise_dim == 9 * 16 + 10 * (512 - 16)
+    assert plain.noise_dim == plain.n_latents == plain.principal.size + 9 * 16
+    assert model.noise_dim == plain.noise_dim + 9 * (512 - 16)
 
 
 def test_generate_restores_the_mode(flow):
@@ -254,6 +327,8 @@ def test_bad_inputs_of_generate(flow, options, message):
         ({"patch_size": (24, 4)}, "expected patches whose mels divide 128"),
         ({"n_components": 0}, "expected 1 to 512 components"),
         ({"n_components": 513}, "expected 1 to 512 components"),
+        ({"n_bands": 3}, "expected groups of bands that divide 128, or 0, got 3"),
+        ({"n_bands": -1}, "expected groups of bands that divide 128, or 0, got -1"),
         ({"whitening": 1.5}, r"whitening in \[0, 1\]"),
         ({"width": 16, "n_heads": 3}, "a width that 3 and 4 divide"),
         ({"depth": 0}, "expected a depth"),

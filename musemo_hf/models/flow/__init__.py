@@ -1,5 +1,6 @@
 """Emotion -> log-mel by few-step flow matching, as a diffusers model."""
 
-from .modeling_flow import MusemoFlowGenerator, check_emotion
+from .emotion import check_emotion
+from .modeling_flow import MusemoFlowGenerator
 
 __all__ = ["MusemoFlowGenerator", "check_emotion"]

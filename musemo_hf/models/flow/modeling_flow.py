@@ -10,27 +10,12 @@ from diffusers import ConfigMixin, FlowMatchEulerDiscreteScheduler, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from .emotion import check_emotion
 from .modulation_transform import ModulationTransform
 from .patch_transform import PatchTransform
+from .principal_transform import PrincipalTransform
+from .profile_transform import ProfileTransform
 from .velocity_network import VelocityNetwork
-
-
-def check_emotion(emotion: Tensor | Sequence) -> Tensor:
-    """`(B, 2)` float32 (valence, arousal), or an error that says what is wrong.
-
-    Raises:
-        ValueError: not of shape `(B, 2)`, NaN or infinite, or outside [-1, 1] (as on DEAM's 1-9 scale).
-    """
-    emotion = torch.as_tensor(emotion, dtype=torch.float32)
-    if emotion.ndim != 2 or emotion.shape[1] != 2 or emotion.shape[0] == 0:
-        raise ValueError(f"expected emotion of shape (B, 2) = (valence, arousal), got {tuple(emotion.shape)}")
-    if not torch.isfinite(emotion).all():
-        raise ValueError("expected finite valence and arousal, got NaN or infinity")
-    if emotion.abs().max() > 1:
-        low, high = emotion.min().item(), emotion.max().item()
-        hint = "; DEAM's 1-9 maps by (x - 5) / 4" if low >= 1 and high <= 9 else ""
-        raise ValueError(f"expected valence and arousal in [-1, 1], got values from {low:g} to {high:g}{hint}")
-    return emotion
 
 
 class MusemoFlowGenerator(ModelMixin, ConfigMixin):
@@ -39,14 +24,17 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
     A latent at time t lies between data (t = 0) and standard normal noise (t = 1), and the network learns the velocity
     noise - data; `generate` follows it from noise to data. What a Gaussian of the latents' deviations would need is
     built in (the preconditioning of Karras et al. 2022, table 1, worked out for this path), so that before any training
-    the flow makes Gaussian noise with the covariance of music over bands and time (`ModulationTransform`), and the
-    network learns only what is different.
+    the flow makes Gaussian noise with the covariance of music over bands and time (`ModulationTransform`), whose level
+    and liveliness differ from clip to clip as those of music do (`ProfileTransform`), and the network learns only what
+    is different.
 
     Args:
         n_mels: mel bands, a multiple of the patch's.
         n_frames: frames of a spectrogram, any number.
         patch_size: (mels, frames) of a patch, which is a token of the transformer.
         n_components: principal components of a patch that are generated; see `PatchTransform`.
+        n_bands: groups of mel bands in which every clip has gains of its own, see `ProfileTransform`; 0 for no gains,
+            neither there nor in `ModulationTransform`.
         whitening: of the latents, in [0, 1]; see `ModulationTransform`.
         detail: draw the remaining components from a Gaussian, which the emotion has no part in; False leaves them out.
         width, depth, n_heads, mlp_ratio: of the transformer; `n_heads` divides `width`, `width` by 4.
@@ -65,6 +53,7 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         n_frames: int = 1292,
         patch_size: tuple[int, int] = (128, 8),
         n_components: int = 128,
+        n_bands: int = 16,
         whitening: float = 0.5,
         detail: bool = True,
         width: int = 192,
@@ -82,29 +71,66 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
             raise ValueError(
                 f"expected 1 to {mels * frames} components and whitening in [0, 1], got {n_components}, {whitening}"
             )
+        if n_bands < 0 or (n_bands and n_mels % n_bands):
+            raise ValueError(f"expected groups of bands that divide {n_mels}, or 0, got {n_bands}")
         if depth < 1 or width % n_heads or width % 4:
             raise ValueError(f"expected a depth, and a width that {n_heads} and 4 divide, got {depth} and {width}")
+        self.profile = ProfileTransform(n_mels, n_frames, n_bands)
         self.patches = PatchTransform(n_mels, n_frames, (mels, frames), n_components)
         grid = (self.patches.rows, self.patches.columns)
-        self.modulation = ModulationTransform(*grid, n_components, whitening)
-        self.network = VelocityNetwork(grid, n_components, width, depth, n_heads, mlp_ratio)
+        self.modulation = ModulationTransform(*grid, n_components, whitening, clip_gains=n_bands > 0)
+        self.principal = PrincipalTransform(self.profile.size + self.modulation.gains.size, whitening)
+        self.network = VelocityNetwork(self.principal.size, grid, n_components, width, depth, n_heads, mlp_ratio)
 
-    def fit(self, spectrogram: Tensor, seed: int = 0) -> None:
+    def fit(self, spectrogram: Tensor, emotion: Tensor, seed: int = 0) -> None:
         """Find what is found in closed form: the latents, and the deviations of the detail.
 
         Args:
             spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)` of the training clips, and of no others.
+            emotion: theirs, `(N, 2)`.
             seed: of the choice of patches, where there are very many.
 
         Raises:
             ValueError: spectrograms of another shape.
         """
-        self.patches.fit(spectrogram, seed)
-        self.modulation.fit(self.patches.encode(spectrogram))
+        self.profile.fit(spectrogram)
+        profile, texture = self.profile.encode(spectrogram)
+        self.patches.fit(texture, seed)
+        components = self.patches.encode(texture)
+        self.modulation.fit(components)
+        self.principal.fit(torch.cat([profile, self.modulation.encode(components)[0]], dim=1), emotion)
 
-    def encode(self, spectrogram: Tensor) -> Tensor:
-        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> latents `(B, columns, rows * n_components)`."""
-        return self.modulation.encode(self.patches.encode(spectrogram))
+    def encode(self, spectrogram: Tensor, emotion: Tensor) -> Tensor:
+        """Normalised log-mels `(B, 1, n_mels, n_frames)` of emotions `(B, 2)` -> latents `(B, n_latents)`.
+
+        The latents of the profile come first, then those of the texture.
+        """
+        profile, texture = self.profile.encode(spectrogram)
+        gains, latents = self.modulation.encode(self.patches.encode(texture))
+        principal = self.principal.encode(torch.cat([profile, gains], dim=1), emotion)
+        return torch.cat([principal, latents.flatten(1)], dim=1)
+
+    def decode(self, latents: Tensor, emotion: Tensor, detail: Tensor | None = None) -> Tensor:
+        """The inverse of `encode`, up to the detail: see `PatchTransform.decode`. Not clamped."""
+        principal, texture = self.split(latents)
+        vectors = self.principal.decode(principal, emotion)
+        profile, gains = vectors.split([self.profile.size, self.modulation.gains.size], dim=1)
+        return self.profile.decode(profile, self.patches.decode(self.modulation.decode(gains, texture), detail))
+
+    def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents `(B, n_latents)` -> the profile's `(B, size)` and the texture's `(B, columns, width)`."""
+        profile, texture = latents.split([self.principal.size, self.n_latents - self.principal.size], dim=1)
+        return profile, texture.unflatten(1, (self.modulation.columns, self.modulation.width))
+
+    @property
+    def n_latents(self) -> int:
+        """Of a spectrogram."""
+        return self.principal.size + self.modulation.columns * self.modulation.width
+
+    @property
+    def latent_deviation(self) -> Tensor:
+        """Deviations of the latents, `(n_latents,)`."""
+        return torch.cat([self.principal.latent_deviation, self.modulation.latent_deviation.flatten()])
 
     def forward(self, latents: Tensor, time: Tensor, emotion: Tensor, dropped: Tensor | None = None) -> Tensor:
         """The velocity noise - data, with gradient.
@@ -119,24 +145,26 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
             emotion: `(B, 2)` (valence, arousal) in [-1, 1].
             dropped: bool `(B,)`, True where the emotion is left out; None for nowhere.
         """
-        deviation, t = self.modulation.latent_deviation, time[:, None, None]
+        deviation, t = self.latent_deviation, time[:, None]
         spread = ((1 - t) * deviation).square() + t.square()
         guess = (t - (1 - t) * deviation.square()) / spread * latents
         root = spread.sqrt()
-        tokens = self.modulation.to_patches(latents / root).flatten(1, 2)
-        rest = self.network(tokens, time, emotion, dropped).unflatten(1, (self.patches.rows, self.patches.columns))
-        return guess + deviation / root * self.modulation.to_coefficients(rest)
+        profile, texture = self.split(latents / root)
+        patches = self.modulation.to_patches(texture)
+        profile, rest = self.network(profile, patches.flatten(1, 2), time, emotion, dropped)
+        texture = self.modulation.to_coefficients(rest.view_as(patches))
+        return guess + deviation / root * torch.cat([profile, texture.flatten(1)], dim=1)
 
     @property
     def noise_dim(self) -> int:
         """Length of the noise vector of one spectrogram: its latents', and the detail's behind it."""
         shape = self._detail_shape
-        return self.modulation.columns * self.modulation.width + shape[0] * shape[1] * shape[2]
+        return self.n_latents + shape[0] * shape[1] * shape[2]
 
     @property
     def _detail_shape(self) -> tuple[int, int, int]:
         n_detail = self.patches.n_detail if self.config.detail else 0
-        return self.patches.rows, self.patches.columns + 1, n_detail
+        return self.patches.rows, self.patches.columns, n_detail
 
     def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
         """Standard normal noise `(n_samples, noise_dim)` on the CPU, one generator a sample.
@@ -194,12 +222,11 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         if tuple(noise.shape) != (len(emotion), self.noise_dim):
             raise ValueError(f"expected noise of shape ({len(emotion)}, {self.noise_dim}), got {tuple(noise.shape)}")
         emotion, noise = emotion.to(self.device, self.dtype), noise.to(self.device, self.dtype)
-        n_latent = self.modulation.columns * self.modulation.width
-        latents = noise[:, :n_latent].unflatten(1, (self.modulation.columns, self.modulation.width))
         with self._evaluating():
-            latents = self._follow(latents, emotion, int(steps), float(guidance))
-            detail = noise[:, n_latent:].unflatten(1, self._detail_shape) if self.config.detail else None
-            return self.patches.decode(self.modulation.decode(latents), detail).clamp(-1, 1)
+            latents = self._follow(noise[:, : self.n_latents], emotion, int(steps), float(guidance))
+            detail = noise[:, self.n_latents :].unflatten(1, self._detail_shape) if self.config.detail else None
+            # guidance moves the line's part as it moves the network's
+            return self.decode(latents, guidance * emotion, detail).clamp(-1, 1)
 
     def _follow(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
         """From noise to data along the velocity, by diffusers' Euler scheduler."""

@@ -6,6 +6,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from .clip_gains import ClipGains, membership
+
+FLOOR = 0.03  # of the root mean square that training clips have
+
 
 def octave_edges(n_columns: int) -> list[int]:
     """0, 1, 2, 4, 8, ..., `n_columns`: the mean of a clip alone, then octaves of the rate of change."""
@@ -29,25 +33,34 @@ class ModulationTransform(nn.Module):
     a diffusion model usually are; 0 leaves them as they are; between the two the large ones stand out of the noise
     earlier than the small, and so are decided first. Their mean square is 1 for any power.
 
+    Each clip has gains of its own, in each octave of rate but the mean, for the first principal component, the second,
+    the next two, four and so on (`ClipGains`): whether it moves as a whole, or each part of it for itself.
+
     Args:
         rows: patches of one moment.
         columns: patches over time.
         n_components: of a patch.
         whitening: in [0, 1].
+        clip_gains: whether gains are taken out; without them there are none.
     """
 
     rotation: Tensor
     deviation: Tensor
+    rest: Tensor
     cosine: Tensor
 
-    def __init__(self, rows: int, columns: int, n_components: int, whitening: float) -> None:
+    def __init__(self, rows: int, columns: int, n_components: int, whitening: float, clip_gains: bool = True) -> None:
         super().__init__()
         self.rows, self.columns, self.n_components = rows, columns, n_components
         self.width, self.whitening = rows * n_components, whitening
         self.sizes = [stop - start for start, stop in pairwise(octave_edges(columns))]
+        groups = [stop - start for start, stop in pairwise(octave_edges(self.width))]
+        octaves = membership(self.sizes[1:], n_before=1) if clip_gains else torch.zeros(0, columns)
+        self.gains = ClipGains(octaves, membership(groups), FLOOR)
         self.register_buffer("cosine", cosines(columns))
         self.register_buffer("rotation", torch.eye(self.width).repeat(len(self.sizes), 1, 1))
         self.register_buffer("deviation", torch.ones(len(self.sizes), self.width))
+        self.register_buffer("rest", torch.ones(len(self.sizes), self.width))
 
     @property
     def latent_deviation(self) -> Tensor:
@@ -64,16 +77,25 @@ class ModulationTransform(nn.Module):
             self.rotation[octave].copy_(vectors)
             self.deviation[octave].copy_(values.sqrt())
         # a constant latent divides nothing
-        self.deviation.clamp_(min=1e-3 * self.deviation.max().item())
+        self.deviation.clamp_(min=max(1e-3 * self.deviation.max().item(), 1e-6))
+        self._fit_gains(components)
 
-    def encode(self, components: Tensor) -> Tensor:
-        """`(B, rows, columns, n_components)` -> latents `(B, columns, width)`."""
-        turned = self._rotate(self._changes(components), self.rotation)
-        return turned * (self.latent_deviation / self._spread_out(self.deviation))
+    def _fit_gains(self, components: Tensor) -> None:
+        """Find the usual gains, and the deviations that are left where clips have those."""
+        turned = self._turned(components)
+        self.gains.fit(turned)
+        for octave, part in enumerate(self.gains.split(turned)[1].split(self.sizes, dim=1)):
+            self.rest[octave].copy_(part.square().mean(dim=(0, 1)).sqrt().clamp(min=1e-3))
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """The inverse of `encode`."""
-        return self.to_patches(latents * (self._spread_out(self.deviation) / self.latent_deviation))
+    def encode(self, components: Tensor) -> tuple[Tensor, Tensor]:
+        """`(B, rows, columns, n_components)` -> gains `(B, gains.size)`, latents `(B, columns, width)`."""
+        gains, turned = self.gains.split(self._turned(components))
+        return gains, turned * (self.latent_deviation / self._spread_out(self.rest))
+
+    def decode(self, gains: Tensor, latents: Tensor) -> Tensor:
+        """The inverse of `encode`, for latents of any gains, which are replaced."""
+        turned = self.gains.join(gains, latents * (self._spread_out(self.rest) / self.latent_deviation))
+        return self.to_patches(turned * self._spread_out(self.deviation))
 
     def to_patches(self, coefficients: Tensor) -> Tensor:
         """Coefficients `(B, columns, width)` back in their places; orthonormal: `(B, rows, columns, n_components)`."""
@@ -83,6 +105,10 @@ class ModulationTransform(nn.Module):
     def to_coefficients(self, patches: Tensor) -> Tensor:
         """The inverse of `to_patches`."""
         return self._rotate(self._changes(patches), self.rotation)
+
+    def _turned(self, components: Tensor) -> Tensor:
+        """Coefficients over the deviations that training clips have, `(B, columns, width)`."""
+        return self.to_coefficients(components) / self._spread_out(self.deviation)
 
     def _changes(self, components: Tensor) -> Tensor:
         return self.cosine @ components.transpose(1, 2).flatten(2)

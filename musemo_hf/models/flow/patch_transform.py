@@ -1,10 +1,9 @@
-"""Log-mel <-> components of patches, found in closed form, so that nothing of it is trained."""
+"""Texture <-> components of patches, found in closed form, so that nothing of it is trained."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PADDING = -1.0  # -60 dB on the normalised scale
 MAX_PATCHES = 60_000  # that the covariance is taken from: more do not change it
 
 
@@ -12,20 +11,18 @@ class PatchTransform(nn.Module):
     """An orthonormal basis of patches, sorted by variance; the first `n_components` of each patch are modelled.
 
     The components beyond `n_components` are the detail. Nothing models it: where it is wanted, it is drawn from a
-    Gaussian of the deviations that training clips had, in two independent parts, one that a clip keeps from patch to
-    patch (a partial that stands still) and one that changes with every patch. The emotion has no part in it.
+    Gaussian of the deviations that training clips had. The emotion has no part in it.
 
     Args:
         n_mels: mel bands, a multiple of the patch's.
-        n_frames: padded on the right with -60 dB to whole patches, and cropped again.
+        n_frames: padded on the right with zeros, the mean of a texture, to whole patches, and cropped again.
         patch_size: (mels, frames).
         n_components: that are modelled, at most the cells of a patch.
     """
 
     mean: Tensor
     basis: Tensor
-    steady: Tensor
-    changing: Tensor
+    detail_deviation: Tensor
 
     def __init__(self, n_mels: int, n_frames: int, patch_size: tuple[int, int], n_components: int) -> None:
         super().__init__()
@@ -33,18 +30,17 @@ class PatchTransform(nn.Module):
         self.rows, self.columns = n_mels // patch_size[0], -(-n_frames // patch_size[1])
         size = patch_size[0] * patch_size[1]
         self.n_detail = size - n_components
-        # a mean and deviations of the detail for each row of patches: treble and bass differ
+        # deviations of the detail, and a mean, for each row of patches: treble and bass differ
         self.register_buffer("mean", torch.zeros(self.rows, 1, size))
         self.register_buffer("basis", torch.eye(size))  # one that reconstructs before anything is fitted
-        self.register_buffer("steady", torch.zeros(self.rows, 1, self.n_detail))
-        self.register_buffer("changing", torch.zeros(self.rows, 1, self.n_detail))
+        self.register_buffer("detail_deviation", torch.zeros(self.rows, 1, self.n_detail))
 
     @torch.no_grad()
     def fit(self, spectrogram: Tensor, seed: int = 0) -> None:
         """Find the basis, and the deviations of the detail.
 
         Args:
-            spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)` of the training clips, and of no others.
+            spectrogram: textures `(N, 1, n_mels, n_frames)` of the training clips, and of no others.
             seed: of the choice of patches, where there are more than 60,000.
 
         Raises:
@@ -58,14 +54,10 @@ class PatchTransform(nn.Module):
         # of a symmetric matrix the eigenvectors, found too where it is nearly singular
         self.basis.copy_(torch.linalg.svd((chosen.T @ chosen).double() / len(chosen)).U)
         detail = (patches - self.mean) @ self.basis[:, self.n_components :]
-        own = detail.mean(dim=2, keepdim=True)
-        changing = (detail - own).square().sum(dim=(0, 2)) / (len(detail) * max(1, self.columns - 1))
-        steady = (own.square().mean(dim=(0, 2)) - changing / self.columns).clamp(min=0)  # a mean varies by chance too
-        self.changing.copy_(changing.sqrt()[:, None])
-        self.steady.copy_(steady.sqrt()[:, None])
+        self.detail_deviation.copy_(detail.square().mean(dim=(0, 2)).sqrt()[:, None])
 
     def encode(self, spectrogram: Tensor) -> Tensor:
-        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> `(B, rows, columns, n_components)`."""
+        """Textures `(B, 1, n_mels, n_frames)` -> `(B, rows, columns, n_components)`."""
         return (self._patches(spectrogram) - self.mean) @ self.basis[:, : self.n_components]
 
     def decode(self, components: Tensor, detail: Tensor | None = None) -> Tensor:
@@ -73,16 +65,14 @@ class PatchTransform(nn.Module):
 
         Args:
             components: `(B, rows, columns, n_components)`.
-            detail: standard normal `(B, rows, columns + 1, n_detail)`, the last column for what stays the same; None
-                leaves the detail out.
+            detail: standard normal `(B, rows, columns, n_detail)`; None leaves the detail out.
 
         Returns:
             `(B, 1, n_mels, n_frames)`, not clamped.
         """
         patches = components @ self.basis[:, : self.n_components].T + self.mean
         if detail is not None:
-            drawn = self.changing * detail[:, :, :-1] + self.steady * detail[:, :, -1:]
-            patches = patches + drawn @ self.basis[:, self.n_components :].T
+            patches = patches + self.detail_deviation * detail @ self.basis[:, self.n_components :].T
         mels, frames = self.patch_size
         cells = patches.unflatten(-1, (mels, frames)).transpose(2, 3)  # (B, rows, mels, columns, frames)
         return cells.reshape(len(cells), 1, self.rows * mels, self.columns * frames)[..., : self.n_frames]
@@ -94,6 +84,6 @@ class PatchTransform(nn.Module):
             expected = f"(B, 1, {self.rows * mels}, {self.n_frames})"
             raise ValueError(f"expected spectrogram of shape {expected}, got {tuple(spectrogram.shape)}")
         missing = self.columns * frames - self.n_frames
-        padded = functional.pad(spectrogram[:, 0], (0, missing), value=PADDING)
+        padded = functional.pad(spectrogram[:, 0], (0, missing))
         cells = padded.reshape(-1, self.rows, mels, self.columns, frames).transpose(2, 3)
         return cells.flatten(-2)

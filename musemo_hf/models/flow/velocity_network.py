@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+PROFILE_TOKENS = 4
+
 
 def sinusoid(position: Tensor, width: int, longest: float) -> Tensor:
     """Sines and cosines of positions, `(..., width)` (Vaswani et al. 2017, section 3.5).
@@ -75,9 +77,12 @@ class Block(nn.Module):
 
 
 class VelocityNetwork(nn.Module):
-    """Latents of patches, time and emotion -> a value for each component of each patch; 0 before any training.
+    """Latents, time and emotion -> a value for each latent of the profile and of each patch; 0 before any training.
+
+    The profile is four tokens more, each a view of all of it, since it has more latents than a token has room for.
 
     Args:
+        n_profile: latents of the profile.
         grid: rows and columns of patches.
         n_components: of a patch's latent.
         width: of the tokens; `n_heads` divides it.
@@ -87,9 +92,17 @@ class VelocityNetwork(nn.Module):
     """
 
     def __init__(
-        self, grid: tuple[int, int], n_components: int, width: int, depth: int, n_heads: int, mlp_ratio: float
+        self,
+        n_profile: int,
+        grid: tuple[int, int],
+        n_components: int,
+        width: int,
+        depth: int,
+        n_heads: int,
+        mlp_ratio: float,
     ) -> None:
         super().__init__()
+        self.enter_profile = nn.Linear(n_profile, PROFILE_TOKENS * width)
         self.enter = nn.Linear(n_components, width)
         self.position = nn.Parameter(grid_positions(*grid, width))
         self.condition = Condition(width)
@@ -97,9 +110,10 @@ class VelocityNetwork(nn.Module):
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(width, 2 * width)
         self.leave = nn.Linear(width, n_components)
+        self.leave_profile = nn.Linear(PROFILE_TOKENS * width, n_profile)
         self.apply(self._initialise)
         for name, value in self.named_parameters():
-            if name.endswith(("modulation.weight", "leave.weight")):
+            if name.endswith(("modulation.weight", "leave.weight", "leave_profile.weight")):
                 nn.init.zeros_(value)
 
     @staticmethod
@@ -108,11 +122,15 @@ class VelocityNetwork(nn.Module):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
 
-    def forward(self, latents: Tensor, time: Tensor, emotion: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """`(B, n_tokens, n_components)` -> the same; see `Condition` for the others."""
+    def forward(
+        self, profile: Tensor, patches: Tensor, time: Tensor, emotion: Tensor, dropped: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`(B, n_profile)` and `(B, n_tokens, n_components)` -> the same; see `Condition` for the others."""
         condition = self.condition(time, emotion, dropped)
-        hidden = self.enter(latents) + self.position
+        views = self.enter_profile(profile).unflatten(1, (PROFILE_TOKENS, -1))
+        hidden = torch.cat([views, self.enter(patches) + self.position], dim=1)
         for block in self.blocks:
             hidden = block(hidden, condition)
         shift, scale = self.modulation(condition)[:, None].chunk(2, dim=-1)
-        return self.leave(self.norm(hidden) * (1 + scale) + shift)
+        hidden = self.norm(hidden) * (1 + scale) + shift
+        return self.leave_profile(hidden[:, :PROFILE_TOKENS].flatten(1)), self.leave(hidden[:, PROFILE_TOKENS:])
