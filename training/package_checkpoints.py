@@ -22,7 +22,12 @@ From an ablation, of which the first fold's generator is taken, so that the song
         --output-dir runs/deam_10s
     python training/package_checkpoints.py runs/deam_10s runs/recogniser
 
-The report is that of the run: `report.json` in its folder.
+The report is that of the run: `report.json` in its folder. A recogniser trained on all songs has nothing left to be
+measured on; `--recogniser-report` then names the report of an ablation whose arm `real` is its recipe:
+
+    accelerate launch training/train_regressor.py --config training/configs/budget.yaml --data-dir DEAM \
+        --output-dir runs/recogniser_all
+    python training/package_checkpoints.py runs/gan runs/recogniser_all --recogniser-report runs/ablation/report.json
 """
 
 import argparse
@@ -38,12 +43,14 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="output folder of ablate.py or train_gan.py, or of a study's rung")
     parser.add_argument("recogniser", type=Path, help="output folder of train_regressor.py, or a study's judge")
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
+    parser.add_argument("--recogniser-report", type=Path, help="report.json of an ablation with its recipe")
     arguments = parser.parse_args()
     made = package_checkpoints(
         find_generator(arguments.run),
         arguments.recogniser / "recogniser",
         arguments.run / "report.json",
         arguments.target,
+        arguments.recogniser_report,
     )
     for name, folder in made.items():
         print(f"{name}: {folder}")

@@ -15,7 +15,11 @@ MAX_BYTES = 25_000_000  # of all networks together, so that the repository stays
 
 
 def package_checkpoints(
-    generator_dir: str | Path, recogniser_dir: str | Path, report_path: str | Path, target: str | Path
+    generator_dir: str | Path,
+    recogniser_dir: str | Path,
+    report_path: str | Path,
+    target: str | Path,
+    recogniser_report_path: str | Path | None = None,
 ) -> dict[str, Path]:
     """Write `target/generator` and `target/recogniser`, replacing what is there.
 
@@ -26,6 +30,8 @@ def package_checkpoints(
             on real songs of artists not trained on becomes the recogniser's `emotion_error`. Where the recogniser is
             calibrated, its own `report.json` adds how its intervals held.
         target: the package's `checkpoints` folder.
+        recogniser_report_path: `report.json` of an ablation, whose arm `real` is this recogniser's recipe; it then
+            stands for the recogniser, which may be trained on all songs, in place of `report_path`.
 
     Returns:
         name -> folder.
@@ -33,23 +39,28 @@ def package_checkpoints(
     Raises:
         ValueError: the two are over 25 MB together; nothing is replaced then.
     """
-    report = json.loads(Path(report_path).read_text(encoding="utf-8"))
+    report = _read(report_path)
+    heard = report if recogniser_report_path is None else _read(recogniser_report_path)
     generator = MusemoPipeline.from_pretrained(generator_dir).generator
     recogniser = MusemoViTForEmotionRegression.from_pretrained(recogniser_dir)
-    recogniser.config.emotion_error = [round(error, 4) for error in _errors(report)]
+    recogniser.config.emotion_error = [round(error, 4) for error in _errors(heard)]
     discriminator = _discriminator(Path(generator_dir))
     networks = [network for network in (generator, discriminator, recogniser) if network is not None]
     n_bytes = sum(4 * sum(weight.numel() for weight in network.state_dict().values()) for network in networks)
     if n_bytes > MAX_BYTES:
         raise ValueError(f"expected checkpoints of at most {MAX_BYTES:,} bytes together, got {n_bytes:,}")
-    models: dict[str, tuple[Any, str | Path]] = {
-        "generator": (generator, generator_dir),
-        "recogniser": (recogniser, recogniser_dir),
+    models: dict[str, tuple[Any, str | Path, dict[str, Any]]] = {
+        "generator": (generator, generator_dir, report),
+        "recogniser": (recogniser, recogniser_dir, _with_uncertainty(heard, recogniser, Path(recogniser_dir))),
     }
     return {
-        name: _package(name, model, source, _with_uncertainty(report, model, Path(source)), Path(target))
-        for name, (model, source) in models.items()
+        name: _package(name, model, source, measured, Path(target))
+        for name, (model, source, measured) in models.items()
     }
+
+
+def _read(report_path: str | Path) -> dict[str, Any]:
+    return json.loads(Path(report_path).read_text(encoding="utf-8"))
 
 
 def _with_uncertainty(report: dict[str, Any], model: Any, source: Path) -> dict[str, Any]:

@@ -50,6 +50,16 @@ def package(folder):
     )
 
 
+def test_a_recogniser_of_all_songs_is_measured_by_an_ablation_of_its_own(trained):
+    other = REPORT | {"arms": {"real": {"rmse": {"valence": {"value": 0.2}, "arousal": {"value": 0.1}}}}, "seeds": [7]}
+    (trained / "ablation.json").write_text(json.dumps(other))
+    places = [trained / name for name in ("generator", "recogniser", "report.json", "package", "ablation.json")]
+    made = packaging.package_checkpoints(*places)
+    assert MusemoViTConfig.from_pretrained(made["recogniser"]).emotion_error == [0.2, 0.1]
+    assert json.loads((made["recogniser"] / "report.json").read_text()) == other
+    assert json.loads((made["generator"] / "report.json").read_text()) == REPORT
+
+
 def test_packaged_checkpoints_load_and_carry_report_card_and_error(trained):
     made = package(trained)
     before = MusemoPipeline.from_pretrained(trained / "generator")(valence=0.5, arousal=0.5, seed=0)
