@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +28,7 @@ logger = logging.getLogger(__name__)
 class FlowTrainer:
     """Trains a flow on the latents of clips; resumes from its own checkpoints.
 
-    The latents are fitted to the clips here, in seconds, and the clips are encoded here too: a step touches latents.
+    The latents are fitted to the clips here, in seconds, and the clips are encoded once: a step touches latents.
 
     Args:
         config: values of `MusemoFlowGenerator`.
@@ -58,8 +57,9 @@ class FlowTrainer:
         seed_step(training.seed, 0)
         generator = MusemoFlowGenerator(**config)
         generator.fit(clips.spectrogram, clips.emotion, training.seed)
-        self.latents = torch.stack(list(encoded(generator, clips, training.n_rolls, training.seed)))
-        self.latents = self.latents.to(self.parallel.device)
+        # not rolled in time: the first and the last frame of an excerpt reach beyond it, and a seam of them is no music
+        with torch.no_grad():
+            self.latents = generator.encode(clips.spectrogram, clips.emotion).to(self.parallel.device)
         self.emotion = clips.emotion.to(self.parallel.device)
         self.model = self.parallel.model(generator)
         self.average = AveragedModel(
@@ -134,9 +134,8 @@ class FlowTrainer:
         """Conditional flow matching (Lipman et al. 2023, eq. 9) on the straight path."""
         share = self.parallel.share
         generator = step_generator(self.training.seed, self.step)  # all processes draw all, and take their share
-        roll = share(torch.randint(len(self.latents), (len(index),), generator=generator)).to(self.latents.device)
         chosen = torch.from_numpy(share(index)).to(self.latents.device)
-        data, emotion = self.latents[roll, chosen], self.emotion[chosen]
+        data, emotion = self.latents[chosen], self.emotion[chosen]
         moment, dropped = (share(value).to(data.device) for value in self._times(len(index), generator))
         noise = share(torch.randn(len(index), *data.shape[1:], generator=generator)).to(data)
         latents, velocity = path(data, noise, moment)
@@ -193,23 +192,6 @@ class FlowTrainer:
         self.average.n_averaged.copy_(tensors["n_averaged"])
         self.step, self.seconds = state["step"], state["seconds"]
         logger.info("resumed from %s", found[-1])
-
-
-def encoded(generator: MusemoFlowGenerator, clips: Clips, n_rolls: int, seed: int) -> Iterator[Tensor]:
-    """Latents `(N, n_latents)` of the clips, and of copies that are rolled in time.
-
-    Args:
-        generator: fitted.
-        clips: as they are in the first copy; each rolled by an amount of its own in the others.
-        n_rolls: copies in all.
-        seed: of the amounts.
-    """
-    n_frames, draw = clips.spectrogram.shape[-1], torch.Generator().manual_seed(seed)
-    for copy in range(n_rolls):
-        shifts = torch.randint(n_frames, (len(clips),), generator=draw) * min(copy, 1)
-        rolled = [clip.roll(int(shift), dims=-1) for clip, shift in zip(clips.spectrogram, shifts, strict=True)]
-        with torch.no_grad():
-            yield generator.encode(torch.stack(rolled), clips.emotion)
 
 
 def path(data: Tensor, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,6 @@ class FlowTraining:
         seconds: where given, training ends after so many seconds of updates, however many of `steps` are done, and the
             rate falls with the seconds; a resumed run goes on counting. What is reached depends on the machine.
         batch_size: over all processes.
-        n_rolls: copies of every clip that are encoded, all but the first rolled in time by any amount: where
-            an excerpt starts is chance.
         lr, betas, weight_decay: AdamW.
         warmup_steps: updates in which the rate rises; it falls on a cosine over the whole run.
         gradient_norm: the gradient is clipped to it.
@@ -31,7 +29,6 @@ class FlowTraining:
     epochs: float | None = None
     seconds: float | None = None
     batch_size: int = 16
-    n_rolls: int = 4
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.01

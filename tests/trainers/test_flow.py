@@ -7,7 +7,7 @@ import torch
 from musemo_hf import MusemoFlowGenerator
 from musemo_hf.trainers.checkpoint import checkpoints, read_state
 from musemo_hf.trainers.configuration import load_configuration
-from musemo_hf.trainers.flow import FlowTrainer, encoded, path
+from musemo_hf.trainers.flow import FlowTrainer, path
 from musemo_hf.trainers.flow_settings import FlowTraining
 from musemo_hf.trainers.statistics import read_statistics
 
@@ -103,17 +103,6 @@ def test_times_and_dropped_emotions(trainer):
     assert torch.logit(times).mean().item() == pytest.approx(1, abs=0.05)
     assert torch.logit(times).std().item() == pytest.approx(0.5, abs=0.05)
     assert dropped.float().mean().item() == pytest.approx(0.25, abs=0.03)
-
-
-def test_the_first_copy_is_the_clip_and_the_others_are_rolled(trainer, clips):
-    run = trainer(n_rolls=3)
-    generator = run.averaged_generator
-    copies = list(encoded(generator, clips, 3, seed=0))
-    torch.testing.assert_close(run.latents, torch.stack(copies))
-    torch.testing.assert_close(copies[0], generator.encode(clips.spectrogram, clips.emotion), atol=1e-4, rtol=1e-4)
-    # a shift of nothing is drawn now and then
-    assert all(((copy - copies[0]).abs().amax(dim=1) > 0.01).float().mean() > 0.8 for copy in copies[1:])
-    assert not torch.equal(copies[1], list(encoded(generator, clips, 3, seed=1))[1])
 
 
 def test_other_settings_are_refused(trainer):
