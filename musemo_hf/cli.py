@@ -1,4 +1,4 @@
-"""`musemo generate | predict | prepare | score | audit-labels | push | demo`."""
+"""`musemo generate | predict | listen | prepare | score | audit-labels | push | demo`."""
 
 import argparse
 import shlex
@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 
 from musemo_hf import __version__
-from musemo_hf.commands import audit_labels, demo, generate, predict, prepare, push, score
+from musemo_hf.commands import audit_labels, demo, generate, listen, predict, prepare, push, score
 
 COMMANDS = {
     "generate": generate,
     "predict": predict,
+    "listen": listen,
     "prepare": prepare,
     "score": score,
     "audit-labels": audit_labels,

@@ -9,10 +9,11 @@ and its `discriminator/`, for `from_pretrained`.
 from pathlib import Path
 
 from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig
+from musemo_hf.reporting.training_report import write_training_report
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.corpus import hold_out, load_songs
 from musemo_hf.trainers.gan import GanTrainer
-from musemo_hf.trainers.launch import parse_arguments, start
+from musemo_hf.trainers.launch import command, parse_arguments, start
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Train, and save generator, extractor and discriminator."""
     arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/gan")
     configuration, accelerator = start(arguments)
-    songs, _ = load_songs(configuration.data, arguments.data_dir, accelerator)
+    songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
     n_frames = clips.spectrogram.shape[-1]
     config = MusemoGanConfig(n_frames=n_frames, **configuration.generator)
@@ -32,6 +33,8 @@ def main() -> None:
         generator.save_pretrained(folder)
         MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(folder)
         accelerator.unwrap_model(trainer.discriminator).save_pretrained(folder / "discriminator")
+        budget, seeds = arguments.config.stem, [configuration.gan_training.seed]
+        write_training_report(folder, corpus, len(clips), budget, seeds, command())
         print(f"generator: {folder}")
     accelerator.end_training()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from musemo_hf import DeamSpectrograms
 
 HELP = "read DEAM into a data set of log-mels"
-CONFIGS = ("excerpt_30s", "excerpt_10s")
+CONFIGS = ("excerpt_30s", "excerpt_10s", "first_30s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     import datasets
 
     from musemo_hf import DeamSpectrograms
+    from musemo_hf.data.folds import artist_groups
+    from musemo_hf.data.heard_corpus import read_manifest
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
@@ -51,9 +53,10 @@ def run(args: argparse.Namespace) -> int:
         builder.download_and_prepare(num_proc=args.num_proc)
     songs = builder.as_dataset("train")
     folds = Counter(songs.with_format(None)["fold"])
-    artists = len(set(songs["artist"]))
+    artists = len(set(artist_groups(songs["artist"])))
     print(f"songs    {len(songs)} by {artists} artists, {args.config_name}, 128 x {builder.config.n_frames} dB")
-    print(f"labels   {args.labels}")
+    heard = read_manifest(args.deam)
+    print(f"labels   {args.labels if heard is None else f'of no person: {heard.title}'}")
     print(f"folds    {', '.join(f'{fold}: {folds[fold]}' for fold in sorted(folds))}")
     _print_skipped(builder)
     print(f"kept in  {builder.cache_dir}")
@@ -68,8 +71,10 @@ def run(args: argparse.Namespace) -> int:
 def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
     from musemo_hf.data.arrays import load_arrays
     from musemo_hf.data.demo_corpus import MANIFEST
+    from musemo_hf.data.heard_corpus import read_manifest
     from musemo_hf.data.pack import MAX_BYTES, write_pack
 
+    heard = read_manifest(args.deam)
     pack = write_pack(
         args.pack,
         load_arrays(builder.as_dataset("train")),
@@ -77,6 +82,7 @@ def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
         labels=args.labels,
         procedural=(args.deam / MANIFEST).is_file(),
         n_skipped=len(builder.skipped),
+        heard=None if heard is None else heard.title,
     )
     size = args.pack.stat().st_size
     print(f"packed   {args.pack}, {size / 1e6:.1f} MB of at most {MAX_BYTES / 1e6:.0f} MB, hash {pack.songs_hash[:16]}")

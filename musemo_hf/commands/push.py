@@ -88,10 +88,13 @@ def _pipeline(args: argparse.Namespace, options: dict[str, Any]) -> str:
 
 def _dataset(args: argparse.Namespace, options: dict[str, Any]) -> str:
     from musemo_hf import DeamSpectrograms
+    from musemo_hf.data.heard_corpus import read_manifest
     from musemo_hf.hub import push_dataset
 
     if args.data is None:
         raise ValueError("expected the folder of DEAM, as in --data DEAM, got none")
+    if heard := read_manifest(args.data):
+        raise ValueError(f"expected DEAM, whose labels are of people, as the card says, got {heard.title}")
     configs = {}
     for name in args.config or ["excerpt_30s"]:
         builder = DeamSpectrograms(config_name=name, data_dir=args.data, labels=args.labels, cache_dir=args.cache)

@@ -17,6 +17,7 @@ from musemo_hf.audio.mel import MelSettings
 from musemo_hf.data.demo_corpus import demo_corpus_dir, demo_corpus_path, demo_parameters
 from musemo_hf.data.excerpts import TooShortError, excerpt_log_mel, excerpt_start, file_duration
 from musemo_hf.data.folds import folds_hash
+from musemo_hf.data.heard_corpus import read_manifest
 from musemo_hf.data.layout import DeamError, find_deam
 from musemo_hf.data.metadata import edition
 from musemo_hf.data.skipped import Reason, SkippedSong, count_reasons, read_skipped, write_skipped
@@ -69,13 +70,15 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     """Builds the data set from a DEAM folder, flat or as the public archive unpacks.
 
     One split, `train`, with the columns `song_id`, `artist`, `title`, `genre`, `year` (of the benchmark: 2013, 2014,
-    2015), `emotion` (valence, arousal) and `emotion_std` in units of [-1, 1], `fold`, `duration` (of the file, s) and
-    `spectrogram` float32 (128, n_frames) in dB, by ascending song id. Configurations: `excerpt_30s` (default: seconds
-    15-45) and `excerpt_10s` (seconds 30-40 of a file of at least 40 s, else its first 10 s).
+    2015; 0 where a song is not of DEAM), `emotion` (valence, arousal) and `emotion_std` in units of [-1, 1], `fold`,
+    `duration` (of the file, s) and `spectrogram` float32 (128, n_frames) in dB, by ascending song id. Configurations:
+    `excerpt_30s` (default: seconds 15-45), `excerpt_10s` (seconds 30-40 of a file of at least 40 s, else its first
+    10 s) and `first_30s` (the first 30 s). A folder that `musemo listen` made is read likewise; its emotions were heard
+    by a recogniser, and the description says so.
 
     Args:
         cache_dir: where prepared data sets are kept; the Hub's cache where None.
-        config_name: "excerpt_30s" or "excerpt_10s".
+        config_name: "excerpt_30s", "excerpt_10s" or "first_30s".
         data_dir: the DEAM folder; where None, a procedural corpus (`demo_corpus`) that is rendered while preparing.
         labels: "corrected" or "published", see `read_annotations`.
         n_folds: artist-disjoint folds.
@@ -103,6 +106,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             start=30.0,
             or_from_start=True,
         ),
+        DeamConfig(name="first_30s", version=VERSION, description="The first 30 s of each song.", start=0.0),
     )
     DEFAULT_CONFIG_NAME = "excerpt_30s"
     DEFAULT_WRITER_BATCH_SIZE = 64  # rows held before they are written; a row of 30 s is 660 kB
@@ -203,7 +207,13 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         left_out = {song.song_id for song in skipped if song.reason in ("corrupt", "too short")}
         kept = [song for song in self._songs if song.song_id not in left_out]
         digest = folds_hash([song.song_id for song in kept], [song.fold for song in kept])
-        self.info.description = f"{_DESCRIPTION} Labels: {self.config.labels}. Folds: sha256 {digest}."
+        self.info.description = f"{self._content()} Folds: sha256 {digest}."
+
+    def _content(self) -> str:
+        heard = read_manifest(self.config.data_dir)
+        if heard is None:
+            return f"{_DESCRIPTION} Labels: {self.config.labels}."
+        return f"{heard.title}, and told by no person: log-mel spectrograms, valence and arousal in [-1, 1]."
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         config = self.config
@@ -211,6 +221,8 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             logger.warning("no data_dir was given: this data set is procedural, not songs, and says nothing of music")
             demo_corpus_dir(duration=_demo_duration(config.name))
         layout = find_deam(config.data_dir)
+        if heard := read_manifest(config.data_dir):
+            logger.warning("the emotions of these songs are no labels of people: %s", heard.title)
         self._songs, self._unread = list_songs(layout, config.labels, config.n_folds, config.fold_seed)  # type: ignore[arg-type]
         if not self._songs:
             raise NoSongsError(self._no_songs(self._unread))
@@ -261,14 +273,22 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     def _no_songs(self, skipped: list[SkippedSong]) -> str:
         message = f"{self.config.data_dir}: expected songs, got none; skipped: {count_reasons(skipped)}"
         if any(song.reason == "too short" for song in skipped):
-            other = next(config.name for config in self.BUILDER_CONFIGS if config.name != self.config.name)
-            message += f'. Files too short for "{self.config.name}" may do for config_name="{other}"'
+            shorter = [config.name for config in self.BUILDER_CONFIGS if _shortest(config) < _shortest(self.config)]
+            others = " or ".join(f'config_name="{name}"' for name in shorter)
+            message += f'. Files too short for "{self.config.name}" may do for {others}' if shorter else ""
         return message
 
 
 def _demo_duration(config_name: str) -> float:
     """Long enough for a configuration's excerpt, and a little over, as codecs trim."""
     return 10.3 if config_name == "excerpt_10s" else 45.3
+
+
+def _shortest(config: DeamConfig) -> float:
+    """Seconds of the shortest file that a configuration can be of."""
+    settings = MelSettings()
+    length = settings.n_samples(config.n_frames) / settings.sampling_rate
+    return length if config.or_from_start else config.start + length
 
 
 def _skip(song: Song, reason: Reason, error: Exception) -> SkippedSong:

@@ -3,11 +3,9 @@
 It is for trying the machinery: what is measured on it says nothing about music.
 """
 
-import csv
 import json
 import logging
 import os
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 import soundfile
 from tqdm.auto import tqdm
 
+from musemo_hf.data.deam_tables import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
 from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
 from musemo_hf.data.layout import ANNOTATION_FILES, METADATA_FILES
 
@@ -23,17 +22,6 @@ logger = logging.getLogger(__name__)
 VERSION = 1  # of what the same parameters render
 MANIFEST = "demo_corpus.json"
 SONGS_AN_ARTIST = 2.5
-# DEAM's own headers, odd spaces and all: the reader is tried on them.
-_ANNOTATION_HEADERS = (
-    "song_id, valence_mean, valence_std, arousal_mean, arousal_std",
-    "song_id, valence_mean, valence_std, valence_ max_mean, valence_max_std, valence_min_mean, valence_min_std, "
-    "arousal_mean, arousal_std, arousal_max_mean, arousal_max_std, arousal_min_mean, arousal_min_std",
-)
-_METADATA_HEADERS = (
-    "song_id,album,artist,title,Genre",
-    "song_id,artist,album,title,Genre",
-    "song_id,title,artist,album,Genre",
-)
 
 
 def demo_parameters(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> dict[str, float]:
@@ -144,19 +132,10 @@ def _write_tables(folder: Path, ids: list[int], emotions: np.ndarray, artist_of:
         else:  # DEAM's second part has maxima and minima in between; ours say no more than the mean
             labels[1].append((number, valence, v_std, *(valence, v_std) * 2, arousal, a_std, *(arousal, a_std) * 2))
             metadata[2].append((number, title, name, "", family))
-    for file, header, rows in zip(ANNOTATION_FILES, _ANNOTATION_HEADERS, labels, strict=True):
-        _write_csv(folder / "annotations" / file, header, rows)
-    for file, header, rows in zip(METADATA_FILES, _METADATA_HEADERS, metadata, strict=True):
-        _write_csv(folder / "metadata" / file, header, rows)
-
-
-def _write_csv(path: Path, header: str, rows: Iterable[tuple]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(header + "\n")
-        csv.writer(file, lineterminator="\n").writerows(rows)
-    part.replace(path)
+    for file, header, rows in zip(ANNOTATION_FILES, ANNOTATION_HEADERS, labels, strict=True):
+        write_csv(folder / "annotations" / file, header, rows)
+    for file, header, rows in zip(METADATA_FILES, METADATA_HEADERS, metadata, strict=True):
+        write_csv(folder / "metadata" / file, header, rows)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from musemo_hf.data.layout import DeamError
 from musemo_hf.data.tables import read_table, song_id
 
+FIRST_OTHER_ID = 10_001  # of songs that are not DEAM's, whose last id is 2058
+
 # The spellings of three years, and of the re-issues that users have.
 _COLUMNS = {
     "song_id": ("song_id", "id", "song id"),
@@ -60,5 +62,10 @@ def read_metadata(paths: Iterable[Path]) -> dict[int, Metadata]:
 
 
 def edition(song_id: int) -> int:
-    """The year of the MediaEval benchmark that a song was collected for: 2013 up to id 1000, 2014 up to 2000, 2015."""
+    """The year of the MediaEval benchmark that a song was collected for: 2013 up to id 1000, 2014 up to 2000, 2015.
+
+    0 from `FIRST_OTHER_ID` on, where no song is of DEAM.
+    """
+    if song_id >= FIRST_OTHER_ID:
+        return 0
     return 2013 if song_id <= 1000 else 2014 if song_id <= 2000 else 2015

@@ -46,6 +46,7 @@ class Pack:
         offset: the lowest level, dB.
         rms_error: root mean square of what rounding changed, dB.
         songs_hash: sha256 of everything that `read_pack` gives back.
+        heard: of songs whose emotions a recogniser heard, and no person told, what `HeardCorpus.title` says.
     """
 
     config_name: str
@@ -56,6 +57,7 @@ class Pack:
     offset: float
     rms_error: float
     songs_hash: str
+    heard: str | None = None
 
 
 def write_pack(
@@ -65,6 +67,7 @@ def write_pack(
     labels: str,
     procedural: bool = False,
     n_skipped: int = 0,
+    heard: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Pack:
     """Write songs into one file, in the finest steps with which it is small enough.
@@ -76,6 +79,7 @@ def write_pack(
         labels: likewise.
         procedural: whether they are of the procedural corpus.
         n_skipped: songs that were left out.
+        heard: see `Pack`.
         max_bytes: of the file.
 
     Raises:
@@ -90,7 +94,7 @@ def write_pack(
         if round(n_levels / step) > 255:
             continue
         coded, rms_error, digest = _encode(songs, step, offset)
-        pack = Pack(config_name, labels, procedural, n_skipped, step, offset, rms_error, digest)
+        pack = Pack(config_name, labels, procedural, n_skipped, step, offset, rms_error, digest, heard)
         content = _content(songs, coded, pack)
         n_bytes = len(content)
         if n_bytes <= max_bytes:

@@ -75,6 +75,7 @@ def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
         "corpus_name": corpus.get("name"),
         "corpus_songs": corpus.get("n_songs"),
         "procedural": bool(corpus.get("procedural", False)),
+        "heard": bool(corpus.get("heard", False)),
         "budget": report.get("budget"),
         "seeds": report.get("seeds"),
         "validation": {name: value for name, value in validation.items() if not isinstance(value, (dict, list))},
@@ -91,7 +92,7 @@ def _model_data(
         EvalResult(
             task_type="other",
             task_name=task,
-            dataset_type=data_set.lower().split(" (")[0].replace(" ", "-"),
+            dataset_type=data_set.lower().split(" (")[0].split(",")[0].replace(" ", "-"),
             dataset_name=data_set,
             metric_type=figure.metric,
             metric_name=figure.name,
@@ -100,8 +101,13 @@ def _model_data(
         for figure in figures
         if figure.value is not None
     ]
+    # unless songs without labels were heard, weights come from DEAM whatever the report measured, much of it
+    # non-commercial
+    licence = {"license": "cc-by-nc-4.0"}
+    if provenance["heard"]:
+        licence = {"license": "other", "license_name": "of-the-songs-learnt-from"}
     return ModelCardData(
-        license="cc-by-nc-4.0",  # whatever the report measured: weights come from DEAM, much of it non-commercial
+        **licence,
         model_name=facts["repo_id"].split("/")[-1],
         eval_results=results or None,
         **own,

@@ -20,7 +20,7 @@ class DataSettings:
     """Which songs.
 
     Attributes:
-        config_name: "excerpt_10s" or "excerpt_30s".
+        config_name: "excerpt_10s", "excerpt_30s" or "first_30s".
         labels: "corrected" or "published" (valence and arousal of 2013 swapped, as in DEAM's file).
         n_songs: the first so many by song id, None for all; a random draw would not be the same folder to folder.
         annotation_file: "all", or "1_2000" for the songs of DEAM's first annotation file alone.

@@ -1,6 +1,6 @@
 import pytest
 
-from musemo_hf.data.metadata import MetadataError, edition, read_metadata
+from musemo_hf.data.metadata import FIRST_OTHER_ID, MetadataError, edition, read_metadata
 
 
 def write(tmp_path, text):
@@ -52,3 +52,4 @@ def test_of_a_song_listed_twice_the_first_row_counts(tmp_path):
 
 def test_editions():
     assert [edition(song) for song in (2, 1000, 1001, 2000, 2001, 2058)] == [2013, 2013, 2014, 2014, 2015, 2015]
+    assert edition(FIRST_OTHER_ID) == 0

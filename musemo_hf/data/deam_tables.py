@@ -1,0 +1,30 @@
+"""DEAM's tables as they are written by corpora that take its layout: its own headers, odd spaces and all."""
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+ANNOTATION_HEADERS = (
+    "song_id, valence_mean, valence_std, arousal_mean, arousal_std",
+    "song_id, valence_mean, valence_std, valence_ max_mean, valence_max_std, valence_min_mean, valence_min_std, "
+    "arousal_mean, arousal_std, arousal_max_mean, arousal_max_std, arousal_min_mean, arousal_min_std",
+)
+METADATA_HEADERS = (
+    "song_id,album,artist,title,Genre",
+    "song_id,artist,album,title,Genre",
+    "song_id,title,artist,album,Genre",
+)
+
+
+def write_csv(path: Path, header: str, rows: Iterable[tuple]) -> None:
+    """Write a table, under another name until it is whole; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            file.write(header + "\n")
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,45 @@
+"""Who a song is by: its tags, else its file's name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from musemo_hf.audio.decoding import AudioDecodingError
+
+
+@dataclass(frozen=True)
+class SongNames:
+    """What is known of a song; "" where it is not."""
+
+    artist: str = ""
+    title: str = ""
+    genre: str = ""
+
+
+def song_names(path: Path) -> SongNames:
+    """Names from the file's tags; what they lack from a name such as "Artist - Title.mp3".
+
+    A name of two or more parts between " - " has the artist first and the title last; "01 - Title" has no artist, and
+    neither has a name without " - ".
+
+    Raises:
+        AudioDecodingError: the file is not audio.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            tags = file.copy_metadata()
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise AudioDecodingError(f"{path}: expected audio that soundfile can decode, got: {error}") from error
+    artist, title = _from_name(path.stem)
+    found = {"artist": tags.get("artist"), "title": tags.get("title"), "genre": tags.get("genre")}
+    cleaned = {name: " ".join((text or "").replace("\0", " ").split()) for name, text in found.items()}
+    return SongNames(cleaned["artist"] or artist, cleaned["title"] or title, cleaned["genre"])
+
+
+def _from_name(stem: str) -> tuple[str, str]:
+    parts = [" ".join(part.split()) for part in stem.split(" - ")]
+    numbered = parts[0].rstrip(".").isdigit()
+    if len(parts) - numbered >= 2:
+        return parts[int(numbered)], parts[-1]
+    return "", parts[-1]

@@ -1,0 +1,233 @@
+"""A folder of songs without labels becomes one in DEAM's layout, and everywhere says who heard its emotions."""
+
+import csv
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from accelerate import Accelerator
+from huggingface_hub import ModelCard
+
+from musemo_hf import DeamSpectrograms
+from musemo_hf.data.heard_corpus import read_manifest
+from musemo_hf.data.layout import find_deam
+from musemo_hf.data.metadata import FIRST_OTHER_ID
+from musemo_hf.data.pack import read_pack
+from musemo_hf.data.songs import list_songs
+from musemo_hf.hub.cards import render_card
+from musemo_hf.reporting.training_report import write_training_report
+from musemo_hf.trainers.configuration import DataSettings
+from musemo_hf.trainers.corpus import load_songs
+
+TITLE = "emotions heard by"
+
+
+@pytest.fixture
+def music(make_song, tmp_path):
+    """Five songs, of which one carries tags, beside a spoilt file, a click and a picture."""
+    make_song("music/Ana Bee - Rain.wav", 2.0, 0)
+    make_song("music/deep/01 - Nameless.flac", 4.0, 1)
+    tagged = make_song("music/tagged.ogg", 3.0, 2)
+    samples, rate = soundfile.read(tagged)
+    with soundfile.SoundFile(tagged, "w", rate, 1) as file:
+        file.artist, file.title, file.genre = "ANA  BEE", "Snow", "Folk"
+        file.write(samples)
+    make_song("music/zz.MP3", 2.0, 3, rate=44100)
+    make_song("music/zzz.mp3", 2.5, 4)
+    make_song("music/click.wav", 0.5)
+    folder = tmp_path / "music"
+    (folder / "junk.mp3").write_bytes(b"no audio")
+    (folder / "cover.jpg").write_bytes(b"a picture")
+    (folder / ".hidden.mp3").write_bytes(b"no audio")
+    return folder
+
+
+def rows(folder):
+    with (folder / "heard.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder):
+    """Relative path -> bytes of all files that do not name their own place."""
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def heard(musemo, music, recogniser, tmp_path):
+    out_dir = tmp_path / "heard"
+    status, _, err = musemo("listen", music, out_dir, "--recogniser", recogniser)
+    assert status == 0, err
+    return out_dir
+
+
+def test_what_is_heard_is_what_predict_says(musemo, music, heard, recogniser):
+    files = [row["file"] for row in rows(heard)]
+    assert files == ["Ana Bee - Rain.wav", "deep/01 - Nameless.flac", "tagged.ogg", "zz.MP3", "zzz.mp3"]
+    status, out, _ = musemo("predict", *(music / file for file in files), "--checkpoint", recogniser, "--json")
+    assert status == 0
+    songs, skipped = list_songs(find_deam(heard), n_folds=2)
+    assert not skipped
+    assert [song.song_id for song in songs] == list(range(FIRST_OTHER_ID, FIRST_OTHER_ID + 5))
+    for song, said in zip(songs, json.loads(out)["songs"], strict=True):
+        assert song.annotation.emotion == pytest.approx((said["valence"], said["arousal"]), abs=1e-4)
+        windows = [[window[name] for name in ("valence", "arousal")] for window in said["path"]]
+        assert song.annotation.emotion_std == pytest.approx(np.std(windows, axis=0, ddof=1), abs=2e-4)
+
+
+def test_artists_by_tag_and_by_name_share_a_fold(heard, music):
+    known = {Path(row["file"]).stem: (row["artist"], row["title"], row["genre"]) for row in rows(heard)}
+    assert known["Ana Bee - Rain"] == ("Ana Bee", "Rain", "")
+    assert known["tagged"] == ("ANA BEE", "Snow", "Folk")
+    assert known["01 - Nameless"] == ("", "Nameless", "")
+    songs, _ = list_songs(find_deam(heard), n_folds=2)
+    assert songs[0].fold == songs[2].fold
+    assert songs[2].metadata.genre == "Folk"
+    assert songs[0].path.samefile(music / "Ana Bee - Rain.wav")  # a link, and no copy
+
+
+def test_the_counts_and_what_was_left_out(musemo, music, recogniser, tmp_path):
+    status, out, err = musemo("listen", music, tmp_path / "out", "--recogniser", recogniser)
+    assert status == 0, err
+    assert "songs    5, 0.00 h, by 1 artists; of 3 none is known" in out
+    assert "no labels of people" in out
+    assert "skipped  corrupt 1, too short 1" in out
+    assert "too short, such as click.wav: expected at least the 0.906 s that the recogniser hears, got 0.50 s" in out
+    assert "not read 1 other files (.jpg 1)" in out
+    with (tmp_path / "out" / "skipped.csv").open(newline="") as file:
+        assert {row["reason"] for row in csv.DictReader(file)} == {"corrupt", "too short"}
+
+
+def test_a_calibrated_recogniser_gives_its_deviation(musemo, music, make_recogniser, tmp_path):
+    calibrated = make_recogniser(emotion_error=[0.1, 0.2])
+    status, _, err = musemo("listen", music, tmp_path / "out", "--recogniser", calibrated)
+    assert status == 0, err
+    songs, _ = list_songs(find_deam(tmp_path / "out"), n_folds=2)
+    assert [song.annotation.emotion_std for song in songs] == [pytest.approx((0.1, 0.2))] * 5
+    assert "root mean square error" in read_manifest(tmp_path / "out").deviation
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(musemo, music, heard, recogniser, tmp_path):
+    whole, again = contents(heard), tmp_path / "again"
+    hidden = {name: music / name for name in ("tagged.ogg", "zz.MP3", "zzz.mp3")}
+    for path in hidden.values():
+        path.rename(tmp_path / path.name)
+    musemo("listen", music, again, "--recogniser", recogniser)
+    for name in ("annotations", "metadata"):  # which a stopped run has not written yet
+        for table in (again / name).iterdir():
+            table.unlink()
+    with (again / "heard.csv").open("a") as file:
+        file.write("10003,tagged.ogg,0.1")  # a line that a killed process did not finish
+    (again / "MEMD_audio" / "10003.wav").write_bytes(b"of a song that was not written down")
+    for name, path in hidden.items():
+        (tmp_path / name).rename(path)
+    first = (again / "MEMD_audio" / "10001.wav").stat().st_ino
+    status, _, err = musemo("listen", music, again, "--recogniser", recogniser)
+    assert status == 0, err
+    assert contents(again) == whole
+    assert (again / "MEMD_audio" / "10001.wav").stat().st_ino == first
+
+
+def test_no_folder_of_someone_else(musemo, music, heard, recogniser, make_recogniser, tmp_path):
+    before = contents(heard)
+    other = make_recogniser(hidden_size=32)
+    for arguments in (("--recogniser", other), ("--recogniser", recogniser, "--hop", "0.2")):
+        status, out, err = musemo("listen", music, heard, *arguments)
+        assert (status, out) == (1, "")
+        assert "one begun with" in err
+    assert contents(heard) == before
+    for target in (tmp_path, music / "within"):
+        status, _, err = musemo("listen", music, target, "--recogniser", recogniser)
+        assert status == 1
+        assert str(target) in err
+    assert not (music / "within").exists()
+
+
+def test_nothing_to_hear(musemo, recogniser, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "found none" in musemo("listen", tmp_path / "empty", tmp_path / "a", "--recogniser", recogniser)[2]
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "empty" / "junk.wav").write_bytes(b"no audio")
+    status, _, err = musemo("listen", tmp_path / "empty", tmp_path / "a", "--recogniser", recogniser)
+    assert status == 1
+    assert "got none; skipped: corrupt 1" in err.splitlines()[-1]
+    assert "found none" in musemo("listen", tmp_path / "nowhere", tmp_path / "a")[2]
+    assert "positive --hop" in musemo("listen", tmp_path / "empty", tmp_path / "a", "--hop", "0")[2]
+
+
+def test_a_full_disk_ends_the_run_and_a_further_one_goes_on(musemo, music, heard, recogniser, tmp_path, monkeypatch):
+    """The third song cannot be laid down: neither as a link nor, with /dev/full in its place, as a copy."""
+    out_dir, link = tmp_path / "full", os.link
+
+    def full(source, target):
+        if "10003" in str(target):
+            Path(target).symlink_to("/dev/full")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        link(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", full)
+        status, _, err = musemo("listen", music, out_dir, "--recogniser", recogniser)
+    assert status == 1
+    assert "No space left" in err
+    assert len(rows(out_dir)) == 2
+    assert sorted(path.name for path in (out_dir / "MEMD_audio").iterdir()) == ["10001.wav", "10002.flac"]
+    assert musemo("listen", music, out_dir, "--recogniser", recogniser)[0] == 0
+    assert contents(out_dir) == contents(heard)
+
+
+@pytest.fixture
+def half_minute(musemo, make_song, recogniser, tmp_path, monkeypatch):
+    """Two songs of half a minute, heard; data sets are prepared in a cache of the test."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    for seed in range(2):
+        make_song(f"albums/{seed}.flac", 30.1, seed)
+    status, _, err = musemo("listen", tmp_path / "albums", tmp_path / "long", "--recogniser", recogniser, "--hop", 5)
+    assert status == 0, err
+    return tmp_path / "long"
+
+
+def test_corpus_pack_and_card_say_who_heard_it(musemo, half_minute, tmp_path, caplog):
+    settings = DataSettings(config_name="first_30s")
+    songs, facts = load_songs(settings, half_minute, Accelerator(cpu=True))
+    assert songs.spectrogram.shape == (2, 128, 1292)
+    assert set(songs.year.tolist()) == {0}
+    assert facts["name"].startswith(f"2 songs of albums, {TITLE} ")
+    assert facts["heard"] is True
+    assert "no labels of people" in caplog.text
+    builder = DeamSpectrograms(config_name="first_30s", data_dir=half_minute)
+    builder.download_and_prepare()
+    assert builder.as_dataset("train").info.description.startswith(facts["name"])
+
+    pack = tmp_path / "songs.safetensors"
+    status, out, err = musemo("prepare", half_minute, "--config-name", "first_30s", "--pack", pack)
+    assert status == 0, err
+    assert f"labels   of no person: {facts['name']}" in out
+    assert read_pack(pack)[1].heard == facts["name"]
+    packed, its_facts = load_songs(settings, pack, Accelerator(cpu=True))
+    assert {name: its_facts[name] for name in facts} == facts
+    np.testing.assert_array_equal(packed.emotion, songs.emotion)
+
+    write_training_report(tmp_path, facts, 2, "tiny", [0], "train")
+    report = json.loads((tmp_path / "report.json").read_text())
+    model = {"n_parameters": 1, "n_frames": 1292, "seconds": 30.0, "sampling_rate": 22050, "architecture": "gan"}
+    text = render_card("generator", report, repo_id="ana/music", discriminator=False, **model)
+    assert f"Corpus: {facts['name']}, 2 songs" in text
+    assert "No person told the emotions" in text
+    assert "DEAM" not in text
+    assert ModelCard(text).data.license == "other"
+
+
+def test_heard_songs_are_not_pushed_as_deam(musemo, heard):
+    status, _, err = musemo("push", "dataset", "ana/deam", "--data", heard)
+    assert status == 1
+    assert "whose labels are of people" in err
+    assert TITLE in err
+
+
+def test_of_labelled_songs_no_report_is_written(tmp_path):
+    write_training_report(tmp_path, {"name": "DEAM", "procedural": False}, 2, "tiny", [0], "train")
+    assert not list(tmp_path.iterdir())
