@@ -57,7 +57,7 @@ class FlowTrainer:
         seed_step(training.seed, 0)
         generator = MusemoFlowGenerator(**config)
         generator.fit(clips.spectrogram, clips.emotion, training.seed)
-        # not rolled in time: the first and the last frame of an excerpt reach beyond it, and a seam of them is no music
+        # not rolled in time: excerpts begin in silence, and a seam of it in their midst is no music
         with torch.no_grad():
             self.latents = generator.encode(clips.spectrogram, clips.emotion).to(self.parallel.device)
         self.emotion = clips.emotion.to(self.parallel.device)

@@ -15,8 +15,9 @@ class ProfileTransform(nn.Module):
     """A clip is its profile and its texture, as in models of sound textures (McDermott & Simoncelli 2011).
 
     The profile of a clip is the mean of each mel band over time, and its gains in each group of neighbouring bands and
-    each octave of the rate of change (`ClipGains` of the cosine coefficients over time). The texture is the clip
-    without its means and with the usual gains.
+    each octave of the rate of change (`ClipGains` of the cosine coefficients over time). The texture is the clip with
+    the usual gains, and without what the mean of a band tells about each of its frames by the line of least squares:
+    that is the mean itself, but where clips begin alike, as those do that a decoder starts in silence.
 
     Args:
         n_mels: mel bands.
@@ -26,6 +27,8 @@ class ProfileTransform(nn.Module):
     """
 
     cosine: Tensor
+    start: Tensor
+    slope: Tensor
 
     def __init__(self, n_mels: int, n_frames: int, n_bands: int) -> None:
         super().__init__()
@@ -36,29 +39,48 @@ class ProfileTransform(nn.Module):
         self.gains = ClipGains(rows, membership(octaves[1:], n_before=1), FLOOR)
         self.size = n_mels + self.gains.size
         self.register_buffer("cosine", cosines(n_frames))
+        self.register_buffer("start", torch.zeros(n_mels, n_frames))
+        self.register_buffer("slope", torch.ones(n_mels, n_frames))
 
+    @torch.no_grad()
     def fit(self, spectrogram: Tensor) -> None:
-        """Find the usual gains of training clips, `(N, 1, n_mels, n_frames)`.
+        """Find the lines and the usual gains of training clips, `(N, 1, n_mels, n_frames)`.
 
         Raises:
             ValueError: spectrograms of another shape.
         """
-        self.gains.fit(self._changes(spectrogram))
+        self._check(spectrogram)
+        average = spectrogram[:, 0].mean(dim=0)
+        level = spectrogram[:, 0].mean(dim=-1) - average.mean(dim=-1)
+        variance = level.square().mean(dim=0).clamp(min=1e-9)[:, None]
+        shared = torch.einsum("nm,nmf->mf", level, spectrogram[:, 0] - average) / len(level)
+        # towards the mean itself, where the means of few clips hardly differ
+        self.slope.copy_((shared + 1e-6) / (variance + 1e-6))
+        self.start.copy_(average - self.slope * average.mean(dim=-1, keepdim=True))
+        self.gains.fit(self._changes(spectrogram[:, 0] - self._line(spectrogram[:, 0].mean(dim=-1))))
 
     def encode(self, spectrogram: Tensor) -> tuple[Tensor, Tensor]:
         """`(B, 1, n_mels, n_frames)` -> profile `(B, size)`, texture `(B, 1, n_mels, n_frames)`."""
-        gains, changes = self.gains.split(self._changes(spectrogram))
-        return torch.cat([spectrogram[:, 0].mean(dim=-1), gains], dim=1), (changes @ self.cosine)[:, None]
+        self._check(spectrogram)
+        means = spectrogram[:, 0].mean(dim=-1)
+        gains, changes = self.gains.split(self._changes(spectrogram[:, 0] - self._line(means)))
+        return torch.cat([means, gains], dim=1), (changes @ self.cosine)[:, None]
 
     def decode(self, profile: Tensor, texture: Tensor) -> Tensor:
         """The inverse of `encode`, for textures of any gains, which are replaced by the profile's."""
         means, gains = profile.split([self.n_mels, self.gains.size], dim=1)
-        changes = self.gains.join(gains, self._changes(texture))
-        return (changes @ self.cosine + means[..., None])[:, None]
+        changes = self.gains.join(gains, self._changes(texture[:, 0]))
+        return (changes @ self.cosine + self._line(means))[:, None]
 
-    def _changes(self, spectrogram: Tensor) -> Tensor:
+    def _line(self, means: Tensor) -> Tensor:
+        """What means `(B, n_mels)` tell about every frame, `(B, n_mels, n_frames)`."""
+        return self.start + self.slope * means[..., None]
+
+    def _changes(self, rest: Tensor) -> Tensor:
         """Cosine coefficients over time `(B, n_mels, n_frames)`, that of the mean left out."""
+        return (rest - rest.mean(dim=-1, keepdim=True)) @ self.cosine.T
+
+    def _check(self, spectrogram: Tensor) -> None:
         if spectrogram.ndim != 4 or spectrogram.shape[1:] != (1, self.n_mels, self.n_frames):
             expected = f"(B, 1, {self.n_mels}, {self.n_frames})"
             raise ValueError(f"expected spectrogram of shape {expected}, got {tuple(spectrogram.shape)}")
-        return (spectrogram[:, 0] - spectrogram[:, 0].mean(dim=-1, keepdim=True)) @ self.cosine.T
