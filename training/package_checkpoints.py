@@ -1,6 +1,6 @@
 r"""Make the checkpoints that the package carries, from an ablation or from one generator, and a recogniser.
 
-From one generator, of `train_gan.py` or of a study, and a recogniser, both trained without fold 0:
+From one generator, of `train_gan.py`, `train_flow.py` or a study, and a recogniser, both trained without fold 0:
 
     accelerate launch training/train_gan.py --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0 \
         --output-dir runs/gan
