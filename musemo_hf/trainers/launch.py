@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from .configuration import Configuration, load_configuration
 
-DATA_DIR = "folder of DEAM, or a file of `musemo prepare --pack`; the procedural corpus where not given"
+DATA_DIR = "folder of DEAM or of `musemo listen`, or a file of `musemo prepare --pack`; else the procedural corpus"
 
 
 def parse_arguments(description: str | None, default_config: Path, output_dir: str) -> argparse.Namespace:

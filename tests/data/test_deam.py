@@ -160,6 +160,17 @@ def test_where_every_file_is_too_short_the_error_names_the_other_configuration(
         assert prepare(deam_folder.root, config_name="excerpt_10s")[1].num_rows == 1
 
 
+def test_the_first_seconds_of_files_that_are_no_longer(deam_folder, make_tone, prepare):
+    deam_folder.add(1, make_tone(30.0))
+    deam_folder.add(2, np.concatenate([make_tone(30.0), make_tone(5.0, 3000)]))
+    deam_folder.add(3, make_tone(27.3))
+    builder, songs = prepare(deam_folder.write(), config_name="first_30s")
+    assert [(song.song_id, song.reason) for song in builder.skipped] == [(3, "too short")]
+    first, longer = songs.with_format("numpy")["spectrogram"]
+    assert first.shape == (128, 1292)
+    np.testing.assert_array_equal(first.argmax(axis=0)[5:-5], longer.argmax(axis=0)[5:-5])  # the tone's band
+
+
 def test_a_folder_without_labelled_songs(deam_folder, make_tone, prepare):
     deam_folder.add(1, make_tone(1), label=None)
     with pytest.raises(NoSongsError, match=r"expected songs, got none; skipped: missing label 1"):

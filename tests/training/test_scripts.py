@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 
+from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTConfig, MusemoViTForEmotionRegression
+from musemo_hf.cli import main
 from musemo_hf.data.demo_corpus import render_demo_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +59,40 @@ def launch(launcher, script, environment, *arguments):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    """Four half minutes without labels, heard by an untrained recogniser."""
+    root = tmp_path_factory.mktemp("heard")
+    recogniser = root / "recogniser"
+    config = MusemoViTConfig(
+        n_frames=64,
+        patch_size=(16, 16),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    MusemoViTForEmotionRegression(config).save_pretrained(recogniser)
+    MusemoFeatureExtractor(n_frames=64).save_pretrained(recogniser)
+    (root / "music").mkdir()
+    for seed in range(4):
+        samples = 0.1 * np.random.default_rng(seed).standard_normal(30 * 22050)
+        soundfile.write(root / "music" / f"{seed}.flac", samples, 22050)
+    assert main(["listen", str(root / "music"), str(root / "out"), "--recogniser", str(recogniser), "--hop", "10"]) == 0
+    return root / "out"
+
+
+def test_half_a_minute_is_learnt_from_songs_without_labels(environment, heard, tmp_path):
+    config = ("--config", ROOT / "training" / "configs" / "gan_30s.yaml", "--data-dir", heard)
+    launch(ACCELERATE, "train_gan.py", environment, *config, "--output-dir", tmp_path, "--set", *TINY)
+    report = json.loads((tmp_path / "generator" / "report.json").read_text())
+    assert report["corpus"]["name"].startswith("4 songs of music, emotions heard by ")
+    assert report["findings"][0].startswith("No person told the emotions")
+    song = MusemoPipeline.from_pretrained(tmp_path / "generator")(0.8, 0.7, seed=0, n_iter=1).songs[0]
+    assert song.spectrogram.shape == (128, 1292)
+    assert song.audio.shape == (661500,)
 
 
 def test_ablate_makes_its_report_and_a_second_start_only_reads_it(environment, corpus, tmp_path):

@@ -1,0 +1,9 @@
+from musemo_hf.reporting.provenance import PROCEDURAL, caveats
+
+
+def test_only_songs_with_labels_of_people_go_without_a_caveat():
+    assert caveats({"name": "DEAM", "procedural": False}) == []
+    assert caveats({"name": "procedural corpus", "procedural": True}) == [PROCEDURAL]
+    name = "3 songs of jazz, emotions heard by a recogniser"
+    (said,) = caveats({"name": name, "procedural": False, "heard": True})
+    assert said.startswith(f"No person told the emotions of this corpus ({name})")
