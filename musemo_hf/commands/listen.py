@@ -49,14 +49,15 @@ def recogniser_name(given: str | None) -> str:
 
 
 def _print(heard: "Heard", folder: Path) -> None:
-    from musemo_hf.data.folds import artist_groups
+    from musemo_hf.data.folds import artist_groups, n_unknown
     from musemo_hf.data.skipped import count_reasons
 
     corpus, songs = heard.corpus, heard.songs
-    groups = artist_groups([song.artist for song in songs])
-    unknown = sum(group.startswith("\t") for group in groups)
+    artists = [song.artist for song in songs]
+    unknown = n_unknown(artists)
+    known = len(set(artist_groups(artists))) - unknown
     hours = sum(song.duration for song in songs) / 3600
-    print(f"songs    {len(songs)}, {hours:.2f} h, by {len(set(groups)) - unknown} artists; of {unknown} none is known")
+    print(f"songs    {len(songs)}, {hours:.2f} h, by {known} artists; of {unknown} none is known")
     print(
         f"heard by {corpus.listener}, {sum(song.n_windows for song in songs)} windows of {corpus.window_seconds:.3g} s"
     )

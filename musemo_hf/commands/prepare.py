@@ -24,7 +24,9 @@ CONFIGS = ("excerpt_30s", "excerpt_10s", "first_30s")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `musemo prepare`."""
-    parser.add_argument("deam", type=Path, metavar="DEAM", help="folder of DEAM, flat as its archive unpacks, or of `musemo listen`")
+    parser.add_argument(
+        "deam", type=Path, metavar="DEAM", help="folder of DEAM, flat or as its archive unpacks; or of `musemo listen`"
+    )
     parser.add_argument("--config-name", choices=CONFIGS, default=CONFIGS[0], help=f"excerpt ({CONFIGS[0]})")
     parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help="(corrected)")
     parser.add_argument("--num-proc", type=int, metavar="N", help="processes that decode (1)")

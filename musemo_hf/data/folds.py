@@ -30,6 +30,11 @@ def artist_groups(artists: Sequence[str]) -> list[str]:
     return [f"\t{index:06d}" if name in NO_ARTIST else name for index, name in enumerate(names)]
 
 
+def n_unknown(artists: Sequence[str]) -> int:
+    """Songs whose artist is not known, each a group of its own: two of one artist may then be in two folds."""
+    return sum(group.startswith("\t") for group in artist_groups(artists))
+
+
 def strata(emotions: np.ndarray, years: Sequence[int]) -> np.ndarray:
     """Valence-arousal quadrant times year, as int `(N,)` from 0.
 

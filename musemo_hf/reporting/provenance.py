@@ -12,12 +12,20 @@ HEARD = (
     "No person told the emotions of this corpus ({name}): agreement with them is agreement with that recogniser, whose "
     "errors they hold."
 )
+UNKNOWN_ARTISTS = (
+    "The artists of {n_unknown_artists} of its songs are not known. Each counts as an artist of its own, so that songs "
+    "held out may be by an artist that was learnt from."
+)
 
 
 def caveats(corpus: dict[str, Any]) -> list[str]:
     """What every page says first of a corpus that is not songs with labels of people."""
     said = [PROCEDURAL] if corpus["procedural"] else []
-    return [*said, HEARD.format(**corpus)] if corpus.get("heard") else said
+    if corpus.get("heard"):
+        said.append(HEARD.format(**corpus))
+    if corpus.get("n_unknown_artists"):
+        said.append(UNKNOWN_ARTISTS.format(**corpus))
+    return said
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from musemo_hf.data.arrays import SongArrays, load_arrays
 from musemo_hf.data.deam import DeamSpectrograms
 from musemo_hf.data.demo_corpus import MANIFEST
+from musemo_hf.data.folds import n_unknown
 from musemo_hf.data.heard_corpus import read_manifest
 from musemo_hf.data.pack import read_pack
 
@@ -30,8 +31,8 @@ def load_songs(
         accelerator: of the launch.
 
     Returns:
-        The songs, and `name`, `procedural`, `n_skipped` of the corpus; `heard` (True) where a recogniser heard the
-        emotions; of a pack also `pack`, with its `songs_hash`,
+        The songs, and `name`, `procedural`, `n_skipped` of the corpus; `heard` (True) and
+        `n_unknown_artists` where a recogniser heard the emotions; of a pack also `pack`, with its `songs_hash`,
         `step` and `rms_error` (dB).
 
     Raises:
@@ -49,7 +50,10 @@ def load_songs(
     chosen = np.flatnonzero(keep)[: settings.n_songs]
     if not len(chosen):
         raise ValueError(f"expected songs, and these settings leave none: {settings}")
-    return select(songs, chosen), facts
+    songs = select(songs, chosen)
+    if facts.get("heard"):
+        facts["n_unknown_artists"] = n_unknown(songs.artist)
+    return songs, facts
 
 
 def _prepared(

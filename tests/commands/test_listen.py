@@ -196,7 +196,7 @@ def test_corpus_pack_and_card_say_who_heard_it(musemo, half_minute, tmp_path, ca
     assert songs.spectrogram.shape == (2, 128, 1292)
     assert set(songs.year.tolist()) == {0}
     assert facts["name"].startswith(f"2 songs of albums, {TITLE} ")
-    assert facts["heard"] is True
+    assert (facts["heard"], facts["n_unknown_artists"]) == (True, 2)
     assert "no labels of people" in caplog.text
     builder = DeamSpectrograms(config_name="first_30s", data_dir=half_minute)
     builder.download_and_prepare()
