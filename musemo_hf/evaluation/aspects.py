@@ -1,10 +1,13 @@
-"""The modulation-v2 space: three aspects of music, each of which noise has to get right before it passes.
+"""The modulation-v3 space: three aspects of music, each of which noise has to get right before it passes.
 
 modulation-v1 knows the power of each octave of modulation, which is second-order: Gaussian noise of those spectra has
 all of it. What noise lacks is in the phases, and so in higher moments: bands that start together, starts that are
 sharper than ends, partials that stand still. After McDermott & Simoncelli 2011 (Neuron 71, 926), whose sound textures
 are made of marginal moments, modulation power and cross-band correlations; asymmetry in time and detail in frequency
 are added.
+
+The ends of a clip are left out. An mp3 that was cut and encoded again begins with the encoder's silence, and a spectrum
+there is padded: events that every such clip has at the same place, and that noise can be given without any music in it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from scipy import fft, ndimage
 
 from .modulation import POWER_FLOOR, clamp_decibels, octave_edges, octave_means
 
+EDGE = 4  # frames at either end, 93 ms; an mp3 encoder's delay is at most 2.2 frames, and half a window lies about it
 N_BANDS = 32  # of 4 mel rows, from which all but the spectral detail is made
 DISTANCES = (1, 3, 8)  # sixteenths of the mel range apart
 ROWS_APART = (1, 2, 3, 4, 8, 16)
@@ -33,7 +37,7 @@ ASPECTS = {
 
 
 def aspect_features(clips_db: np.ndarray) -> np.ndarray:
-    """The three aspects of clips, modulation-v2.
+    """The three aspects of clips, modulation-v3.
 
     Args:
         clips_db: `(B, 128, n_frames)`, dB, at least 256 frames; clamped to [-60, 40] here.
@@ -45,8 +49,8 @@ def aspect_features(clips_db: np.ndarray) -> np.ndarray:
         ValueError: too few frames, or other than 128 mel bands.
     """
     if clips_db.shape[1] != 128:
-        raise ValueError(f"expected 128 mel bands for modulation-v2, got {clips_db.shape[1]}")
-    return np.stack([_clip_aspects(clip) for clip in clamp_decibels(clips_db)])
+        raise ValueError(f"expected 128 mel bands for modulation-v3, got {clips_db.shape[1]}")
+    return np.stack([_clip_aspects(clip) for clip in clamp_decibels(clips_db[..., EDGE:-EDGE])])
 
 
 def _clip_aspects(clip: np.ndarray) -> np.ndarray:

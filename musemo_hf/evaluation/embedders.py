@@ -135,5 +135,5 @@ def modulation(clips_db: np.ndarray) -> np.ndarray:
     return modulation_spectrum(clips_db).reshape(len(clips_db), -1)
 
 
-register_embedder("modulation-v2", dimension=ASPECTS["events"].stop, aspects=ASPECTS)(aspect_features)
+register_embedder("modulation-v3", dimension=ASPECTS["events"].stop, aspects=ASPECTS)(aspect_features)
 register_embedder("novelty-v1", dimension=NOVELTY_DIMENSION)(novelty_features)

@@ -43,7 +43,7 @@ def modulation_spectrum(clips_db: np.ndarray, taper: bool = False) -> np.ndarray
 
     Args:
         clips_db: `(B, n_mels, n_frames)`, dB; clamped to [-60, 40] here.
-        taper: with a Hann taper, as modulation-v2 looks at it; modulation-v1 has none.
+        taper: with a Hann taper, as modulation-v3 looks at it; modulation-v1 has none.
 
     Returns:
         float64 `(B, 8 octaves, 16 bands)`, the slowest octave and the lowest band first.

@@ -19,7 +19,7 @@ from .transforms import transform_clips
 Array = NDArray[np.float64]
 
 DISTANCE_SPACE = "modulation-v1"
-SKILL_SPACE = "modulation-v2"
+SKILL_SPACE = "modulation-v3"
 MIN_FRAMES = 2**N_OCTAVES  # the slowest modulation octave needs them
 BATCH = 32  # clips reduced, and handed to an embedder, at once
 
@@ -31,7 +31,7 @@ MOMENTS = slice(1, 1 + ROW_LENGTH)
 class ClipReducer:
     """Reduces clips to rows, and gathers what surrogates of the references are drawn from.
 
-    A row is float64: the unit it came in, the clip's moments, its features in modulation-v1, modulation-v2 and the
+    A row is float64: the unit it came in, the clip's moments, its features in modulation-v1, modulation-v3 and the
     embedder's space (two of float32 in the room of one float64), and, for a reference, the moments of the same clip
     blurred: 2.5 kB for a prediction and 3.9 kB for a reference, whatever the number of frames; an embedder of D
     dimensions adds 4 D bytes. `statistics` does not grow with the clips.

@@ -84,7 +84,7 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
 
     Returns:
         The published score and its parts (`quality_score`, `tier`, `targets`, ...), `published_score`, and beside it
-        `skill` (modulation-v2, against every noise known here) with its `skill_aspect`, `best_noise` and `skill_n`,
+        `skill` (modulation-v3, against every noise known here) with its `skill_aspect`, `best_noise` and `skill_n`,
         `protocol_skill` (modulation-v1, against five), `modulation_distance`, `kid`, `kid_se`, `precision`, `recall`,
         `density`, `coverage`, `authenticity`, `frechet_distance_extrapolated` with its `_n`, `ladder` (name -> score),
         `n_references`, `n_predictions`, `embedder`, and `notes` with a reason for each figure that is NaN or None.
@@ -192,7 +192,7 @@ def _ladder(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
 
 
 def _modulation(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
-    """Distance in modulation-v1; skill in modulation-v2, and the protocol's own in modulation-v1."""
+    """Distance in modulation-v1; skill in modulation-v3, and the protocol's own in modulation-v1."""
     real, fake = (
         evidence.reducer.features(rows, DISTANCE_SPACE) for rows in (evidence.references, evidence.predictions)
     )

@@ -150,7 +150,7 @@ def _modulation_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Samp
 
 
 def _impulse_noise(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
-    """The attack on modulation-v2: tapered modulation powers, and bands struck together by sparse random impulses.
+    """The attack on modulation-v3: tapered modulation powers, and bands struck together by sparse random impulses.
 
     AR(1) bands are driven by Gaussian innovations and by shared gamma impulses with the skewness and kurtosis of the
     reference's innovations, so that rises are sharper than falls, and many bands rise at once.

@@ -1,6 +1,6 @@
 """Attacks on our own metric: noise that knows more than the surrogates do, and music stripped of one thing.
 
-None of these is part of the ladder or of the skill's zero; modulation-v2 was made with them at hand.
+None of these is part of the ladder or of the skill's zero; modulation-v3 was made with them at hand.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Attacks:
         return drawn[: self.n_mels, None] + np.exp(drawn[self.n_mels : 2 * self.n_mels, None]) * noise
 
     def matched_innovations(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Noise: the same, given drawn modulation powers, tapered as modulation-v2 measures them."""
+        """Noise: the same, given drawn modulation powers, tapered as modulation-v3 measures them."""
         drawn = self._draw(rng)
         powers = drawn[-N_OCTAVES * N_BANDS :]
         return drawn[: self.n_mels, None] + impose_powers(self._innovations(song, rng), powers)

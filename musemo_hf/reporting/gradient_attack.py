@@ -1,4 +1,4 @@
-"""The strongest attack on modulation-v2: a search that sees its features, and fits noise to them by gradient.
+"""The strongest attack on modulation-v3: a search that sees its features, and fits noise to them by gradient.
 
 As sound textures are made (McDermott & Simoncelli 2011, Neuron 71, 926): noise, changed cell by cell until its
 statistics are those that were drawn for it. The features are written again in torch, since they need a gradient.
@@ -38,14 +38,14 @@ def noise_by_gradient(
     batch: int = 25,
     say: Callable[[str], None] = lambda line: None,
 ) -> np.ndarray:
-    """Noise whose modulation-v2 features have the mean and covariance of the reference's, by Adam.
+    """Noise whose modulation-v3 features have the mean and covariance of the reference's, by Adam.
 
     Every clip has features of its own to reach, drawn from the reference's Gaussian and then moved so that the draws
     have exactly its mean and covariance: where all clips arrive, so has the set.
 
     Args:
         noise: where to begin, such as joint-gaussian `(N, 128, n_frames)`, dB.
-        reference: modulation-v2 features of real clips `(M, 160)`.
+        reference: modulation-v3 features of real clips `(M, 160)`.
         n_steps: of Adam, all clips in each.
         seed: of the drawn features.
         learning_rate: dB a step, falling to 0 along a cosine.

@@ -32,7 +32,7 @@ from .degradations import DEGRADATIONS, Songs
 from .gradient_attack import noise_by_gradient
 
 N_FRAMES, THREADS = 431, 2
-V1, V2, NOVELTY = map(get_embedder, ("modulation-v1", "modulation-v2", "novelty-v1"))
+V1, V2, NOVELTY = map(get_embedder, ("modulation-v1", "modulation-v3", "novelty-v1"))
 GRADIENT_CLIPS, GRADIENT_STEPS = 100, 150  # a minute of one processor
 SIZES = (50, 100, 200, 400, 800, 1600)
 WITHIN_CLIPS = "band-ar1 of the lag within clips, not clamped"
@@ -119,7 +119,7 @@ class Judge:
         }
 
     def skill(self, candidate: Features) -> Skill:
-        """The default skill, in modulation-v2 by its weakest aspect."""
+        """The default skill, in modulation-v3 by its weakest aspect."""
         noises = {name: features.v2 for name, features in self.noises.items()}
         sides = self.reference.v2, self.held_out.v2, candidate.v2
         return skill(*sides, noises, V2.aspects, n_resamples=40)
@@ -223,7 +223,7 @@ def _attacks(
 def gradient_attack(
     judge: Judge, clips: np.ndarray, statistics: ReferenceStatistics, candidate: np.ndarray, reference: np.ndarray
 ) -> dict[str, dict[str, float]]:
-    """What a search that sees modulation-v2 gets there, and what spaces that it does not see say of its clips."""
+    """What a search that sees modulation-v3 gets there, and what spaces that it does not see say of its clips."""
     rows = _spread(candidate, GRADIENT_CLIPS)
     start = np.concatenate(list(sample_surrogate("joint-gaussian", statistics, len(rows), N_FRAMES, seed=7)))
     sets = {

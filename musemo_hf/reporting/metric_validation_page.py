@@ -92,7 +92,7 @@ def markdown(results: Mapping[str, Any], command: str) -> str:
         missed=missed(results),
         targets=targets(results),
         differing=differing(results),
-        v2_dimension=get_embedder("modulation-v2").dimension,
+        v2_dimension=get_embedder("modulation-v3").dimension,
     )
 
 

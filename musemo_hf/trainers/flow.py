@@ -139,7 +139,9 @@ class FlowTrainer:
         moment, dropped = (share(value).to(data.device) for value in self._times(len(index), generator))
         noise = share(torch.randn(len(index), *data.shape[1:], generator=generator)).to(data)
         latents, velocity = path(data, noise, moment)
-        error = (self.model(latents, moment, emotion, dropped) - velocity).square()
+        with torch.autocast(data.device.type, torch.bfloat16, enabled=self.training.bfloat16):
+            predicted = self.model(latents, moment, emotion, dropped)
+        error = (predicted.float() - velocity).square()
         profile, texture = self.averaged_generator.split(error)
         return texture.mean() + self.training.profile_weight * profile.mean()
 

@@ -22,7 +22,7 @@ def part(clip, aspect):
 
 
 def test_columns_are_the_aspects():
-    assert get_embedder("modulation-v2").aspects == ASPECTS
+    assert get_embedder("modulation-v3").aspects == ASPECTS
     covered = [column for columns in ASPECTS.values() for column in range(160)[columns]]
     assert covered == list(range(160))
     assert aspect_features(np.stack([struck(0), struck(1)])).shape == (2, 160)
@@ -84,5 +84,5 @@ def test_silence_is_finite_and_errors():
     assert np.isfinite(aspect_features(np.full((1, 128, 256), -100.0))).all()
     with pytest.raises(ValueError, match="at least 256 frames"):
         aspect_features(np.zeros((1, 128, 255)))
-    with pytest.raises(ValueError, match="128 mel bands for modulation-v2, got 64"):
+    with pytest.raises(ValueError, match="128 mel bands for modulation-v3, got 64"):
         aspect_features(np.zeros((1, 64, 300)))

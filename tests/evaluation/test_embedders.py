@@ -27,7 +27,7 @@ def test_mel_statistics_by_loop(clips):
 
 
 @pytest.mark.parametrize(
-    ("name", "dimension"), [("mel-statistics-v1", 64), ("modulation-v1", 128), ("modulation-v2", 160)]
+    ("name", "dimension"), [("mel-statistics-v1", 64), ("modulation-v1", 128), ("modulation-v3", 160)]
 )
 def test_name_dimension_and_batches(clips, name, dimension):
     embedder = get_embedder(name)

@@ -9,7 +9,7 @@ from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates import NOISES, PROTOCOL_NOISES, SURROGATES, sample_surrogate
 from musemo_hf.reporting.metric_validation import load_excerpts
 
-V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v2")
+V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v3")
 
 
 def tune(seed, n_frames=320):
@@ -83,7 +83,7 @@ def test_on_real_songs(songs):
 
 @pytest.mark.deam
 def test_modulation_v1_falls_to_noise_that_is_fitted_to_it(songs):
-    """Why modulation-v2 is the default: where this fails, modulation-v1 would do."""
+    """Why modulation-v3 is the default: where this fails, modulation-v1 would do."""
     reference, held_out = songs[::3], songs[1::3]
     statistics = fit(reference)
     noises = {name: V1.embed(drawn(name, statistics, len(reference), 1)) for name in PROTOCOL_NOISES}

@@ -51,6 +51,14 @@ class Condition(nn.Module):
         return functional.silu(self.time(sinusoid(1000 * time, self.width, longest=10_000).to(felt)) + felt)
 
 
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Scaled dot products, `(B, heads, tokens, size)` each; written out where the fused kernel's gradient is slow."""
+    if query.dtype == torch.bfloat16 and query.device.type == "cpu":
+        scores = (query * query.shape[-1] ** -0.5) @ key.mT
+        return scores.float().softmax(dim=-1).to(value.dtype) @ value
+    return functional.scaled_dot_product_attention(query, key, value)
+
+
 class Block(nn.Module):
     """Attention and a two-layer network, shifted, scaled and gated by the condition; starts as the identity."""
 
@@ -73,7 +81,7 @@ class Block(nn.Module):
 
     def _attend(self, hidden: Tensor) -> Tensor:
         query, key, value = self.qkv(hidden).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.out(functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+        return self.out(attention(query, key, value).transpose(1, 2).flatten(2))
 
 
 class VelocityNetwork(nn.Module):
