@@ -64,7 +64,7 @@ class Yardstick:
             clips: dB `(M, 128, n_frames)`.
 
         Returns:
-            `quality_score`, `tier`, `skill` (modulation-v2, all noises), `skill_six` (modulation-v1, the protocol's
+            `quality_score`, `tier`, `skill` (modulation-v3, all noises), `skill_six` (modulation-v1, the protocol's
             five noises and the sixth), `kid`, `kid_se`, `precision`, `recall`, `density`, `coverage`,
             `coverage_of_real` (share of what other real songs cover, at equal numbers), `authenticity` and
             `authenticity_of_real` (by the same threshold, that of one half of the held-out songs; the other half's
