@@ -6,7 +6,7 @@ sharper than ends, partials that stand still. After McDermott & Simoncelli 2011 
 are made of marginal moments, modulation power and cross-band correlations; asymmetry in time and detail in frequency
 are added.
 
-The ends of a clip are left out. An mp3 that was cut and encoded again begins with the encoder's silence, and a spectrum
+The ends of a clip are left out, with a mirror image of what is inside in their place. An mp3 that was cut and encoded again begins with the encoder's silence, and a spectrum
 there is padded: events that every such clip has at the same place, and that noise can be given without any music in it.
 """
 
@@ -50,7 +50,8 @@ def aspect_features(clips_db: np.ndarray) -> np.ndarray:
     """
     if clips_db.shape[1] != 128:
         raise ValueError(f"expected 128 mel bands for modulation-v3, got {clips_db.shape[1]}")
-    return np.stack([_clip_aspects(clip) for clip in clamp_decibels(clips_db[..., EDGE:-EDGE])])
+    inside = np.pad(clamp_decibels(clips_db)[..., EDGE:-EDGE], ((0, 0), (0, 0), (EDGE, EDGE)), mode="reflect")
+    return np.stack([_clip_aspects(clip) for clip in inside])
 
 
 def _clip_aspects(clip: np.ndarray) -> np.ndarray:

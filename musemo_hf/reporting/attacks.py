@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft, signal
 
+from musemo_hf.evaluation.aspects import EDGE
 from musemo_hf.evaluation.modulation import N_BANDS, N_OCTAVES
 from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates import impose_powers
@@ -52,6 +53,15 @@ class Attacks:
         struck = sounds[rng.integers(4, size=n_frames)].T * pulse * rng.exponential(1, n_frames)
         noise = self._driven(struck + 0.1 * rng.standard_normal(struck.shape))
         return drawn[: self.n_mels, None] + impose_powers(noise, drawn[-N_OCTAVES * N_BANDS :])
+
+    def real_ends(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
+        """Noise: drawn levels and modulation powers, and at either end four frames of a song, silence of its encoder."""
+        drawn = self._draw(rng)
+        levels, powers = drawn[: self.n_mels, None], drawn[-N_OCTAVES * N_BANDS :]
+        noise = impose_powers(rng.standard_normal(song.shape), powers)
+        centred = song - song.mean(axis=1, keepdims=True)
+        noise[:, :EDGE], noise[:, -EDGE:] = centred[:, :EDGE], centred[:, -EDGE:]
+        return levels + noise
 
     def random_phases(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
         """Stripped: a song with random phases, the same in all bands (Prichard & Theiler 1994): all spectra kept."""
@@ -96,7 +106,7 @@ class Attacks:
         return np.stack(rows) - np.mean(rows, axis=1)[:, None]
 
 
-NOISE_ATTACKS = ("real innovations", "matched innovations", "drum machine")
+NOISE_ATTACKS = ("real innovations", "matched innovations", "drum machine", "real ends")
 STRIPPED = ("random phases", "random phases same levels", "grains", "patchwork")
 HYBRIDS = ("borrowed phases",)
 

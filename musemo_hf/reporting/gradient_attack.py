@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from musemo_hf.evaluation.aspects import (
     DISTANCES,
+    EDGE,
     FLOOR,
     LAGS,
     N_BANDS,
@@ -97,6 +98,7 @@ def _fit(
 
 def differentiable_aspects(clips: Tensor) -> Tensor:
     """`aspects.aspect_features` of `(B, 128, n_frames)` in [-60, 40] dB, with a gradient: `(B, 160)`."""
+    clips = pad(clips[..., EDGE:-EDGE], (EDGE, EDGE), mode="reflect")
     means = clips.mean(dim=2)
     centred = clips - means[:, :, None]
     bands = _average(centred, N_BANDS)
