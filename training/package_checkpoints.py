@@ -28,13 +28,15 @@ measured on; `--recogniser-report` then names the report of an ablation whose ar
     accelerate launch training/train_regressor.py --config training/configs/budget.yaml --data-dir DEAM \
         --output-dir runs/recogniser_all
     python training/package_checkpoints.py runs/gan runs/recogniser_all --recogniser-report runs/ablation/report.json
+
+With `--flow runs/flow` a flow, trained and measured as the generator was, stands beside them in half precision.
 """
 
 import argparse
 from pathlib import Path
 
 import musemo_hf
-from musemo_hf.hub.packaging import package_checkpoints
+from musemo_hf.hub.packaging import package_checkpoints, package_flow
 
 
 def main() -> None:
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="output folder of ablate.py or train_gan.py, or of a study's rung")
     parser.add_argument("recogniser", type=Path, help="output folder of train_regressor.py, or a study's judge")
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
+    parser.add_argument("--flow", type=Path, help="output folder of train_flow.py, measured: packaged beside them")
     parser.add_argument("--recogniser-report", type=Path, help="report.json of an ablation with its recipe")
     arguments = parser.parse_args()
     made = package_checkpoints(
@@ -52,6 +55,8 @@ def main() -> None:
         arguments.target,
         arguments.recogniser_report,
     )
+    if arguments.flow is not None:
+        made["flow"] = package_flow(arguments.flow / "generator", arguments.flow / "report.json", arguments.target)
     for name, folder in made.items():
         print(f"{name}: {folder}")
 

@@ -7,7 +7,7 @@ def embedded_checkpoint(name: str) -> str:
     """Folder of a packaged checkpoint.
 
     Args:
-        name: "generator" (which the pipeline loads too) or "recogniser".
+        name: "generator" (a GAN), "flow" (the better generator; the pipeline loads either) or "recogniser".
 
     Raises:
         ValueError: no such checkpoint.

@@ -7,6 +7,7 @@ from typing import Any
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.hub.models import model_facts, write_card
+from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
@@ -46,9 +47,8 @@ def package_checkpoints(
     recogniser.config.emotion_error = [round(error, 4) for error in _errors(heard)]
     discriminator = _discriminator(Path(generator_dir))
     networks = [network for network in (generator, discriminator, recogniser) if network is not None]
-    n_bytes = sum(4 * sum(weight.numel() for weight in network.state_dict().values()) for network in networks)
-    if n_bytes > MAX_BYTES:
-        raise ValueError(f"expected checkpoints of at most {MAX_BYTES:,} bytes together, got {n_bytes:,}")
+    n_bytes = sum(w.numel() * w.element_size() for network in networks for w in network.state_dict().values())
+    _check_size(n_bytes)
     models: dict[str, tuple[Any, str | Path, dict[str, Any]]] = {
         "generator": (generator, generator_dir, report),
         "recogniser": (recogniser, recogniser_dir, _with_uncertainty(heard, recogniser, Path(recogniser_dir))),
@@ -57,6 +57,32 @@ def package_checkpoints(
         name: _package(name, model, source, measured, Path(target))
         for name, (model, source, measured) in models.items()
     }
+
+
+def package_flow(flow_dir: str | Path, report_path: str | Path, target: str | Path) -> Path:
+    """Write `target/flow`, in half precision, replacing what is there.
+
+    Args:
+        flow_dir: folder of a trained flow with its `preprocessor_config.json`.
+        report_path: `report.json` of `training/measure_generator.py`.
+        target: the package's `checkpoints` folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: with what else is in `target` it is over 25 MB; nothing is replaced then.
+    """
+    flow = MusemoFlowGenerator.from_pretrained(flow_dir).half()
+    others = [path for path in Path(target).rglob("*.safetensors") if "flow" not in path.parts]
+    n_bytes = 2 * sum(weight.numel() for weight in flow.state_dict().values()) + sum(p.stat().st_size for p in others)
+    _check_size(n_bytes)
+    return _package("flow", flow, flow_dir, _read(report_path), Path(target))
+
+
+def _check_size(n_bytes: int) -> None:
+    if n_bytes > MAX_BYTES:
+        raise ValueError(f"expected checkpoints of at most {MAX_BYTES:,} bytes together, got {n_bytes:,}")
 
 
 def _read(report_path: str | Path) -> dict[str, Any]:
@@ -96,7 +122,7 @@ def _package(name: Any, model: Any, source: str | Path, report: dict[str, Any], 
     if discriminator is not None:
         discriminator.save_pretrained(partial / "discriminator")
     facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
-    write_card(partial, name, f"<user>/musemo-{name}", report, facts)
+    write_card(partial, "generator" if name == "flow" else name, f"<user>/musemo-{name}", report, facts)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return folder

@@ -55,7 +55,7 @@ class Attacks:
         return drawn[: self.n_mels, None] + impose_powers(noise, drawn[-N_OCTAVES * N_BANDS :])
 
     def real_ends(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Noise: drawn levels and modulation powers, and at either end four frames of a song, silence of its encoder."""
+        """Noise: drawn levels and modulation powers, and at either end four frames of a song, its encoder's silence."""
         drawn = self._draw(rng)
         levels, powers = drawn[: self.n_mels, None], drawn[-N_OCTAVES * N_BANDS :]
         noise = impose_powers(rng.standard_normal(song.shape), powers)

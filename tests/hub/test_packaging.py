@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from musemo_hf import (
     MusemoFeatureExtractor,
@@ -58,6 +59,25 @@ def test_a_recogniser_of_all_songs_is_measured_by_an_ablation_of_its_own(trained
     assert MusemoViTConfig.from_pretrained(made["recogniser"]).emotion_error == [0.2, 0.1]
     assert json.loads((made["recogniser"] / "report.json").read_text()) == other
     assert json.loads((made["generator"] / "report.json").read_text()) == REPORT
+
+
+def test_a_flow_is_packaged_in_half_precision_and_loads_in_full(trained, monkeypatch):
+    torch.manual_seed(0)
+    flow = MusemoFlowGenerator(n_frames=48, width=16, depth=1, n_heads=1, n_components=8)
+    flow.fit(2 * torch.rand(12, 1, 128, 48) - 1, 2 * torch.rand(12, 2) - 1, seed=0)
+    flow.save_pretrained(trained / "flow")
+    MusemoFeatureExtractor(n_frames=48).save_pretrained(trained / "flow")
+    package(trained)
+    folder = packaging.package_flow(trained / "flow", trained / "report.json", trained / "package")
+    before, after = (
+        MusemoPipeline.from_pretrained(each)(valence=0.5, arousal=0.5, seed=0) for each in (trained / "flow", folder)
+    )
+    assert MusemoPipeline.from_pretrained(folder).generator.dtype == torch.float32
+    assert abs(before.spectrogram - after.spectrogram).max() < 0.5  # dB
+    assert "flow" in (folder / "README.md").read_text()
+    monkeypatch.setattr(packaging, "MAX_BYTES", 100_000)
+    with pytest.raises(ValueError, match="expected checkpoints of at most 100,000 bytes"):
+        packaging.package_flow(trained / "flow", trained / "report.json", trained / "package")
 
 
 def test_packaged_checkpoints_load_and_carry_report_card_and_error(trained):

@@ -60,7 +60,7 @@ def test_the_read_out_is_kernel_ridge_regression_spread_by_leave_one_out():
     alone = cross_val_predict(ridge, statistics.numpy(), labels.numpy(), cv=LeaveOneOut())
     spread = labels.std(dim=0).numpy() / alone.std(axis=0, ddof=1)
     expected = ridge.fit(statistics, labels).predict(statistics) * spread + emotion.mean(dim=0).numpy()
-    np.testing.assert_allclose(read_out(mel).numpy(), expected, atol=2e-4)
+    np.testing.assert_allclose(read_out(mel).numpy(), expected, atol=2e-3)  # the songs are kept in half precision
 
 
 def test_it_reads_songs_it_was_not_fitted_to():

@@ -57,7 +57,7 @@ class ModulationTransform(nn.Module):
         groups = [stop - start for start, stop in pairwise(octave_edges(self.width))]
         octaves = membership(self.sizes[1:], n_before=1) if clip_gains else torch.zeros(0, columns)
         self.gains = ClipGains(octaves, membership(groups), FLOOR)
-        self.register_buffer("cosine", cosines(columns))
+        self.register_buffer("cosine", cosines(columns), persistent=False)
         self.register_buffer("rotation", torch.eye(self.width).repeat(len(self.sizes), 1, 1))
         self.register_buffer("deviation", torch.ones(len(self.sizes), self.width))
         self.register_buffer("rest", torch.ones(len(self.sizes), self.width))

@@ -38,7 +38,7 @@ class ProfileTransform(nn.Module):
         rows = membership(bands) if bands else torch.zeros(0, n_mels)
         self.gains = ClipGains(rows, membership(octaves[1:], n_before=1), FLOOR)
         self.size = n_mels + self.gains.size
-        self.register_buffer("cosine", cosines(n_frames))
+        self.register_buffer("cosine", cosines(n_frames), persistent=False)
         self.register_buffer("start", torch.zeros(n_mels, n_frames))
         self.register_buffer("slope", torch.ones(n_mels, n_frames))
 

@@ -31,7 +31,7 @@ class KernelReadOut(nn.Module):
         size = texture_size(n_frames)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
-        self.register_buffer("clips", torch.zeros(n_clips, size))
+        self.register_buffer("clips", torch.zeros(n_clips, size, dtype=torch.float16))  # of values up to 4
         self.register_buffer("weight", torch.zeros(n_clips, 2))
         self.register_buffer("bias", torch.zeros(2))
 
@@ -52,14 +52,14 @@ class KernelReadOut(nn.Module):
         statistics = torch.cat([texture_statistics(part.to(self.mean)) for part in spectrogram.split(batch_size)])
         self.mean.copy_(statistics.mean(dim=0))
         self.scale.copy_(statistics.std(dim=0, unbiased=False).clamp(min=1e-3))
-        self.clips = self._standardised(statistics)
+        self.clips = self._standardised(statistics).half()
         labels = emotion.to(self.clips.device, torch.float64)
-        kernel = self._kernel(self.clips).double()
+        kernel = self._kernel(self.clips.float()).double()
         inverse = torch.linalg.inv(kernel + RIDGE * torch.eye(len(kernel), device=kernel.device, dtype=kernel.dtype))
         weight = inverse @ (labels - labels.mean(dim=0))
         without_itself = labels - weight / inverse.diagonal()[:, None]  # Rasmussen & Williams 2006, eq. 5.12
         spread = labels.std(dim=0) / without_itself.std(dim=0).clamp(min=1e-6)
-        self.weight, self.bias = (weight * spread).to(self.clips), labels.mean(dim=0).to(self.bias)
+        self.weight, self.bias = (weight * spread).to(self.bias), labels.mean(dim=0).to(self.bias)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Normalised log-mels `(B, 1, n_mels, n_frames)` -> (valence, arousal) `(B, 2)`."""
@@ -70,6 +70,7 @@ class KernelReadOut(nn.Module):
 
     def _kernel(self, statistics: Tensor) -> Tensor:
         """Of clips with the kept ones, `(B, n_clips)`: 1 for the same, 0.4 where all statistics are a deviation off."""
-        norms = statistics.square().sum(dim=-1, keepdim=True) + self.clips.square().sum(dim=-1)
-        squared = (norms - 2 * statistics @ self.clips.T).clamp(min=0)
+        clips = self.clips.to(statistics)
+        norms = statistics.square().sum(dim=-1, keepdim=True) + clips.square().sum(dim=-1)
+        squared = (norms - 2 * statistics @ clips.T).clamp(min=0)
         return torch.exp(-0.5 * squared / statistics.shape[-1])
