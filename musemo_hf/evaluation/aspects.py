@@ -6,8 +6,9 @@ sharper than ends, partials that stand still. After McDermott & Simoncelli 2011 
 are made of marginal moments, modulation power and cross-band correlations; asymmetry in time and detail in frequency
 are added.
 
-The ends of a clip are left out, with a mirror image of what is inside in their place. An mp3 that was cut and encoded again begins with the encoder's silence, and a spectrum
-there is padded: events that every such clip has at the same place, and that noise can be given without any music in it.
+The ends of a clip are left out, with a mirror image of what is inside in their place. An mp3 that was cut and encoded
+again begins with the encoder's silence, and a spectrum there is padded: events that every such clip has at the same
+place, and that noise can be given without any music in it.
 """
 
 from __future__ import annotations
