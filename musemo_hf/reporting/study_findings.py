@@ -29,8 +29,8 @@ def findings(report: dict[str, Any]) -> list[str]:
     for label, figures in report["differences"].items():
         sentences.append(_difference_sentence(label, report["baseline"], figures))
     sentences += [
-        f"{row['label']}: training ended early by a red flag ({'; '.join(row['red_flags'])}); its last good checkpoint "
-        f"was measured."
+        f"{row['label']}: training ended early by a red flag ({'; '.join(row['red_flags'])}); "
+        + ("its last good checkpoint was measured." if row["figures"] else "there was no good checkpoint to measure.")
         for row in report["rows"]
         if row["red_flags"]
     ]
