@@ -22,7 +22,8 @@ def checkpoint(name: str) -> str:
     """Folder or repository of "generator" or "recogniser": MUSEMO_GENERATOR, MUSEMO_RECOGNISER, or the embedded one."""
     from musemo_hf import embedded_checkpoint
 
-    return os.environ.get(f"MUSEMO_{name.upper()}") or embedded_checkpoint(name)
+    packaged = "flow" if name == "generator" else name  # of the packaged generators the better one
+    return os.environ.get(f"MUSEMO_{name.upper()}") or embedded_checkpoint(packaged)
 
 
 @dataclass(frozen=True)

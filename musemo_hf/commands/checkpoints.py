@@ -10,11 +10,14 @@ if TYPE_CHECKING:
 TYPES = {"generator": ("musemo_gan", "MusemoFlowGenerator"), "recogniser": ("musemo_vit",)}
 
 
+PACKAGED = ("generator", "flow", "recogniser")
+
+
 def find_checkpoint(given: str | None, name: str) -> str:
     """The folder or repository of a checkpoint.
 
     Args:
-        given: a folder, or a repository as "user/name"; the packaged checkpoint where None.
+        given: a folder, a repository as "user/name", or the name of a packaged checkpoint; `name`'s own where None.
         name: "generator" or "recogniser".
 
     Raises:
@@ -22,9 +25,9 @@ def find_checkpoint(given: str | None, name: str) -> str:
     """
     from musemo_hf import embedded_checkpoint
 
-    if given is None:
+    if given in (None, *PACKAGED):
         try:
-            return embedded_checkpoint(name)
+            return embedded_checkpoint(given or name)
         except ValueError as error:
             raise ValueError(f"{error}; give a folder or a repository instead") from error
     is_repository_name = given.count("/") == 1 and not given.startswith((".", "/", "~")) and not given.endswith("/")
@@ -42,7 +45,7 @@ def load_pipeline(given: str | None) -> "MusemoPipeline":
     """
     from musemo_hf import MusemoPipeline
 
-    path = find_checkpoint(given, "generator")
+    path = find_checkpoint(given or "flow", "generator")  # of the packaged generators the better one
     _quiet()
     if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
         check_type(path, "generator")

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", metavar="NAME", help='instead: a point by its name, such as "sad & calm" or sad')
     parser.add_argument("--num-samples", type=int, default=1, metavar="N", help="songs (1)")
     parser.add_argument("--seed", type=int, metavar="S", help="of the first song; the i-th has S + i (random)")
-    parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help="a generator or a pipeline (the packaged one)")
+    parser.add_argument(
+        "--checkpoint", metavar="PATH_OR_REPO", help="generator, pipeline, or a packaged one: flow (default), generator"
+    )
     parser.add_argument("--num-inference-steps", type=int, metavar="N", help="of a flow (its own number)")
     parser.add_argument("--guidance-scale", type=float, metavar="W", help="of a flow (its own)")
     parser.add_argument("--plot", action="store_true", help="also a picture of each spectrogram, a .png beside it")
