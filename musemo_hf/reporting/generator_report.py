@@ -1,6 +1,7 @@
 """What one generator is worth, as plain data: measured on held-out songs, heard by a judge that trained none."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,12 @@ def _heard(judge: MusemoViTForEmotionRegression, clips: np.ndarray) -> np.ndarra
     return predict(judge, normalise(torch.from_numpy(clips))[:, None]).double().numpy()
 
 
+def _skill_in_words(quality: dict[str, Any]) -> str:
+    if quality["skill"] is None or not math.isfinite(quality["skill"]):
+        return f"its skill is not defined ({quality['notes'].get('skill', 'no reason was given')})"
+    return f"skill {quality['skill']:.2f} (0 is the best noise, 1 is other real music)"
+
+
 def _findings(report: dict[str, Any]) -> list[str]:
     corpus, quality, heard, own = (report[name] for name in ("corpus", "quality", "conditioning", "recogniser"))
     ladder = {name: score for name, score in quality["ladder"].items() if name in quality.get("noise_skills", {})}
@@ -105,8 +112,7 @@ def _findings(report: dict[str, Any]) -> list[str]:
         *sentences,
         f"Trained on {corpus['n_training']} songs, judged on {corpus['n_tested']} songs of {corpus['n_artists']} other "
         f"artists (fold {corpus['fold']}), one generated clip at the emotion of each.",
-        f"Quality score {quality['quality_score']:.1f} ({quality['tier']}){noise}; skill {quality['skill']:.2f} (0 is "
-        f"the best noise, 1 is other real music).",
+        f"Quality score {quality['quality_score']:.1f} ({quality['tier']}){noise}; {_skill_in_words(quality)}.",
         "Conditioning: a recogniser that trained no generator hears the requested emotion with CCC "
         + " and ".join(f"{heard['ccc'][i]:.2f} in {name}" for i, name in enumerate(("valence", "arousal")))
         + "; of the real songs it hears "

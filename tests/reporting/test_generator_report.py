@@ -6,7 +6,7 @@ import pytest
 from musemo_hf import MusemoGanConfig, MusemoGanGenerator, MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.hub.figures import read_figures
-from musemo_hf.reporting.generator_report import build_generator_report
+from musemo_hf.reporting.generator_report import _skill_in_words, build_generator_report
 
 N_SONGS, N_FRAMES = 40, 256
 
@@ -38,3 +38,9 @@ def test_cards_read_what_was_measured_on_the_held_out_fold():
     assert ccc.interval[0] <= ccc.value <= ccc.interval[1]
     assert len(report["recogniser"]["rmse"]) == 2
     assert "20 songs of 10 other artists (fold 1)" in report["findings"][0]
+
+
+def test_a_skill_that_is_not_defined_is_said_with_its_reason():
+    told = _skill_in_words({"skill": float("nan"), "notes": {"skill": "12 clips cannot tell"}})
+    assert told == "its skill is not defined (12 clips cannot tell)"
+    assert _skill_in_words({"skill": 0.25, "notes": {}}).startswith("skill 0.25")
