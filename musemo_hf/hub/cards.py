@@ -78,10 +78,14 @@ def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
         "heard": bool(corpus.get("heard", False)),
         "budget": report.get("budget"),
         "seeds": report.get("seeds"),
-        "validation": {name: value for name, value in validation.items() if not isinstance(value, (dict, list))},
+        "validation": {name: value for name, value in validation.items() if _says_something(value)},
         "findings": [str(sentence) for sentence in report.get("findings") or []],
         "uncertainty": report.get("uncertainty"),
     }
+
+
+def _says_something(value: Any) -> bool:
+    return not isinstance(value, (dict, list)) and value not in (None, "", "NOT MEASURED")
 
 
 def _model_data(

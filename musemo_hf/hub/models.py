@@ -168,12 +168,14 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
     """What a card says of a model without measuring.
 
     Returns:
-        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds`, `sampling_rate`, and of a flow
-        `num_inference_steps` and `guidance_scale`, which it samples with where it is told nothing else.
+        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds`, `sampling_rate`, of a flow
+        `num_inference_steps` and `guidance_scale`, which it samples with where it is told nothing else, and of a
+        recogniser with a kernel read-out `kernel_clips` and `kernel_share`.
     """
     architecture = _ARCHITECTURES[type(model)]
     sampling = ("num_inference_steps", "guidance_scale") if architecture == "flow" else ()
-    return {name: getattr(model.config, name) for name in sampling} | {
+    kept = ("kernel_clips", "kernel_share") if getattr(model.config, "kernel_read_out", False) else ()
+    return {name: getattr(model.config, name) for name in (*sampling, *kept)} | {
         "architecture": architecture,
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "n_frames": model.config.n_frames,
