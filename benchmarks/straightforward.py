@@ -99,10 +99,12 @@ class Straightforward:
         batch_size: clips a step.
         channels: of the generator.
         discriminator_channels: of the discriminator.
+        device: of both.
+        seed: of torch, for weights and batches.
     """
 
-    def __init__(self, clips, emotion, batch_size, channels=256, discriminator_channels=64, device="cpu"):
-        torch.manual_seed(0)
+    def __init__(self, clips, emotion, batch_size, channels=256, discriminator_channels=64, device="cpu", seed=0):
+        torch.manual_seed(seed)
         self.clips, self.emotion, self.batch_size, self.device = clips, emotion, batch_size, device
         self.generator = Generator(clips.shape[-1], channels).to(device)
         self.discriminator = Discriminator(clips.shape[-1], discriminator_channels).to(device)

@@ -3,8 +3,8 @@
 Ours is measured in float32 and as it is used, in bfloat16, which pays on a GPU and on a CPU with AMX. With one thread
 (OMP_NUM_THREADS=1) times are the process's own, so that other processes do not count.
 
-python -m benchmarks training                            # speed, the defaults: about three minutes
-python -m benchmarks.training --kid 200 --deam DIR       # and KID of real songs after 200 equal steps
+python -m benchmarks training                            # speed, and the share of each part: about three minutes
+python -m benchmarks.training --kid 100 --deam DIR       # instead, KID of real songs after 100 equal steps
 """
 
 import argparse
@@ -25,12 +25,14 @@ from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.configuration import DataSettings, GanTraining
 from musemo_hf.trainers.corpus import hold_out, load_songs, select
 from musemo_hf.trainers.gan import GanTrainer
+from musemo_hf.trainers.gan_step import PARTS
 
 # name: (generator channels, groups of the generator, discriminator channels)
 WIDTHS = {"shipped small width": (32, 4, 16), "the same width": (256, 8, 64)}
 BATCHES = {431: 4, 1292: 2}  # frames: clips a step, few enough for two minutes in all on two idle cores
 PRECISIONS = {"float32": False, "bfloat16": True}
 RATES = {"generator_lr": 4e-4, "discriminator_lr": 8e-4}  # of the small configuration, for few steps
+PUBLISHED_RATES = {"generator_lr": 2e-4, "discriminator_lr": 1e-4}
 
 
 def random_clips(n_frames, count=8):
@@ -86,47 +88,90 @@ def speed(repeats=1):
             )
 
 
-def kid(deam, n_steps, batch_size=16):
-    """KID against held-out artists of both after equal steps, ours at the small width."""
+def kid(deam, n_steps, batch_size=4, seeds=(0,)):
+    """KID against held-out artists after a quarter, a half and all of `n_steps` equal steps of both recipes."""
     songs, facts = load_songs(DataSettings(), deam, Accelerator())
     training, fold = Clips.of_songs(hold_out(songs, 0)), select(songs, (songs.fold == 0).nonzero()[0])
     space, emotion = get_embedder("modulation-v1"), torch.from_numpy(fold.emotion)
     real = space.embed(fold.spectrogram)
-    made, taken = {}, {}
-    for precision, bfloat16 in PRECISIONS.items():
-        settings = {"steps": n_steps, "ema_decay": 0.99, "bfloat16": bfloat16, **RATES}
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = ours(training, "shipped small width", folder, batch_size, **settings)
-            start = perf_counter()
-            generator = trainer.train()
-            taken[f"ours, {precision}"] = perf_counter() - start
-        parts = [generator.generate(part, seed=i).cpu() for i, part in enumerate(emotion.split(16))]
-        made[f"ours, {precision}"] = torch.cat(parts)
-    plain = Straightforward(
-        training.spectrogram, training.emotion, batch_size, device="cuda" if torch.cuda.is_available() else "cpu"
+    print(
+        f"KID against {len(fold)} songs of {len(set(artist_groups(fold.artist)))} held-out artists, {facts['name']}, "
+        f"after steps of {batch_size} clips, {threads()}:"
     )
-    start = perf_counter()
-    for _ in range(n_steps):
-        plain.step()
-    taken["plain"], made["plain"] = perf_counter() - start, plain.generate(emotion)
-    for name, clips in made.items():
-        result = kernel_distance(*standardise(real, space.embed(denormalise(clips[:, 0].float()).numpy())))
-        print(
-            f"KID after {n_steps} steps of {batch_size}, {name}: {result.kid:.3f} (se {result.kid_se:.3f}), "
-            f"{taken[name]:.0f} s; {facts['name']}, {len(fold)} songs of {len(set(artist_groups(fold.artist)))} "
-            f"held-out artists"
-        )
+    for seed in seeds:
+        for name, (step, generate) in competitors(training, batch_size, n_steps, seed).items():
+            found, start = [], perf_counter()
+            for done in range(1, n_steps + 1):
+                step()
+                if done in (n_steps // 4, n_steps // 2, n_steps):
+                    taken = perf_counter() - start
+                    clips = denormalise(generate(emotion)[:, 0].float()).numpy()
+                    result = kernel_distance(*standardise(real, space.embed(clips)))
+                    found.append(f"{result.kid:.1f} (se {result.kid_se:.1f}) after {done} and {taken:.0f} s")
+                    start = perf_counter() - taken
+            print(f"{name}, seed {seed}: {', '.join(found)}", flush=True)
+
+
+def competitors(clips, batch_size, n_steps, seed):
+    """Of each by name: one step, and emotions -> clips."""
+
+    def own(width, rates):
+        # the average looks back over ten steps; over the usual hundreds it would still be the initial weights
+        settings = {"steps": n_steps, "seed": seed, "ema_decay": 0.9, "bfloat16": True, **rates}
+        trainer = ours(clips, width, tempfile.gettempdir(), batch_size, **settings)
+
+        def step():
+            trainer._iterate()
+            trainer.step += 1
+
+        def generate(emotion):
+            parts = enumerate(emotion.split(16))
+            return torch.cat([trainer.averaged_generator.generate(part, seed=16 * i).cpu() for i, part in parts])
+
+        return step, generate
+
+    plain = Straightforward(
+        clips.spectrogram,
+        clips.emotion,
+        batch_size,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        seed=seed,
+    )
+    return {
+        "ours, the same width, bfloat16": own("the same width", PUBLISHED_RATES),
+        "ours, shipped small width, bfloat16": own("shipped small width", RATES),
+        "the published recipe written plainly": (plain.step, plain.generate),
+    }
+
+
+def shares(n_frames=431, batch_size=4, n_steps=4, widths=WIDTHS):
+    """Print the share of a step's time in each of its parts."""
+    for width in widths:
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = ours(random_clips(n_frames), width, folder, batch_size, bfloat16=True)
+            trainer._iterate()
+            with torch.profiler.profile() as profile:
+                for _ in range(n_steps):
+                    trainer._iterate()
+        device = trainer.parallel.device.type
+        total = {e.key: e.cpu_time_total if device == "cpu" else e.device_time_total for e in profile.key_averages()}
+        parts = {name: total.get(name, 0.0) for name in PARTS}  # a part that a recipe has not takes no time
+        printed = ", ".join(f"{name} {value / sum(parts.values()):.0%}" for name, value in parts.items())
+        print(f"share of a step in bfloat16, 128 x {n_frames}, batch {batch_size}, {width}: {printed}")
 
 
 def main(repeats=1):
     speed(repeats)
+    shares()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kid", type=int, metavar="STEPS", help="also train both for so many steps and print KID")
+    parser.add_argument("--kid", type=int, metavar="STEPS", help="train both for so many steps and print KID, instead of speed")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the trainings for --kid")
     parser.add_argument("--deam", metavar="DIR", help="real songs for --kid; the procedural corpus where not given")
     arguments = parser.parse_args()
-    speed()
     if arguments.kid:
-        kid(arguments.deam, arguments.kid)
+        kid(arguments.deam, arguments.kid, seeds=arguments.seeds)
+    else:
+        main()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.profiler import record_function
 
 from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
 
@@ -18,6 +19,18 @@ from .parallel import Parallel
 from .sampler import step_generator
 
 AUGMENTATION = 2000  # stream of the augmentation's draws; ranks are added
+PARTS = (
+    "generator forward",
+    "augmentation",
+    "discriminator forward",
+    "discriminator penalty",
+    "discriminator backward",
+    "discriminator optimizer",
+    "generator loss",
+    "generator backward",
+    "generator optimizer",
+    "weight average",
+)
 
 
 class Batch(NamedTuple):
@@ -43,6 +56,8 @@ class Judged(NamedTuple):
 
 class GanStep:
     """The networks and how one iteration changes them.
+
+    A profile (`torch.profiler`) finds its parts by name: see `PARTS`.
 
     Args:
         config: of the networks.
@@ -109,7 +124,7 @@ class GanStep:
         """
         self._set_rates(step)
         draws = step_generator(self.training.seed, step, AUGMENTATION + self.parallel.rank)
-        with torch.set_grad_enabled(updates[1]), self.autocast():  # one forward pass serves both updates
+        with record_function("generator forward"), torch.set_grad_enabled(updates[1]), self.autocast():  # one forward pass serves both updates
             fake = self.generator(emotion=batch.emotion, noise=batch.noise).spectrogram
         judged, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
         if updates[1]:
@@ -132,17 +147,19 @@ class GanStep:
         """Judge real and generated clips, and learn from them where `update` says so."""
         training = self.training
         gammas = self._gammas(step) if update else (0.0, 0.0)
-        shown = self.seen(torch.cat([batch.spectrogram, fake.to(batch.spectrogram)]), step, draws)
+        with record_function("augmentation"):
+            shown = self.seen(torch.cat([batch.spectrogram, fake.to(batch.spectrogram)]), step, draws)
         shown.requires_grad_(any(gammas) and training.penalty == "exact")
         emotion = batch.emotion.repeat(2, 1)
         features = training.feature_matching_weight > 0
         with torch.set_grad_enabled(update):
-            with self.autocast():
+            with record_function("discriminator forward"), self.autocast():
                 output = self.discriminator(spectrogram=shown, emotion=emotion, output_features=features)
             logits = output.logits.float()
             real_logits, fake_logits = logits.chunk(2)
             loss = discriminator_loss(training.loss, real_logits, fake_logits, training.real_label)
-            penalised = loss + self._penalty(shown, emotion, logits, gammas) if any(gammas) else loss
+            with record_function("discriminator penalty"):
+                penalised = loss + self._penalty(shown, emotion, logits, gammas) if any(gammas) else loss
         values: dict[str, Tensor | float] = {"discriminator_loss": self.parallel.mean(loss.detach())}
         values["accuracy"] = self.parallel.mean(accuracy(training.loss, real_logits.detach(), fake_logits.detach()))
         if any(gammas):
@@ -179,16 +196,27 @@ class GanStep:
         self, step: int, batch: Batch, fake: Tensor, judged: Judged, draws: torch.Generator
     ) -> dict[str, Tensor | float]:
         """Learn from what the discriminator and the frozen recogniser make of the generated clips."""
-        training = self.training
-        critic = self.parallel.unwrap(self.discriminator)
         for parameter in self.critic_parameters:  # their gradients would be thrown away, and are a third of the work
             parameter.requires_grad_(False)
+        with record_function("augmentation"):
+            shown = self.seen(fake.float(), step, draws)
+        with record_function("generator loss"):
+            loss, values = self._generator_loss(shown, fake, batch, judged)
+        values["generator_gradient"] = self._descend("generator", loss)
+        for parameter in self.critic_parameters:
+            parameter.requires_grad_(True)
+        with record_function("weight average"):
+            self.average.update_parameters(self.parallel.unwrap(self.generator))
+        return values
+
+    def _generator_loss(
+        self, shown: Tensor, fake: Tensor, batch: Batch, judged: Judged
+    ) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """What the generator descends, and its parts' values."""
+        training, critic = self.training, self.parallel.unwrap(self.discriminator)
+        features = training.feature_matching_weight > 0
         with self.autocast():
-            output = critic(
-                spectrogram=self.seen(fake.float(), step, draws),
-                emotion=batch.emotion,
-                output_features=training.feature_matching_weight > 0,
-            )
+            output = critic(spectrogram=shown, emotion=batch.emotion, output_features=features)
         loss = generator_loss(training.loss, output.logits.float(), judged.logits)
         values: dict[str, Tensor | float] = {"generator_loss": self.parallel.mean(loss.detach())}
         for real, made in zip(judged.features, output.features or (), strict=True):
@@ -197,19 +225,17 @@ class GanStep:
             for name, value in self.guidance(fake, batch.spectrogram, batch.emotion).items():
                 loss = loss + getattr(training, f"{name}_weight") * value
                 values[f"{name}_loss"] = self.parallel.mean(value.detach())
-        values["generator_gradient"] = self._descend("generator", loss)
-        for parameter in self.critic_parameters:
-            parameter.requires_grad_(True)
-        self.average.update_parameters(self.parallel.unwrap(self.generator))
-        return values
+        return loss, values
 
     def _descend(self, name: str, loss: Tensor) -> Tensor:
         optimizer = self.optimizers[name]
-        self.parallel.accelerator.backward(loss)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if self.training.gradient_norm > 0:
-            clip_grads_with_norm_(parameters, self.training.gradient_norm, norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        with record_function(f"{name} backward"):
+            self.parallel.accelerator.backward(loss)
+        with record_function(f"{name} optimizer"):
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+            if self.training.gradient_norm > 0:
+                clip_grads_with_norm_(parameters, self.training.gradient_norm, norm)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return norm.detach()

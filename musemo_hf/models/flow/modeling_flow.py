@@ -35,6 +35,8 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         n_components: principal components of a patch that are generated; see `PatchTransform`.
         n_bands: groups of mel bands in which every clip has gains of its own, see `ProfileTransform`; 0 for no gains,
             neither there nor in `ModulationTransform`.
+        n_pulse_bands: groups of mel bands in each of which a clip's pulse stands out by so much, see `Pulse`; 0 for no
+            pulse among the latents.
         whitening: of the latents, in [0, 1]; see `ModulationTransform`.
         detail: draw the remaining components from a Gaussian, which the emotion has no part in; False leaves them out.
         width, depth, n_heads, mlp_ratio: of the transformer; `n_heads` divides `width`, `width` by 4.
@@ -54,6 +56,7 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         patch_size: tuple[int, int] = (128, 8),
         n_components: int = 128,
         n_bands: int = 16,
+        n_pulse_bands: int = 0,
         whitening: float = 0.5,
         detail: bool = True,
         width: int = 192,
@@ -71,11 +74,12 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
             raise ValueError(
                 f"expected 1 to {mels * frames} components and whitening in [0, 1], got {n_components}, {whitening}"
             )
-        if n_bands < 0 or (n_bands and n_mels % n_bands):
-            raise ValueError(f"expected groups of bands that divide {n_mels}, or 0, got {n_bands}")
+        for groups in (n_bands, n_pulse_bands):
+            if groups < 0 or (groups and n_mels % groups):
+                raise ValueError(f"expected groups of bands that divide {n_mels}, or 0, got {groups}")
         if depth < 1 or width % n_heads or width % 4:
             raise ValueError(f"expected a depth, and a width that {n_heads} and 4 divide, got {depth} and {width}")
-        self.profile = ProfileTransform(n_mels, n_frames, n_bands)
+        self.profile = ProfileTransform(n_mels, n_frames, n_bands, n_pulse_bands)
         self.patches = PatchTransform(n_mels, n_frames, (mels, frames), n_components)
         grid = (self.patches.rows, self.patches.columns)
         self.modulation = ModulationTransform(*grid, n_components, whitening, clip_gains=n_bands > 0)

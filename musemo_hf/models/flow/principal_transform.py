@@ -8,8 +8,9 @@ class PrincipalTransform(nn.Module):
     """Vectors less their regression on the emotion, as principal components.
 
     Their loudness and liveliness is most of what clips have in common with their emotion, and the line of least squares
-    is known before any training. Components are divided by the power `whitening` of their deviation; their mean square
-    is 1 for any power.
+    is known before any training. It is followed no further than to the last of the training clips: beyond them, in the
+    corners of the plane, it would tell of music that nobody heard. Components are divided by the power `whitening` of
+    their deviation; their mean square is 1 for any power.
 
     Args:
         size: of a vector.
@@ -18,6 +19,7 @@ class PrincipalTransform(nn.Module):
 
     mean: Tensor
     slope: Tensor
+    reach: Tensor
     basis: Tensor
     deviation: Tensor
 
@@ -26,6 +28,7 @@ class PrincipalTransform(nn.Module):
         self.size, self.whitening = size, whitening
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("slope", torch.zeros(2, size))
+        self.register_buffer("reach", torch.zeros(2, size))
         self.register_buffer("basis", torch.eye(size))
         self.register_buffer("deviation", torch.ones(size))
 
@@ -43,6 +46,7 @@ class PrincipalTransform(nn.Module):
         slope = torch.linalg.pinv(emotion - emotion.mean(dim=0)) @ (vectors - vectors.mean(dim=0))
         rest = vectors - emotion @ slope
         self.slope.copy_(slope)
+        self.reach.copy_(torch.stack([(emotion @ slope).amin(dim=0), (emotion @ slope).amax(dim=0)]))
         self.mean.copy_(rest.mean(dim=0))
         centred = rest - rest.mean(dim=0)
         basis, values, _ = torch.linalg.svd(centred.T @ centred / len(centred))
@@ -53,9 +57,13 @@ class PrincipalTransform(nn.Module):
 
     def encode(self, vectors: Tensor, emotion: Tensor) -> Tensor:
         """`(B, size)` at `(B, 2)` -> latents `(B, size)`."""
-        return (vectors - self.mean - emotion @ self.slope) @ self.basis * (self.latent_deviation / self.deviation)
+        return (vectors - self.mean - self._line(emotion)) @ self.basis * (self.latent_deviation / self.deviation)
 
     def decode(self, latents: Tensor, emotion: Tensor) -> Tensor:
         """The inverse of `encode`."""
         centred = latents * (self.deviation / self.latent_deviation) @ self.basis.T
-        return centred + self.mean + emotion @ self.slope
+        return centred + self.mean + self._line(emotion)
+
+    def _line(self, emotion: Tensor) -> Tensor:
+        """What the emotion tells about vectors, `(B, size)`."""
+        return (emotion @ self.slope).clamp(self.reach[0], self.reach[1])

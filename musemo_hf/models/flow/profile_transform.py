@@ -1,4 +1,4 @@
-"""Log-mel <-> the profile of its clip, which says how loud and how lively each band is, and a texture without it."""
+"""Log-mel <-> the profile of its clip: how loud and lively each band is, and its pulse; and a texture without it."""
 
 from itertools import pairwise
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .clip_gains import ClipGains, membership
 from .modulation_transform import cosines, octave_edges
+from .pulse import Pulse
 
 FLOOR = 0.004  # 0.2 dB on the normalised scale
 
@@ -14,30 +15,34 @@ FLOOR = 0.004  # 0.2 dB on the normalised scale
 class ProfileTransform(nn.Module):
     """A clip is its profile and its texture, as in models of sound textures (McDermott & Simoncelli 2011).
 
-    The profile of a clip is the mean of each mel band over time, and its gains in each group of neighbouring bands and
-    each octave of the rate of change (`ClipGains` of the cosine coefficients over time). The texture is the clip with
-    the usual gains, and without what the mean of a band tells about each of its frames by the line of least squares:
-    that is the mean itself, but where clips begin alike, as those do that a decoder starts in silence.
+    The profile of a clip is the mean of each mel band over time, its gains in each group of neighbouring bands and each
+    octave of the rate of change (`ClipGains` of the cosine coefficients over time), and its `Pulse`. The texture is the
+    clip with the usual gains and no pulse, and without what the mean of a band tells about each of its frames by the
+    line of least squares: that is the mean itself, but where clips begin alike, as those do that a decoder starts in
+    silence.
 
     Args:
         n_mels: mel bands.
         n_frames: of a clip.
         n_bands: groups of mel bands that have gains of their own, a divisor of `n_mels`; 0 leaves the gains as they
             are.
+        n_pulse_bands: groups in which the pulse stands out by so much or so little, a divisor of `n_mels`; 0 leaves the
+            pulse where it is.
     """
 
     cosine: Tensor
     start: Tensor
     slope: Tensor
 
-    def __init__(self, n_mels: int, n_frames: int, n_bands: int) -> None:
+    def __init__(self, n_mels: int, n_frames: int, n_bands: int, n_pulse_bands: int = 0) -> None:
         super().__init__()
         self.n_mels, self.n_frames = n_mels, n_frames
         bands = [n_mels // n_bands] * n_bands if n_bands else []
         octaves = [stop - start for start, stop in pairwise(octave_edges(n_frames))]
         rows = membership(bands) if bands else torch.zeros(0, n_mels)
         self.gains = ClipGains(rows, membership(octaves[1:], n_before=1), FLOOR)
-        self.size = n_mels + self.gains.size
+        self.pulse = Pulse(n_mels, n_frames, n_pulse_bands)
+        self.size = n_mels + self.gains.size + self.pulse.size
         self.register_buffer("cosine", cosines(n_frames), persistent=False)
         self.register_buffer("start", torch.zeros(n_mels, n_frames))
         self.register_buffer("slope", torch.ones(n_mels, n_frames))
@@ -64,12 +69,13 @@ class ProfileTransform(nn.Module):
         self._check(spectrogram)
         means = spectrogram[:, 0].mean(dim=-1)
         gains, changes = self.gains.split(self._changes(spectrogram[:, 0] - self._line(means)))
-        return torch.cat([means, gains], dim=1), (changes @ self.cosine)[:, None]
+        pulse, changes = self.pulse.split(changes)
+        return torch.cat([means, gains, pulse], dim=1), (changes @ self.cosine)[:, None]
 
     def decode(self, profile: Tensor, texture: Tensor) -> Tensor:
-        """The inverse of `encode`, for textures of any gains, which are replaced by the profile's."""
-        means, gains = profile.split([self.n_mels, self.gains.size], dim=1)
-        changes = self.gains.join(gains, self._changes(texture[:, 0]))
+        """The inverse of `encode`, for textures of any gains and pulse, which are replaced by the profile's."""
+        means, gains, pulse = profile.split([self.n_mels, self.gains.size, self.pulse.size], dim=1)
+        changes = self.gains.join(gains, self.pulse.join(pulse, self._changes(texture[:, 0])))
         return (changes @ self.cosine + self._line(means))[:, None]
 
     def _line(self, means: Tensor) -> Tensor:
