@@ -141,14 +141,17 @@ def _figure(name: str, measured: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def seed_spread(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Deviation of each figure from seed to seed, pooled over the rows that have three seeds or more.
+    """Deviation of each figure from seed to seed, pooled over the GANs that have three seeds or more.
+
+    Not over flows: their seeds differ by far less, and one flow sampled in three ways is not three trainings.
 
     Returns:
         figure -> {deviation, degrees} (degrees of freedom); empty where no row has three seeds.
     """
     spread = {}
     for name in COMPARED:
-        sets = [np.array(row["figures"][name]["by_seed"]) for row in rows if len(row["seeds"]) >= 3 and row["figures"]]
+        gans = [row for row in rows if row["figures"] and not row["sampling"]]
+        sets = [np.array(row["figures"][name]["by_seed"]) for row in gans]
         sets = [values for values in sets if len(values) >= 3 and np.isfinite(values).all()]
         if sets:
             degrees = sum(len(values) - 1 for values in sets)

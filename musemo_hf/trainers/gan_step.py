@@ -124,7 +124,8 @@ class GanStep:
         """
         self._set_rates(step)
         draws = step_generator(self.training.seed, step, AUGMENTATION + self.parallel.rank)
-        with record_function("generator forward"), torch.set_grad_enabled(updates[1]), self.autocast():  # one forward pass serves both updates
+        # one forward pass serves both updates
+        with record_function("generator forward"), torch.set_grad_enabled(updates[1]), self.autocast():
             fake = self.generator(emotion=batch.emotion, noise=batch.noise).spectrogram
         judged, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
         if updates[1]:

@@ -349,3 +349,13 @@ def test_bad_inputs_of_generate(flow, options, message):
 def test_sizes_that_cannot_be(changes, message):
     with pytest.raises(ValueError, match=message):
         MusemoFlowGenerator(**({"patch_size": (128, 4), "n_components": 16} | changes))
+
+
+def test_the_line_on_the_emotion_ends_where_songs_end(flow, music):
+    louder = music + 0.2 * FELT[:, 1, None, None, None] * 0.5  # louder with arousal; songs only up to 0.5
+    model = flow()
+    model.fit(louder, 0.5 * FELT)
+    vectors = torch.zeros(3, model.principal.size)
+    level = model.principal.decode(vectors, torch.tensor([[0.0, 0.2], [0.0, 0.5], [0.0, 1.0]]))[:, :128].mean(dim=1)
+    assert level[1] > level[0] + 0.03
+    assert level[2] == pytest.approx(level[1].item(), abs=0.01)

@@ -44,6 +44,14 @@ def result(rung, seed, red_flag=None, samplings=("",), seconds=60.0, **changes):
     return {"rung": rung, "seed": seed, "training": training, "samplings": dict.fromkeys(samplings, figures)}
 
 
+def test_the_spread_of_seeds_is_that_of_gans():
+    gans = [result("enhanced", seed, kid=10.0 + seed) for seed in range(3)]
+    flows = [result("flow", seed, samplings=("-1-steps", "-20-steps"), kid=1.0) for seed in range(3)]
+    spread = seed_spread(rung_rows(gans + flows))
+    assert spread["kid"] == {"deviation": pytest.approx(1.0, abs=0.05), "degrees": 2}
+    assert seed_spread(rung_rows(flows)) == {}
+
+
 @pytest.fixture
 def report():
     done = [

@@ -54,7 +54,8 @@ class Pulse(nn.Module):
     def split(self, changes: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine coefficients over time `(B, n_mels, n_frames)` -> pulse `(B, size)`, and the same without contrast.
 
-        The pulse is the logarithm of the rate, in coefficients, and the contrasts, octave by octave.
+        The pulse is the logarithm of the rate, in coefficients, and the contrasts, octave by octave in each group of
+        bands, of at most `LARGEST`: of a sharper pulse the rest stays where it is.
         """
         if not self.size:
             return changes.new_zeros(len(changes), 0), changes
@@ -67,7 +68,7 @@ class Pulse(nn.Module):
         return torch.cat([rate[:, None], contrast.flatten(1)], dim=1), self._stretch(changes, rate, -contrast)
 
     def join(self, pulse: Tensor, changes: Tensor) -> Tensor:
-        """The inverse of `split`, for changes of any contrast, which is replaced."""
+        """The inverse of `split`, for changes of any contrast, which is replaced: the rest of a sharper pulse too."""
         if not self.size:
             return changes
         rate = pulse[:, 0].clamp(self.rates[0], self.rates[-1])
