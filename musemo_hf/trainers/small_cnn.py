@@ -37,19 +37,19 @@ class SmallCnn(nn.Module):
 
 
 def fit_cnn(train: Clips, test: Tensor, training: RecogniserTraining, device: torch.device) -> Fitted:
-    """Train it by the recogniser's own batches and updates, with the squared error.
+    """Train it by the recogniser's own batches and updates, and in its precision, with the squared error.
 
     Args:
         train: clips to learn from.
         test: normalised log-mels to predict, `(M, 1, n_mels, n_frames)`.
-        training: of the recogniser; updates, batch size, epochs, weight decay and seed are its own.
+        training: of the recogniser; updates, batch size, epochs, weight decay, precision and seed are its own.
         device: to train on.
 
     Returns:
         Predictions; `inner` is of the training clips themselves, as for the recogniser.
     """
     seed_step(training.seed, 0)
-    model = SmallCnn(train.spectrogram.shape[2]).to(device)
+    model = SmallCnn(train.spectrogram.shape[2]).to(device, memory_format=torch.channels_last)
     steps = total_steps(training.steps, training.epochs, len(train), training.batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=training.weight_decay)
     schedule = get_cosine_schedule_with_warmup(optimizer, round(0.1 * steps), steps)
@@ -57,7 +57,9 @@ def fit_cnn(train: Clips, test: Tensor, training: RecogniserTraining, device: to
         seed_step(training.seed, step)
         index = torch.from_numpy(batch_indices(len(train), training.batch_size, step, training.seed))
         batch = train[index].to(device)
-        loss = functional.mse_loss(model(batch.spectrogram), batch.emotion)
+        with torch.autocast(device.type, torch.bfloat16, enabled=training.bfloat16):
+            predicted = model(batch.spectrogram.contiguous(memory_format=torch.channels_last))
+        loss = functional.mse_loss(predicted.float(), batch.emotion)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"expected a finite loss of the small CNN, got {loss.item()} at step {step}")
         optimizer.zero_grad(set_to_none=True)
