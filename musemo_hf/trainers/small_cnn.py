@@ -49,7 +49,7 @@ def fit_cnn(train: Clips, test: Tensor, training: RecogniserTraining, device: to
         Predictions; `inner` is of the training clips themselves, as for the recogniser.
     """
     seed_step(training.seed, 0)
-    model = SmallCnn(train.spectrogram.shape[2]).to(device, memory_format=torch.channels_last)
+    model = SmallCnn(train.spectrogram.shape[2]).to(device)
     steps = total_steps(training.steps, training.epochs, len(train), training.batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=training.weight_decay)
     schedule = get_cosine_schedule_with_warmup(optimizer, round(0.1 * steps), steps)
@@ -58,7 +58,7 @@ def fit_cnn(train: Clips, test: Tensor, training: RecogniserTraining, device: to
         index = torch.from_numpy(batch_indices(len(train), training.batch_size, step, training.seed))
         batch = train[index].to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=training.bfloat16):
-            predicted = model(batch.spectrogram.contiguous(memory_format=torch.channels_last))
+            predicted = model(batch.spectrogram)
         loss = functional.mse_loss(predicted.float(), batch.emotion)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"expected a finite loss of the small CNN, got {loss.item()} at step {step}")

@@ -103,7 +103,15 @@ def test_a_flow_with_a_pulse_gives_back_a_song_with_its_beats():
     songs = torch.stack([beats(float(period), depth=1.5, seed=period)[:1] for period in range(8, 40)])
     songs = (0.05 * songs).clamp(-1, 1)
     emotion = torch.rand(len(songs), 2, generator=generator) * 2 - 1
-    small = {"n_frames": N_FRAMES, "patch_size": (128, 4), "n_components": 512, "n_bands": 4, "width": 16, "depth": 1, "n_heads": 2}
+    small = {
+        "n_frames": N_FRAMES,
+        "patch_size": (128, 4),
+        "n_components": 512,
+        "n_bands": 4,
+        "width": 16,
+        "depth": 1,
+        "n_heads": 2,
+    }
     flow = MusemoFlowGenerator(**small, n_pulse_bands=4)
     flow.fit(songs, emotion)
     torch.testing.assert_close(flow.decode(flow.encode(songs, emotion), emotion), songs, atol=2e-3, rtol=0)
@@ -116,3 +124,16 @@ def test_a_flow_with_a_pulse_gives_back_a_song_with_its_beats():
         return listener.split(changes(made[:, 0]))[0][:, 1:].mean().item()
 
     assert contrast(flow) > contrast(without) + 0.5
+
+
+def test_a_saved_flow_keeps_its_pulse(tmp_path):
+    flow = MusemoFlowGenerator(
+        n_frames=90, patch_size=(128, 8), n_components=4, width=16, depth=1, n_heads=2, n_pulse_bands=4
+    )
+    assert flow.profile.pulse.size > 1
+    clips = torch.randn(12, 1, 128, 90, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    flow.fit(clips, torch.rand(12, 2) * 2 - 1)
+    flow.save_pretrained(tmp_path)
+    loaded = MusemoFlowGenerator.from_pretrained(tmp_path)
+    emotion = torch.tensor([[0.5, 0.5]])
+    torch.testing.assert_close(loaded.generate(emotion, seed=3), flow.generate(emotion, seed=3))
