@@ -7,6 +7,7 @@ import torch
 from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
 from musemo_hf.models.flow.clip_gains import ClipGains, membership
 from musemo_hf.models.flow.modulation_transform import ModulationTransform
+from musemo_hf.models.flow.patch_transform import PatchTransform
 
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
 FELT = torch.rand(40, 2, generator=torch.Generator().manual_seed(3)) * 2 - 1
@@ -173,14 +174,29 @@ def test_the_transform_over_time_is_orthonormal_and_its_first_octave_is_the_mean
 def test_the_detail_has_the_deviation_that_was_cut_off(flow, music):
     model = flow(n_components=4, patch_size=(64, 4))
     patches, generator = model.patches, torch.Generator().manual_seed(1)
-    drawn = torch.randn(500, 2, patches.columns, patches.n_detail, generator=generator)
-    components = torch.zeros(500, 2, patches.columns, 4)
-    detail = patches.decode(components, drawn) - patches.decode(components)
     texture = model.profile.encode(music)[1]
+    components = patches.encode(texture).repeat(10, 1, 1, 1)
+    drawn = torch.randn(*components.shape[:3], patches.n_detail, generator=generator)
+    detail = patches.decode(components, drawn) - patches.decode(components)
     cut = texture - patches.decode(patches.encode(texture))
     for rows in (slice(0, 64), slice(64, 128)):
         ours, theirs = detail[:, 0, rows, :32], cut[:, 0, rows, :32]
         assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.05)
+
+
+def test_the_detail_is_as_lively_as_what_is_modelled(flow):
+    generator = torch.Generator().manual_seed(0)
+    patches = PatchTransform(128, 64, (128, 4), n_components=64)
+    strength = torch.rand(40, 1, 16, 1, generator=generator).mul(4).sub(2).exp()  # of each patch, as onsets differ
+    cells = torch.randn(40, 1, 16, 512, generator=generator) / torch.arange(1, 513).sqrt() * strength
+    texture = cells.unflatten(-1, (128, 4)).permute(0, 1, 3, 2, 4).reshape(40, 1, 128, 64)
+    patches.fit(texture)
+    components = patches.encode(texture)
+    drawn = patches.decode(components, torch.randn(40, 1, 16, patches.n_detail, generator=generator))
+    parts = [part - patches.decode(components) for part in (drawn, texture)]
+    ours, theirs = (part.unflatten(-1, (16, 4)).square().mean(dim=(1, 2, 4)).log().flatten() for part in parts)
+    assert torch.corrcoef(torch.stack([ours, theirs]))[0, 1] > 0.9
+    assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.15)
 
 
 def test_the_velocity_of_gaussian_latents_is_exact_before_training(flow):
