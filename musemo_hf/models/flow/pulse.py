@@ -20,8 +20,8 @@ class Pulse(nn.Module):
 
     Music keeps time. The spectrum of its changes over time then has lines at the multiples of one rate, up to 17 dB
     above what lies between them, where noise, and a small network that sees patches of a clip, have none. The rate is
-    that whose lines stand out most (a comb as matched filter, as in Scheirer 1998, section III, over the spectrum
-    instead of the waveform), and the contrasts are the logarithms of how far, by least squares, in each group of
+    that whose lines stand out most (a bank of combs, as Scheirer's of 1998, over the spectrum instead of the
+    envelope), and the contrasts are the logarithms of how far, by least squares, in each group of
     bands and each octave of the rate of change. A clip without a pulse has contrasts about as small as those of noise.
 
     Args:
@@ -31,7 +31,6 @@ class Pulse(nn.Module):
         n_groups: groups of neighbouring bands, a divisor of `n_mels`; 0 for no pulse.
     """
 
-    usual: Tensor
     combs: Tensor
     rates: Tensor
 
