@@ -28,7 +28,7 @@ class Visitor:
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(url)
-        self.page.wait_for_selector("#plane .point")
+        self.page.wait_for_selector('[role="application"] .point')  # drawn, and listening to clicks
 
     def click_plane(self, valence: float, arousal: float) -> None:
         field = self.page.locator("#plane [data-field]").bounding_box()
