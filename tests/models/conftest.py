@@ -1,6 +1,7 @@
 """Tiny configurations: real networks, few channels."""
 
 import pytest
+import torch
 
 from musemo_hf import MusemoGanConfig, MusemoViTConfig
 
@@ -32,3 +33,17 @@ def vit_config():
         return MusemoViTConfig(**(small | changes))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def assert_same_output():
+    """`assert_same_output(first, second)` of two models of the same weights, to the last bits of float32.
+
+    What is read from a file lies elsewhere in memory than what was made, and on some processors a product of matrices
+    rounds otherwise for it.
+    """
+
+    def check(first, second):
+        torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-5)
+
+    return check

@@ -140,7 +140,7 @@ def test_saved_pipeline_loads_as_itself_and_generically(pipe, tmp_path):
         loaded = loader.from_pretrained(tmp_path)
         assert type(loaded) is MusemoPipeline
         song = loaded(valence=0.8, arousal=0.7, seed=0, n_iter=2)
-        np.testing.assert_array_equal(song.audio, expected.audio)
+        np.testing.assert_allclose(song.audio, expected.audio, rtol=0, atol=1e-3 * np.abs(expected.audio).max())
 
 
 def test_a_bare_generator_folder_is_enough(pipe, tmp_path):
@@ -148,6 +148,7 @@ def test_a_bare_generator_folder_is_enough(pipe, tmp_path):
     pipe.feature_extractor.save_pretrained(tmp_path)
     loaded = MusemoPipeline.from_pretrained(tmp_path)
     song = loaded(valence=-0.3, arousal=0.8, seed=1, n_iter=2)
-    np.testing.assert_array_equal(song.audio, pipe(valence=-0.3, arousal=0.8, seed=1, n_iter=2).audio)
+    expected = pipe(valence=-0.3, arousal=0.8, seed=1, n_iter=2)
+    np.testing.assert_allclose(song.audio, expected.audio, rtol=0, atol=1e-3 * np.abs(expected.audio).max())
     assert MusemoGanGenerator.from_pretrained(tmp_path).config.n_frames == 32
     assert MusemoFeatureExtractor.from_pretrained(tmp_path).n_frames == 32

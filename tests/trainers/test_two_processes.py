@@ -23,77 +23,80 @@ from musemo_hf.trainers.configuration import GanTraining, RecogniserTraining
 from musemo_hf.trainers.gan import GanTrainer
 from musemo_hf.trainers.recogniser import RecogniserTrainer
 
-folder = Path(sys.argv[1])
-accelerator = Accelerator()
-rank, world_size = accelerator.process_index, accelerator.num_processes
-assert world_size == 2 == torch.distributed.get_world_size()
-assert torch.distributed.get_backend() == "gloo"
 
-generator = torch.Generator().manual_seed(0)
-clips = Clips(torch.rand(20, 1, 128, 32, generator=generator) * 2 - 1, torch.rand(20, 2, generator=generator) * 2 - 1)
-gan = MusemoGanConfig(n_frames=32, generator_channels=16, discriminator_channels=4, group_norm_groups=2)
-vit = MusemoViTConfig(n_frames=32, patch_size=(16, 16), hidden_size=16, num_hidden_layers=1,
-                      num_attention_heads=2, intermediate_size=32, regression_loss="mse")
-short = GanTraining(steps=4, batch_size=4, log_every=1, check_every=2, checkpoint_every=2, instance_noise=0.0)
-recogniser = RecogniserTraining(steps=4, batch_size=8, log_every=1, checkpoint_every=2)
+def main():
+    folder = Path(sys.argv[1])
+    accelerator = Accelerator()
+    rank, world_size = accelerator.process_index, accelerator.num_processes
+    assert world_size == 2 == torch.distributed.get_world_size()
+    assert torch.distributed.get_backend() == "gloo"
+
+    generator = torch.Generator().manual_seed(0)
+    mels, emotion = torch.rand(20, 1, 128, 32, generator=generator), torch.rand(20, 2, generator=generator)
+    clips = Clips(mels * 2 - 1, emotion * 2 - 1)
+    gan = MusemoGanConfig(n_frames=32, generator_channels=16, discriminator_channels=4, group_norm_groups=2)
+    vit = MusemoViTConfig(n_frames=32, patch_size=(16, 16), hidden_size=16, num_hidden_layers=1,
+                          num_attention_heads=2, intermediate_size=32, regression_loss="mse")
+    short = GanTraining(steps=4, batch_size=4, log_every=1, check_every=2, checkpoint_every=2, instance_noise=0.0)
+    recogniser = RecogniserTraining(steps=4, batch_size=8, log_every=1, checkpoint_every=2)
+
+    def gathered(model):
+        flat = torch.cat([p.detach().flatten().double() for p in model.parameters()])
+        return accelerator.gather(flat[None])
+
+    def same_everywhere(model):
+        first, second = gathered(model)
+        assert torch.equal(first, second), (first - second).abs().max()
+        return first
+
+    # one model over both processes
+    trainer = GanTrainer(gan, short, clips, folder / "gan", accelerator)
+    assert trainer.parallel.world == 2
+    averaged = trainer.train()
+    for model in (trainer.generator, trainer.discriminator, averaged):
+        same_everywhere(model)
+
+    model = RecogniserTrainer(vit, recogniser, clips, folder / "recogniser", accelerator).train()
+    split = same_everywhere(model)
+
+    # the squared error of a batch is the mean over its halves: two processes give what one gives
+    alone = RecogniserTrainer(vit, recogniser, clips, None, accelerator, data_parallel=False).train()
+    one = torch.cat([p.detach().flatten().double() for p in alone.parameters()])
+    difference = (split - one).abs().max().item()
+    assert difference < 1e-5, difference
+
+    # a resumed run of two ends where the unbroken one ended
+    half = "checkpoint-00000002"
+    if rank == 0:
+        shutil.copytree(folder / "gan" / half, folder / "broken" / half)
+    accelerator.wait_for_everyone()
+    resumed = GanTrainer(gan, short, clips, folder / "broken", accelerator)
+    resumed.train()
+    assert torch.equal(same_everywhere(resumed.generator), same_everywhere(trainer.generator))
+
+    # two models side by side: nothing is exchanged, and each writes its own
+    own = RecogniserTraining(**{**vars(recogniser), "seed": rank})
+    apart = RecogniserTrainer(vit, own, clips, folder / f"own{rank}", accelerator, data_parallel=False).train()
+    left, right = gathered(apart)
+    assert not torch.equal(left, right)
+    assert len((folder / f"own{rank}" / "recogniser.jsonl").read_text().splitlines()) == 4
+    again = RecogniserTrainer(vit, own, clips, folder / f"own{rank}", accelerator, data_parallel=False).train()
+    for before, after in zip(apart.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(before, after)  # from its own checkpoint, whatever its rank
+
+    try:
+        RecogniserTrainer(vit, RecogniserTraining(steps=1, batch_size=3), clips, None, accelerator).train()
+    except ValueError as error:
+        message = str(error)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        lines = len((folder / "gan" / "gan.jsonl").read_text().splitlines())
+        result = {"world_size": world_size, "gan_lines": lines, "odd_batch": message, "difference": difference}
+        (folder / "result.json").write_text(json.dumps(result))
+    accelerator.end_training()
 
 
-def gathered(model):
-    flat = torch.cat([p.detach().flatten().double() for p in model.parameters()])
-    return accelerator.gather(flat[None])
-
-
-def same_everywhere(model):
-    first, second = gathered(model)
-    assert torch.equal(first, second), (first - second).abs().max()
-    return first
-
-
-# one model over both processes
-trainer = GanTrainer(gan, short, clips, folder / "gan", accelerator)
-assert trainer.parallel.world == 2
-averaged = trainer.train()
-for model in (trainer.generator, trainer.discriminator, averaged):
-    same_everywhere(model)
-
-model = RecogniserTrainer(vit, recogniser, clips, folder / "recogniser", accelerator).train()
-split = same_everywhere(model)
-
-# the squared error of a batch is the mean over its halves: two processes give what one gives
-alone = RecogniserTrainer(vit, recogniser, clips, None, accelerator, data_parallel=False).train()
-one = torch.cat([p.detach().flatten().double() for p in alone.parameters()])
-difference = (split - one).abs().max().item()
-assert difference < 1e-5, difference
-
-# a resumed run of two ends where the unbroken one ended
-half = "checkpoint-00000002"
-if rank == 0:
-    shutil.copytree(folder / "gan" / half, folder / "broken" / half)
-accelerator.wait_for_everyone()
-resumed = GanTrainer(gan, short, clips, folder / "broken", accelerator)
-resumed.train()
-assert torch.equal(same_everywhere(resumed.generator), same_everywhere(trainer.generator))
-
-# two models side by side: nothing is exchanged, and each writes its own
-own = RecogniserTraining(**{**vars(recogniser), "seed": rank})
-apart = RecogniserTrainer(vit, own, clips, folder / f"own{rank}", accelerator, data_parallel=False).train()
-left, right = gathered(apart)
-assert not torch.equal(left, right)
-assert len((folder / f"own{rank}" / "recogniser.jsonl").read_text().splitlines()) == 4
-again = RecogniserTrainer(vit, own, clips, folder / f"own{rank}", accelerator, data_parallel=False).train()
-for before, after in zip(apart.state_dict().values(), again.state_dict().values(), strict=True):
-    assert torch.equal(before, after)  # from its own checkpoint, whatever its rank
-
-try:
-    RecogniserTrainer(vit, RecogniserTraining(steps=1, batch_size=3), clips, None, accelerator).train()
-except ValueError as error:
-    message = str(error)
-accelerator.wait_for_everyone()
-if accelerator.is_main_process:
-    lines = len((folder / "gan" / "gan.jsonl").read_text().splitlines())
-    result = {"world_size": world_size, "gan_lines": lines, "odd_batch": message, "difference": difference}
-    (folder / "result.json").write_text(json.dumps(result))
-accelerator.end_training()
+main()  # what is left at the end of a module outlives the process group, and gloo may abort on it
 """
 
 
