@@ -22,7 +22,9 @@ def parse_arguments(description: str | None, default_config: Path, output_dir: s
     parser.add_argument(
         "--output-dir", type=Path, default=Path(output_dir), help="the run's folder; resumes what it holds"
     )
-    parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE", help="override single values")
+    parser.add_argument(
+        "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="override single values"
+    )
     parser.add_argument(
         "--hold-out", type=int, metavar="FOLD", help="leave out this artist-disjoint fold (train_* only)"
     )
