@@ -57,10 +57,12 @@ class FlowTrainer:
         seed_step(training.seed, 0)
         generator = MusemoFlowGenerator(**config)
         generator.fit(clips.spectrogram, clips.emotion, training.seed)
-        # not rolled in time: excerpts begin in silence, and a seam of it in their midst is no music
         with torch.no_grad():
             self.latents = generator.encode(clips.spectrogram, clips.emotion).to(self.parallel.device)
         self.emotion = clips.emotion.to(self.parallel.device)
+        self.texture = (
+            generator.profile.encode(clips.spectrogram)[1].to(self.parallel.device) if training.roll else None
+        )
         self.model = self.parallel.model(generator)
         self.average = AveragedModel(
             self.parallel.unwrap(self.model), multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay)
@@ -135,15 +137,32 @@ class FlowTrainer:
         share = self.parallel.share
         generator = step_generator(self.training.seed, self.step)  # all processes draw all, and take their share
         chosen = torch.from_numpy(share(index)).to(self.latents.device)
-        data, emotion = self.latents[chosen], self.emotion[chosen]
-        moment, dropped = (share(value).to(data.device) for value in self._times(len(index), generator))
-        noise = share(torch.randn(len(index), *data.shape[1:], generator=generator)).to(data)
+        emotion = self.emotion[chosen]
+        moment, dropped = (share(value).to(chosen.device) for value in self._times(len(index), generator))
+        noise = share(torch.randn(len(index), self.latents.shape[1], generator=generator)).to(self.latents)
+        data = self._data(chosen, share(torch.rand(len(index), generator=generator)))
         latents, velocity = path(data, noise, moment)
         with torch.autocast(data.device.type, torch.bfloat16, enabled=self.training.bfloat16):
             predicted = self.model(latents, moment, emotion, dropped)
         error = (predicted.float() - velocity).square()
         profile, texture = self.averaged_generator.split(error)
         return texture.mean() + self.training.profile_weight * profile.mean()
+
+    @torch.no_grad()
+    def _data(self, chosen: Tensor, shifts: Tensor) -> Tensor:
+        """Latents of clips; where `roll` says so, with the texture rolled in time by these shares of its length.
+
+        The profile stays: a start in silence remains the start, and the pulse as steady as it is.
+        """
+        latents = self.latents[chosen]
+        if self.texture is None:
+            return latents
+        n_frames = self.texture.shape[-1]
+        place = (torch.arange(n_frames) - (shifts[:, None] * n_frames).long()) % n_frames
+        texture = self.texture[chosen]
+        rolled = texture.gather(-1, place.to(texture.device)[:, None, None].expand_as(texture))
+        generator = self.averaged_generator
+        return torch.cat([generator.split(latents)[0], generator.encode_texture(rolled).flatten(1)], dim=1)
 
     def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Times in (0, 1), evenly spread over the quantiles of their distribution, and whose emotion is left out."""

@@ -19,6 +19,7 @@ class FlowTraining:
         time_mean, time_deviation: of the logit of the times that are drawn (Esser et al. 2024, section 3.1); 0 is the
             middle of the way, and larger is nearer to noise.
         profile_weight: of the mean square error of the profile's latents, beside that of the texture's.
+        roll: give each clip of a batch the texture of itself rolled in time by any amount, under its own profile.
         dropped_emotion: share of samples without their emotion, for classifier-free guidance.
         ema_decay: of the averaged weights, which are what is saved.
         bfloat16: mixed precision, on whatever device; faster on a GPU, and on a CPU with AMX.
@@ -38,6 +39,7 @@ class FlowTraining:
     time_mean: float = 0.0
     time_deviation: float = 1.0
     profile_weight: float = 0.2
+    roll: bool = False
     dropped_emotion: float = 0.1
     ema_decay: float = 0.995
     bfloat16: bool = False

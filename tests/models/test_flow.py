@@ -146,7 +146,7 @@ def test_generated_clips_differ_in_their_gains_as_real_ones_do(music, flow):
     assert spread[16] == pytest.approx(real, rel=0.4)
 
 
-def test_the_line_on_the_emotion_is_known_before_training(flow, music):
+def test_what_the_emotion_tells_is_known_before_training(flow, music):
     louder = (0.3 * music + 0.4 * FELT[:, 1, None, None, None]).clamp(-1, 1)
     model = flow(random=False)
     model.fit(louder, FELT)
@@ -156,6 +156,18 @@ def test_the_line_on_the_emotion_is_known_before_training(flow, music):
     ]
     assert levels[0] - levels[1] == pytest.approx(0.4 * 1.6, rel=0.15)
     assert levels[2] == pytest.approx(levels[3])
+
+
+def test_corners_without_songs_are_no_louder_than_songs_are_and_guidance_makes_them_no_louder(flow, music):
+    middle = 0.5 * FELT
+    louder = (0.3 * music + 0.4 * middle[:, 1, None, None, None]).clamp(-1, 1)
+    model = flow(random=False)
+    model.fit(louder, middle)
+    corner = torch.tensor([[0.0, 1.0]]).repeat(50, 1)
+    level, guided = (model.generate(corner, seed=0, guidance_scale=scale).mean().item() for scale in (1.0, 3.0))
+    loudest = louder.mean(dim=(1, 2, 3))[middle[:, 1] > 0.4].mean().item()
+    assert loudest - 0.02 < level < loudest + 0.02
+    assert guided == pytest.approx(level)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 9, 54])
@@ -281,14 +293,14 @@ def test_generate_restores_the_mode(flow):
     assert model.training
 
 
-def test_saved_and_loaded_bit_for_bit(flow, tmp_path):
+def test_saved_and_loaded_bit_for_bit(flow, tmp_path, assert_same_output):
     model = flow()
     model.save_pretrained(tmp_path)
     loaded = MusemoFlowGenerator.from_pretrained(tmp_path)
     assert {
         name for name, value in model.state_dict().items() if not torch.equal(value, loaded.state_dict()[name])
     } == set()
-    assert torch.equal(model.generate(EMOTIONS, seed=0), loaded.generate(EMOTIONS, seed=0))
+    assert_same_output(model.generate(EMOTIONS, seed=0), loaded.generate(EMOTIONS, seed=0))
     assert json.loads((tmp_path / "config.json").read_text())["_class_name"] == "MusemoFlowGenerator"
 
 
@@ -305,7 +317,9 @@ def test_in_the_seat_of_the_gan(flow, tmp_path):
         options = {"num_inference_steps": 2, "guidance_scale": 2.0}
         song = loaded(valence=0.8, arousal=0.7, seed=3, n_iter=1, **options)
         mels = model.generate([[0.8, 0.7]], seed=3, **options)
-        assert np.array_equal(song.spectrogram, pipe.feature_extractor.to_decibels(mels)[0, 0].numpy())
+        # what is read from a file lies elsewhere in memory, and some processors' products then differ in the last bit
+        expected = pipe.feature_extractor.to_decibels(mels)[0, 0].numpy()
+        np.testing.assert_allclose(song.spectrogram, expected, atol=1e-3)
     songs = loaded.walk((0.8, 0.7), (-0.8, -0.6), steps=3, seed=0, end_seed=1, n_iter=1).songs
     assert len({song.spectrogram.tobytes() for song in songs}) == 3
 

@@ -40,16 +40,32 @@ def test_the_path_starts_at_data_ends_at_noise_and_moves_by_its_velocity():
         torch.testing.assert_close(latents + (1 - left) * velocity, noise)
 
 
-@pytest.mark.parametrize("cut", [4, 7])
-def test_resumed_bit_for_bit(trainer, interrupt, tmp_path, cut):
-    unbroken = trainer("unbroken")
+@pytest.mark.parametrize(("cut", "roll"), [(4, False), (7, True)])
+def test_resumed_bit_for_bit(trainer, interrupt, tmp_path, cut, roll):
+    unbroken = trainer("unbroken", roll=roll)
     unbroken.train()
-    interrupt(trainer("broken"), cut, "_update")
+    interrupt(trainer("broken", roll=roll), cut, "_update")
     assert read_state(checkpoints(tmp_path / "broken")[-1])["step"] == 3 * (cut // 3)
-    resumed = trainer("broken")
+    resumed = trainer("broken", roll=roll)
     resumed.train()
     assert [name for name, value in state(unbroken).items() if not torch.equal(value, state(resumed)[name])] == []
     assert len({(tmp_path / name / "flow.jsonl").read_text() for name in ("unbroken", "broken")}) == 1
+
+
+def test_rolled_clips_keep_their_profile_and_move_their_texture(trainer, clips):
+    run = trainer(roll=True)
+    chosen = torch.tensor([2, 0, 5])
+    torch.testing.assert_close(run._data(chosen, torch.zeros(3)), run.latents[chosen], atol=1e-4, rtol=1e-4)
+    moved = run._data(chosen, torch.full((3,), 0.25))  # of 32 frames two patches of four
+    model, emotion = run.averaged_generator, clips.emotion[chosen]
+    (profile, _), (same, _) = model.split(moved), model.split(run.latents[chosen])
+    assert torch.equal(profile, same)
+    before, after = (model.decode(latents, emotion) for latents in (run.latents[chosen], moved))
+    line = model.profile._line(before[:, 0].mean(dim=-1))[:, None]
+    apart = [(after - line - (before - line).roll(shift, -1)).square().mean().sqrt() for shift in (8, 0, 4)]
+    assert apart[0] < 0.35 * min(apart[1:])
+    rolled, plain = (trainer(str(roll), roll=roll).train().network.leave.weight for roll in (True, False))
+    assert not torch.equal(rolled, plain)
 
 
 def test_a_run(trainer, tmp_path, clips):
@@ -135,6 +151,8 @@ def test_clips_of_another_size(clips, tmp_path):
 def test_the_recommended_values_make_a_flow():
     file = Path(__file__).parents[2] / "training" / "configs" / "flow_10s.yaml"
     configuration = load_configuration(file, ["flow.width=12", "flow.depth=1"])
-    assert configuration.flow_training.seconds is not None
+    training = configuration.flow_training
+    assert training.seconds is None  # so that it is the same run on any machine
+    assert training.roll
     model = MusemoFlowGenerator(n_frames=431, **configuration.flow)
     assert model.generate([[0.0, 0.0]], seed=0, num_inference_steps=1).shape == (1, 1, 128, 431)

@@ -114,10 +114,21 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         principal = self.principal.encode(torch.cat([profile, gains], dim=1), emotion)
         return torch.cat([principal, latents.flatten(1)], dim=1)
 
-    def decode(self, latents: Tensor, emotion: Tensor, detail: Tensor | None = None) -> Tensor:
-        """The inverse of `encode`, up to the detail: see `PatchTransform.decode`. Not clamped."""
+    def encode_texture(self, texture: Tensor) -> Tensor:
+        """Textures of `ProfileTransform` `(B, 1, n_mels, n_frames)` -> their latents `(B, columns, width)`."""
+        return self.modulation.encode(self.patches.encode(texture))[1]
+
+    def decode(self, latents: Tensor, emotion: Tensor, detail: Tensor | None = None, strength: float = 1.0) -> Tensor:
+        """The inverse of `encode`, up to the detail: see `PatchTransform.decode`. Not clamped.
+
+        Args:
+            latents: `(B, n_latents)`.
+            emotion: `(B, 2)`.
+            detail: see `PatchTransform.decode`.
+            strength: from 0, which leaves out what the emotion tells by itself, to 1; see `PrincipalTransform.decode`.
+        """
         principal, texture = self.split(latents)
-        vectors = self.principal.decode(principal, emotion)
+        vectors = self.principal.decode(principal, emotion, strength)
         profile, gains = vectors.split([self.profile.size, self.modulation.gains.size], dim=1)
         return self.profile.decode(profile, self.patches.decode(self.modulation.decode(gains, texture), detail))
 
@@ -229,8 +240,8 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         with self._evaluating():
             latents = self._follow(noise[:, : self.n_latents], emotion, int(steps), float(guidance))
             detail = noise[:, self.n_latents :].unflatten(1, self._detail_shape) if self.config.detail else None
-            # guidance moves the line's part as it moves the network's
-            return self.decode(latents, guidance * emotion, detail).clamp(-1, 1)
+            # guidance exaggerates what the network learnt; what is known in closed form is no more than it is
+            return self.decode(latents, emotion, detail, strength=min(float(guidance), 1.0)).clamp(-1, 1)
 
     def _follow(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
         """From noise to data along the velocity, by diffusers' Euler scheduler."""

@@ -1,16 +1,24 @@
 """Vectors <-> principal components of what the emotion does not tell about them."""
 
+from itertools import product
+
 import torch
 from torch import Tensor, nn
+
+KNOTS = (-1.0, -0.5, 0.0, 0.5, 1.0)  # of valence and of arousal: the centres of the radial basis
+WIDTH = 0.5  # of a basis function, the distance between knots
+RIDGE = 1.0  # as much as one clip says: nothing for hundreds of clips, but where the plane has hardly any
 
 
 class PrincipalTransform(nn.Module):
     """Vectors less their regression on the emotion, as principal components.
 
-    Their loudness and liveliness is most of what clips have in common with their emotion, and the line of least squares
-    is known before any training. It is followed no further than to the last of the training clips: beyond them, in the
-    corners of the plane, it would tell of music that nobody heard. Components are divided by the power `whitening` of
-    their deviation; their mean square is 1 for any power.
+    Their loudness and liveliness is most of what clips have in common with their emotion, and a smooth surface over the
+    plane is known before any training: ridge regression on a grid of radial basis functions (Broomhead & Lowe 1988).
+    Loudness rises with arousal, but not without end, and a straight line would tell of music that nobody heard where
+    there are few songs, in the corners; the surface levels off there. It goes no higher and no lower than at the
+    training clips. Components are divided by the power `whitening` of their deviation; their mean square is 1 for any
+    power.
 
     Args:
         size: of a vector.
@@ -18,16 +26,21 @@ class PrincipalTransform(nn.Module):
     """
 
     mean: Tensor
-    slope: Tensor
+    centre: Tensor
+    weight: Tensor
     reach: Tensor
     basis: Tensor
     deviation: Tensor
+    knots: Tensor
 
     def __init__(self, size: int, whitening: float) -> None:
         super().__init__()
         self.size, self.whitening = size, whitening
+        knots = torch.tensor(list(product(KNOTS, KNOTS)))
+        self.register_buffer("knots", knots, persistent=False)
         self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("slope", torch.zeros(2, size))
+        self.register_buffer("centre", torch.zeros(len(knots)))
+        self.register_buffer("weight", torch.zeros(len(knots), size))
         self.register_buffer("reach", torch.zeros(2, size))
         self.register_buffer("basis", torch.eye(size))
         self.register_buffer("deviation", torch.ones(size))
@@ -40,16 +53,19 @@ class PrincipalTransform(nn.Module):
 
     @torch.no_grad()
     def fit(self, vectors: Tensor, emotion: Tensor) -> None:
-        """Find line, components and deviations of `(N, size)` at `(N, 2)` (valence, arousal)."""
-        vectors, emotion = vectors.double(), emotion.double()
-        # the smallest line of all that fit, where the emotions are too few or too alike
-        slope = torch.linalg.pinv(emotion - emotion.mean(dim=0)) @ (vectors - vectors.mean(dim=0))
-        rest = vectors - emotion @ slope
-        self.slope.copy_(slope)
-        self.reach.copy_(torch.stack([(emotion @ slope).amin(dim=0), (emotion @ slope).amax(dim=0)]))
+        """Find surface, components and deviations of `(N, size)` at `(N, 2)` (valence, arousal)."""
+        vectors, radial = vectors.double(), self._radial(emotion.double())
+        self.centre.copy_(radial.mean(dim=0))
+        centred = radial - radial.mean(dim=0)
+        ridge = RIDGE * torch.eye(len(self.knots)).to(centred)
+        weight = torch.linalg.solve(centred.T @ centred + ridge, centred.T @ (vectors - vectors.mean(dim=0)))
+        surface = centred @ weight
+        rest = vectors - surface
+        self.weight.copy_(weight)
+        self.reach.copy_(torch.stack([surface.amin(dim=0), surface.amax(dim=0)]))
         self.mean.copy_(rest.mean(dim=0))
-        centred = rest - rest.mean(dim=0)
-        basis, values, _ = torch.linalg.svd(centred.T @ centred / len(centred))
+        rest = rest - rest.mean(dim=0)
+        basis, values, _ = torch.linalg.svd(rest.T @ rest / len(rest))
         self.basis.copy_(basis)
         self.deviation.copy_(values.sqrt())
         # a constant component divides nothing
@@ -57,13 +73,18 @@ class PrincipalTransform(nn.Module):
 
     def encode(self, vectors: Tensor, emotion: Tensor) -> Tensor:
         """`(B, size)` at `(B, 2)` -> latents `(B, size)`."""
-        return (vectors - self.mean - self._line(emotion)) @ self.basis * (self.latent_deviation / self.deviation)
+        return (vectors - self.mean - self._surface(emotion)) @ self.basis * (self.latent_deviation / self.deviation)
 
-    def decode(self, latents: Tensor, emotion: Tensor) -> Tensor:
-        """The inverse of `encode`."""
-        centred = latents * (self.deviation / self.latent_deviation) @ self.basis.T
-        return centred + self.mean + self._line(emotion)
+    def decode(self, latents: Tensor, emotion: Tensor, strength: float = 1.0) -> Tensor:
+        """The inverse of `encode`; with a `strength` of 0 what the emotion tells is left out, and 1 is all of it."""
+        rest = latents * (self.deviation / self.latent_deviation) @ self.basis.T
+        return rest + self.mean + strength * self._surface(emotion)
 
-    def _line(self, emotion: Tensor) -> Tensor:
-        """What the emotion tells about vectors, `(B, size)`."""
-        return (emotion @ self.slope).clamp(self.reach[0], self.reach[1])
+    def _surface(self, emotion: Tensor) -> Tensor:
+        """What the emotion tells about vectors, `(B, size)`, which is nothing on the average of the training clips."""
+        return ((self._radial(emotion) - self.centre) @ self.weight).clamp(self.reach[0], self.reach[1])
+
+    def _radial(self, emotion: Tensor) -> Tensor:
+        """`(B, 2)` -> `(B, n_knots)`."""
+        squares = (emotion[:, None] - self.knots.to(emotion)).square().sum(dim=-1)
+        return (-squares / (2 * WIDTH**2)).exp()
