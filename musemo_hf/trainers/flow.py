@@ -18,6 +18,7 @@ from musemo_hf.models.flow import MusemoFlowGenerator
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint
 from .clips import Clips
 from .flow_settings import FlowTraining
+from .interval import is_due
 from .parallel import Parallel
 from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
@@ -104,10 +105,10 @@ class FlowTrainer:
             self.step += 1
             self.seconds = self._agreed(self.seconds + time.perf_counter() - started)
             bar.update()
-            done, every = self.progress >= 1, self.training.checkpoint_every
-            if done or self.step % self.training.log_every == 0:
+            done = self.progress >= 1
+            if is_due(self.step, self.training.log_every, done):
                 statistics.log(self.step - 1, **{name: float(value) for name, value in values.items()})
-            if done or (every and self.step % every == 0):
+            if is_due(self.step, self.training.checkpoint_every, done):
                 self._save()
         bar.close()
         return self.averaged_generator

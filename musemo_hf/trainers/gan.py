@@ -19,6 +19,7 @@ from .checkpoint import check_settings, checkpoints, read_state, read_tensors, s
 from .clips import Clips
 from .gan_settings import GanTraining
 from .gan_step import Batch, GanStep
+from .interval import is_due
 from .parallel import Parallel
 from .readings import Readings
 from .red_flags import RedFlagError, RedFlags, published_reading
@@ -100,7 +101,7 @@ class GanTrainer:
     def _after_step(self, statistics: Statistics) -> None:
         training, done = self.training, self.step >= self.steps
         logs, checks, saves = (
-            done or self.step % every == 0
+            is_due(self.step, every, done)
             for every in (training.log_every, training.check_every, training.checkpoint_every)
         )
         adapts = training.balance and self.balance.count + len(self.readings) >= training.balance_window

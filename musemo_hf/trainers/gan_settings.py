@@ -45,7 +45,8 @@ class GanTraining:
             CPUs. It is never chosen for a machine, so that a run is the same run everywhere.
         compile: `torch.compile` both networks, on a GPU only.
         seed: of initial weights, batches and noise.
-        log_every, check_every, checkpoint_every: iterations between statistics, red-flag checks and checkpoints.
+        log_every, check_every, checkpoint_every: iterations between statistics, red-flag checks and checkpoints
+            (0: none but the last).
 
     Raises:
         ValueError: an unknown choice, or a value out of range.

@@ -20,6 +20,7 @@ from musemo_hf.models.vit.windows import random_windows
 
 from .augmentation import FLOOR, shift_gain
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
+from .interval import is_due
 from .recogniser_settings import RecogniserTraining
 from .sampler import batch_indices, seed_step, step_generator
 
@@ -194,8 +195,8 @@ class _Pretraining:
         return loss.item()
 
     def _save(self) -> None:
-        every, done = self.training.checkpoint_every, self.step == self.training.pretraining_steps
-        if self.run_dir is not None and self.writes and (done or (every and self.step % every == 0)):
+        done = self.step == self.training.pretraining_steps
+        if self.run_dir is not None and self.writes and is_due(self.step, self.training.checkpoint_every, done):
             tensors = {name: part.state_dict() for name, part in self._parts.items()}
             save_checkpoint(self.run_dir, self.step, {}, tensors, {"settings": self.settings}, keep=1)
 

@@ -21,6 +21,7 @@ from .augmentation import augmentation
 from .checkpoint import check_settings, checkpoints, read_state, read_tensors, save_checkpoint, shape_of
 from .clips import Clips
 from .configuration import RecogniserTraining
+from .interval import is_due
 from .layer_decay import layer_groups
 from .masked_pretraining import pretrain
 from .parallel import Parallel
@@ -106,10 +107,10 @@ class RecogniserTrainer:
             values = self._update()
             self.step += 1
             progress.update()
-            done, every = self.step == self.steps, self.training.checkpoint_every
-            if statistics is not None and (done or self.step % self.training.log_every == 0):
+            done = self.step == self.steps
+            if statistics is not None and is_due(self.step, self.training.log_every, done):
                 statistics.log(self.step - 1, **{name: float(value) for name, value in values.items()})
-            if self.run_dir is not None and (done or (every and self.step % every == 0)):
+            if self.run_dir is not None and is_due(self.step, self.training.checkpoint_every, done):
                 self._save()
         progress.close()
         return self.averaged_model

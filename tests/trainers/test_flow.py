@@ -78,6 +78,12 @@ def test_a_run(trainer, tmp_path, clips):
     assert made.generate(clips.emotion[:2], seed=0, num_inference_steps=2).shape == (2, 1, 128, 32)
 
 
+def test_nothing_between_means_the_last_alone(trainer, tmp_path):
+    trainer(log_every=0, checkpoint_every=0).train()
+    assert [line["step"] for line in read_statistics(tmp_path / "run" / "flow.jsonl")] == [7]
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [8]
+
+
 def test_it_learns_the_emotion(trainer, clips):
     # in these clips arousal is the level
     made = trainer(steps=120, batch_size=16, lr=1e-2, ema_decay=0.9, checkpoint_every=0).train()

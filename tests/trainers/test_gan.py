@@ -40,6 +40,16 @@ def trainer(gan_config, gan_training, clips, tmp_path):
     return make
 
 
+def test_nothing_between_means_the_last_alone(trainer, tmp_path):
+    trainer(log_every=0, check_every=0, checkpoint_every=0).train()
+    (line,) = read_statistics(tmp_path / "run" / "gan.jsonl")
+    assert line["step"] == 7
+    assert "kid" in line
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [8]
+    with pytest.raises(ValueError, match=r"or 0 for none but the last, got -1"):
+        trainer("negative", check_every=-1).train()
+
+
 def test_a_run_writes_statistics_and_checkpoints(trainer, tmp_path):
     run = trainer()
     before = state(run)
