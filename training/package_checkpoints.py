@@ -29,7 +29,10 @@ measured on; `--recogniser-report` then names the report of an ablation whose ar
         --output-dir runs/recogniser_all
     python training/package_checkpoints.py runs/gan runs/recogniser_all --recogniser-report runs/ablation/report.json
 
-With `--flow runs/flow` a flow, trained and measured as the generator was, stands beside them in half precision.
+With `--flow runs/flow` a flow, trained and measured as the generator was, stands beside them in half precision; alone,
+it replaces nothing but the flow:
+
+    python training/package_checkpoints.py --flow runs/flow
 """
 
 import argparse
@@ -42,19 +45,25 @@ from musemo_hf.hub.packaging import package_checkpoints, package_flow
 def main() -> None:
     """Replace the packaged checkpoints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="output folder of ablate.py or train_gan.py, or of a study's rung")
-    parser.add_argument("recogniser", type=Path, help="output folder of train_regressor.py, or a study's judge")
+    parser.add_argument("run", type=Path, nargs="?", help="output folder of ablate.py or train_gan.py, or of a rung")
+    parser.add_argument("recogniser", type=Path, nargs="?", help="output folder of train_regressor.py, or a judge")
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
     parser.add_argument("--flow", type=Path, help="output folder of train_flow.py, measured: packaged beside them")
     parser.add_argument("--recogniser-report", type=Path, help="report.json of an ablation with its recipe")
     arguments = parser.parse_args()
-    made = package_checkpoints(
-        find_generator(arguments.run),
-        arguments.recogniser / "recogniser",
-        arguments.run / "report.json",
-        arguments.target,
-        arguments.recogniser_report,
-    )
+    if (arguments.run is None) != (arguments.recogniser is None):
+        parser.error("expected the folders of a generator and of a recogniser, or neither, got a generator's alone")
+    if arguments.run is None and arguments.flow is None:
+        parser.error("expected the folders of a generator and of a recogniser, --flow, or all three, got nothing")
+    made = {}
+    if arguments.run is not None:
+        made = package_checkpoints(
+            find_generator(arguments.run),
+            arguments.recogniser / "recogniser",
+            arguments.run / "report.json",
+            arguments.target,
+            arguments.recogniser_report,
+        )
     if arguments.flow is not None:
         made["flow"] = package_flow(arguments.flow / "generator", arguments.flow / "report.json", arguments.target)
     for name, folder in made.items():

@@ -1,7 +1,9 @@
 """Trained models become the packaged checkpoints, with the figures that were measured and no others."""
 
 import json
+import runpy
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,23 +63,50 @@ def test_a_recogniser_of_all_songs_is_measured_by_an_ablation_of_its_own(trained
     assert json.loads((made["generator"] / "report.json").read_text()) == REPORT
 
 
-def test_a_flow_is_packaged_in_half_precision_and_loads_in_full(trained, monkeypatch):
+@pytest.fixture
+def trained_flow(trained):
+    """As `train_flow.py` and `measure_generator.py` leave it: generator/ and report.json."""
     torch.manual_seed(0)
     flow = MusemoFlowGenerator(n_frames=48, width=16, depth=1, n_heads=1, n_components=8)
     flow.fit(2 * torch.rand(12, 1, 128, 48) - 1, 2 * torch.rand(12, 2) - 1, seed=0)
-    flow.save_pretrained(trained / "flow")
-    MusemoFeatureExtractor(n_frames=48).save_pretrained(trained / "flow")
+    folder = trained / "flow" / "generator"
+    flow.save_pretrained(folder)
+    MusemoFeatureExtractor(n_frames=48).save_pretrained(folder)
+    (trained / "flow" / "report.json").write_text(json.dumps(REPORT))
+    return folder.parent
+
+
+def test_the_script_replaces_what_it_is_given_and_nothing_else(trained, trained_flow, monkeypatch, capsys):
+    made = package(trained)
+    before = {path: path.read_bytes() for folder in made.values() for path in folder.rglob("*.*")}
+    script = Path(__file__).parents[2] / "training" / "package_checkpoints.py"
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", [str(script), *map(str, arguments), "--target", str(trained / "package")])
+        runpy.run_path(str(script), run_name="__main__")
+
+    run("--flow", trained_flow)
+    assert {path: path.read_bytes() for path in before} == before
+    assert MusemoPipeline.from_pretrained(trained / "package" / "flow").generator.config.n_frames == 48
+    for arguments, message in (((), "got nothing"), ((trained,), "got a generator's alone")):
+        with pytest.raises(SystemExit):
+            run(*arguments)
+        assert message in capsys.readouterr().err
+
+
+def test_a_flow_is_packaged_in_half_precision_and_loads_in_full(trained, trained_flow, monkeypatch):
     package(trained)
-    folder = packaging.package_flow(trained / "flow", trained / "report.json", trained / "package")
+    folder = packaging.package_flow(trained_flow / "generator", trained / "report.json", trained / "package")
     before, after = (
-        MusemoPipeline.from_pretrained(each)(valence=0.5, arousal=0.5, seed=0) for each in (trained / "flow", folder)
+        MusemoPipeline.from_pretrained(each)(valence=0.5, arousal=0.5, seed=0)
+        for each in (trained_flow / "generator", folder)
     )
     assert MusemoPipeline.from_pretrained(folder).generator.dtype == torch.float32
     assert abs(before.spectrogram - after.spectrogram).max() < 0.5  # dB
     assert "flow" in (folder / "README.md").read_text()
     monkeypatch.setattr(packaging, "MAX_BYTES", 100_000)
     with pytest.raises(ValueError, match="expected checkpoints of at most 100,000 bytes"):
-        packaging.package_flow(trained / "flow", trained / "report.json", trained / "package")
+        packaging.package_flow(trained_flow / "generator", trained / "report.json", trained / "package")
 
 
 def test_packaged_checkpoints_load_and_carry_report_card_and_error(trained):
