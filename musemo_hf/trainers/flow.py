@@ -24,6 +24,7 @@ from .sampler import batch_indices, seed_step, step_generator, total_steps
 from .statistics import Statistics
 
 logger = logging.getLogger(__name__)
+CLIPS_A_DIRECTION = 4  # for a covariance whose smallest variances are not far too small
 
 
 class FlowTrainer:
@@ -40,7 +41,7 @@ class FlowTrainer:
         data_parallel: see `Parallel`.
 
     Raises:
-        ValueError: values that `MusemoFlowGenerator` refuses, or clips of another size.
+        ValueError: values that `MusemoFlowGenerator` refuses, clips of another size, or too few clips to roll.
     """
 
     def __init__(
@@ -57,6 +58,10 @@ class FlowTrainer:
         self.steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         seed_step(training.seed, 0)
         generator = MusemoFlowGenerator(**config)
+        enough = CLIPS_A_DIRECTION * generator.modulation.width
+        if training.roll and len(clips) < enough:
+            # of the slowest changes each clip is one sample: rolled, it would lie far outside of what few have shown
+            raise ValueError(f"expected at least {enough} clips to roll textures of, got {len(clips)}; set roll: false")
         generator.fit(clips.spectrogram, clips.emotion, training.seed)
         with torch.no_grad():
             self.latents = generator.encode(clips.spectrogram, clips.emotion).to(self.parallel.device)
@@ -141,7 +146,8 @@ class FlowTrainer:
         emotion = self.emotion[chosen]
         moment, dropped = (share(value).to(chosen.device) for value in self._times(len(index), generator))
         noise = share(torch.randn(len(index), self.latents.shape[1], generator=generator)).to(self.latents)
-        data = self._data(chosen, share(torch.rand(len(index), generator=generator)))
+        shifts, others = torch.rand(2, len(index), generator=generator)
+        data = self._data(chosen, share(shifts), share(others))
         latents, velocity = path(data, noise, moment)
         with torch.autocast(data.device.type, torch.bfloat16, enabled=self.training.bfloat16):
             predicted = self.model(latents, moment, emotion, dropped)
@@ -150,20 +156,28 @@ class FlowTrainer:
         return texture.mean() + self.training.profile_weight * profile.mean()
 
     @torch.no_grad()
-    def _data(self, chosen: Tensor, shifts: Tensor) -> Tensor:
-        """Latents of clips; where `roll` says so, with the texture rolled in time by these shares of its length.
+    def _data(self, chosen: Tensor, shifts: Tensor, others: Tensor) -> Tensor:
+        """Latents of clips, augmented as the settings say.
 
-        The profile stays: a start in silence remains the start, and the pulse as steady as it is.
+        Args:
+            chosen: which clips, `(B,)`.
+            shifts: by how much of its length each texture is rolled in time, `(B,)` in [0, 1). The profile stays: a
+                start in silence remains the start, and the pulse as steady as it is.
+            others: whose profiles are mixed in, `(B,)` in [0, 1) from the first clip to the last.
         """
-        latents = self.latents[chosen]
-        if self.texture is None:
-            return latents
-        n_frames = self.texture.shape[-1]
-        place = (torch.arange(n_frames) - (shifts[:, None] * n_frames).long()) % n_frames
-        texture = self.texture[chosen]
-        rolled = texture.gather(-1, place.to(texture.device)[:, None, None].expand_as(texture))
-        generator = self.averaged_generator
-        return torch.cat([generator.split(latents)[0], generator.encode_texture(rolled).flatten(1)], dim=1)
+        generator, latents = self.averaged_generator, self.latents[chosen]
+        profile, texture = generator.split(latents)
+        if self.training.profile_mix:
+            partners = (others * len(self.latents)).long().to(chosen.device)
+            own, mixed = math.sqrt(1 - self.training.profile_mix**2), self.training.profile_mix
+            profile = own * profile + mixed * generator.split(self.latents[partners])[0]
+        if self.texture is not None:
+            n_frames = self.texture.shape[-1]
+            place = (torch.arange(n_frames) - (shifts[:, None] * n_frames).long()) % n_frames
+            moved = self.texture[chosen]
+            moved = moved.gather(-1, place.to(moved.device)[:, None, None].expand_as(moved))
+            texture = generator.encode_texture(moved)
+        return torch.cat([profile, texture.flatten(1)], dim=1)
 
     def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Times in (0, 1), evenly spread over the quantiles of their distribution, and whose emotion is left out."""

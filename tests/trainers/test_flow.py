@@ -11,7 +11,7 @@ from musemo_hf.trainers.flow import FlowTrainer, path
 from musemo_hf.trainers.flow_settings import FlowTraining
 from musemo_hf.trainers.statistics import read_statistics
 
-CONFIG = {"n_frames": 32, "patch_size": (128, 4), "n_components": 16, "width": 16, "depth": 1, "n_heads": 2}
+CONFIG = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
 
 
 @pytest.fixture
@@ -55,8 +55,9 @@ def test_resumed_bit_for_bit(trainer, interrupt, tmp_path, cut, roll):
 def test_rolled_clips_keep_their_profile_and_move_their_texture(trainer, clips):
     run = trainer(roll=True)
     chosen = torch.tensor([2, 0, 5])
-    torch.testing.assert_close(run._data(chosen, torch.zeros(3)), run.latents[chosen], atol=1e-4, rtol=1e-4)
-    moved = run._data(chosen, torch.full((3,), 0.25))  # of 32 frames two patches of four
+    still = torch.zeros(3)
+    torch.testing.assert_close(run._data(chosen, still, still), run.latents[chosen], atol=1e-4, rtol=1e-4)
+    moved = run._data(chosen, torch.full((3,), 0.25), still)  # of 32 frames two patches of four
     model, emotion = run.averaged_generator, clips.emotion[chosen]
     (profile, _), (same, _) = model.split(moved), model.split(run.latents[chosen])
     assert torch.equal(profile, same)
@@ -66,6 +67,21 @@ def test_rolled_clips_keep_their_profile_and_move_their_texture(trainer, clips):
     assert apart[0] < 0.35 * min(apart[1:])
     rolled, plain = (trainer(str(roll), roll=roll).train().network.leave.weight for roll in (True, False))
     assert not torch.equal(rolled, plain)
+
+
+def test_mixed_profiles_keep_mean_and_covariance_and_are_no_clips(trainer, clips):
+    run = trainer(profile_mix=0.6)
+    n_clips, split = len(clips), run.averaged_generator.split
+    # every clip with every other: what a long training sees on the average
+    chosen, others = torch.arange(n_clips).repeat_interleave(n_clips), torch.arange(n_clips).repeat(n_clips)
+    mixed, texture = split(run._data(chosen, torch.zeros(len(chosen)), (others + 0.5) / n_clips))
+    profile, _ = split(run.latents)
+    assert torch.equal(texture, split(run.latents[chosen])[1])
+    torch.testing.assert_close(mixed.mean(dim=0), profile.mean(dim=0) * (0.8 + 0.6), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(mixed.T.cov(correction=0), profile.T.cov(correction=0), atol=1e-3, rtol=1e-3)
+    assert torch.cdist(mixed[others != chosen], profile).amin() > 0.05
+    with pytest.raises(ValueError, match=r"expected profile_mix in \[0, 1\), got 1"):
+        FlowTraining(profile_mix=1.0)
 
 
 def test_a_run(trainer, tmp_path, clips):
@@ -152,6 +168,11 @@ def test_nan_stops_the_run_and_the_last_checkpoint_stands(trainer, tmp_path):
 def test_clips_of_another_size(clips, tmp_path):
     with pytest.raises(ValueError, match=r"expected spectrogram of shape \(B, 1, 128, 31\)"):
         FlowTrainer(CONFIG | {"n_frames": 31}, FlowTraining(), clips, tmp_path)
+
+
+def test_few_clips_are_not_rolled(clips, tmp_path):
+    with pytest.raises(ValueError, match="expected at least 512 clips to roll textures of, got 40; set roll: false"):
+        FlowTrainer({"n_frames": 32, "width": 16, "n_heads": 2}, FlowTraining(roll=True), clips, tmp_path)
 
 
 def test_the_recommended_values_make_a_flow():
