@@ -25,7 +25,7 @@ class FlowTraining:
             1986, section 6.4, whose kernel is the data's own): long training then learns no profile by heart.
         dropped_emotion: share of samples without their emotion, for classifier-free guidance.
         ema_decay: of the averaged weights, which are what is saved.
-        bfloat16: mixed precision, on whatever device; faster on a GPU, and on a CPU with AMX.
+        bfloat16: mixed precision, on whatever device; faster on a GPU, and on a CPU with AMX or AVX-512 BF16.
         seed: of initial weights, batches, times and noise.
         log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
 

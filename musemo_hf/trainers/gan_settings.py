@@ -41,7 +41,7 @@ class GanTraining:
         balance_window: iterations between adaptations.
         ema_decay: of the averaged generator, which is what is saved.
         bfloat16: mixed precision, on whatever device: convolutions and products in bfloat16; weights, losses, norms,
-            averages and optimizers in float32. Faster on a GPU and on a CPU with AMX (`amx_bf16`), slower on other
+            averages and optimizers in float32. Faster on a GPU and on a CPU with AMX or AVX-512 BF16, slower on other
             CPUs. It is never chosen for a machine, so that a run is the same run everywhere.
         compile: `torch.compile` both networks, on a GPU only.
         seed: of initial weights, batches and noise.

@@ -23,7 +23,8 @@ class RecogniserTraining:
         pretraining_lr: its rate; it shares batch size, warm-up, gradient norm, seed and checkpoints.
         pretraining_mask: share of the patches that it hides.
         pretraining_block: side in patches of the blocks that it hides.
-        bfloat16: mixed precision while it is trained, on whatever device; faster on a GPU, and on a CPU with AMX.
+        bfloat16: mixed precision while it is trained, on whatever device; faster on a GPU, and on a CPU with AMX or
+            AVX-512 BF16.
         seed: of initial weights, batches and augmentation.
         log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
     """
