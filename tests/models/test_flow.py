@@ -293,6 +293,17 @@ def test_generate_restores_the_mode(flow):
     assert model.training
 
 
+def test_a_checkpoint_that_lacks_fitted_values_is_refused(flow, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    flow().save_pretrained(tmp_path)
+    (file,) = tmp_path.glob("*.safetensors")
+    values = {name: value for name, value in load_file(file).items() if name != "principal.weight"}
+    save_file(values, file, {"format": "pt"})
+    with pytest.raises(ValueError, match=r"expected all values of a flow, got none of principal\.weight"):
+        MusemoFlowGenerator.from_pretrained(tmp_path)
+
+
 def test_saved_and_loaded_bit_for_bit(flow, tmp_path, assert_same_output):
     model = flow()
     model.save_pretrained(tmp_path)

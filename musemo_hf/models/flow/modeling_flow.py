@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral  # numpy's integers too
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,6 +86,22 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         self.modulation = ModulationTransform(*grid, n_components, whitening, clip_gains=n_bands > 0)
         self.principal = PrincipalTransform(self.profile.size + self.modulation.gains.size, whitening)
         self.network = VelocityNetwork(self.principal.size, grid, n_components, width, depth, n_heads, mlp_ratio)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
+        """As of diffusers, save that a checkpoint is whole: what was fitted to songs cannot be initialised anew.
+
+        Raises:
+            ValueError: the checkpoint lacks values, such as one of an older version.
+        """
+        wants_info = options.pop("output_loading_info", False)
+        model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
+        if missing := sorted(info["missing_keys"]):
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; was "
+                "it made by another version of musemo_hf?"
+            )
+        return (model, info) if wants_info else model
 
     def fit(self, spectrogram: Tensor, emotion: Tensor, seed: int = 0) -> None:
         """Find what is found in closed form: the latents, and the deviations of the detail.
