@@ -98,8 +98,8 @@ class MusemoFlowGenerator(ModelMixin, ConfigMixin):
         model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
         if missing := sorted(info["missing_keys"]):
             raise ValueError(
-                f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; was "
-                "it made by another version of musemo_hf?"
+                f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; "
+                "was it made by another version of musemo_hf?"
             )
         return (model, info) if wants_info else model
 
