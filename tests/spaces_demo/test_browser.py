@@ -27,7 +27,9 @@ class Visitor:
         )
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(url)
+        # the page's own first request: by then every event of it is wired, and a click is not lost
+        with self.page.expect_response(lambda response: "/queue/join" in response.url):
+            self.page.goto(url)
         self.page.wait_for_selector('[role="application"] .point')  # drawn, and listening to clicks
 
     def click_plane(self, valence: float, arousal: float) -> None:
