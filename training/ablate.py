@@ -19,7 +19,7 @@ from musemo_hf.reporting.ablation_page import markdown, write_reports
 from musemo_hf.reporting.ablation_report import build_report
 from musemo_hf.trainers.ablation import Ablation
 from musemo_hf.trainers.corpus import load_songs
-from musemo_hf.trainers.launch import command, parse_arguments, start
+from musemo_hf.trainers.launch import command, finish, parse_arguments, start
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -36,7 +36,7 @@ def main() -> None:
         report = build_report(ablation, corpus, command())
         folder = write_reports(ablation, report)
         print(f"\n{markdown(report)}\nreport: {folder / 'report.html'}")
-    accelerator.end_training()
+    finish(accelerator)
 
 
 if __name__ == "__main__":

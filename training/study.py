@@ -14,7 +14,7 @@ from pathlib import Path
 from musemo_hf.reporting.study_page import markdown, write_reports
 from musemo_hf.reporting.study_report import build_report
 from musemo_hf.trainers.corpus import load_songs
-from musemo_hf.trainers.launch import command, parse_arguments, start
+from musemo_hf.trainers.launch import command, finish, parse_arguments, start
 from musemo_hf.trainers.study import Study
 from musemo_hf.trainers.study_plan import StudyConfiguration
 
@@ -32,7 +32,7 @@ def main() -> None:
         report = build_report(study, corpus, command())
         folder = write_reports(study, report)
         print(f"\n{markdown(report)}\nreport: {folder / 'report.html'}")
-    accelerator.end_training()
+    finish(accelerator)
 
 
 if __name__ == "__main__":

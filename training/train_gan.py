@@ -13,7 +13,7 @@ from musemo_hf.reporting.training_report import write_training_report
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.corpus import hold_out, load_songs
 from musemo_hf.trainers.gan import GanTrainer
-from musemo_hf.trainers.launch import command, parse_arguments, start
+from musemo_hf.trainers.launch import command, finish, parse_arguments, start
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -36,7 +36,8 @@ def main() -> None:
         budget, seeds = arguments.config.stem, [configuration.gan_training.seed]
         write_training_report(folder, corpus, len(clips), budget, seeds, command())
         print(f"generator: {folder}")
-    accelerator.end_training()
+    del trainer
+    finish(accelerator)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
 from musemo_hf.reporting.recogniser_report import build_recogniser_report
 from musemo_hf.trainers.corpus import hold_out, load_songs
-from musemo_hf.trainers.launch import command, parse_arguments, start
+from musemo_hf.trainers.launch import command, finish, parse_arguments, start
 from musemo_hf.trainers.trained_recogniser import train_recogniser
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -48,7 +48,7 @@ def main() -> None:
         )
         (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
         print("\n".join([f"recogniser: {folder}", *report["findings"]]))
-    accelerator.end_training()
+    finish(accelerator)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,19 @@ def start(arguments: argparse.Namespace, defaults: Configuration | None = None) 
     return configuration, accelerator
 
 
+def finish(accelerator: Accelerator) -> None:
+    """End what `start` began; call it when no trainer is left.
+
+    What wraps models for data parallelism goes first. It holds the process group, and were it the last to do so, gloo's
+    thread and Python's lock would wait for each other as it goes: the process then hangs, or aborts.
+
+    Args:
+        accelerator: of the launch.
+    """
+    accelerator.free_memory()
+    accelerator.end_training()
+
+
 def command() -> str:
     """The command line that reproduces this run."""
     return "accelerate launch " + " ".join([str(Path(sys.argv[0])), *sys.argv[1:]])

@@ -21,12 +21,12 @@ from musemo_hf import MusemoGanConfig, MusemoViTConfig
 from musemo_hf.trainers.clips import Clips
 from musemo_hf.trainers.configuration import GanTraining, RecogniserTraining
 from musemo_hf.trainers.gan import GanTrainer
+from musemo_hf.trainers.launch import finish
 from musemo_hf.trainers.recogniser import RecogniserTrainer
 
 
-def main():
+def main(accelerator):
     folder = Path(sys.argv[1])
-    accelerator = Accelerator()
     rank, world_size = accelerator.process_index, accelerator.num_processes
     assert world_size == 2 == torch.distributed.get_world_size()
     assert torch.distributed.get_backend() == "gloo"
@@ -93,10 +93,11 @@ def main():
         lines = len((folder / "gan" / "gan.jsonl").read_text().splitlines())
         result = {"world_size": world_size, "gan_lines": lines, "odd_batch": message, "difference": difference}
         (folder / "result.json").write_text(json.dumps(result))
-    accelerator.end_training()
 
 
-main()  # what is left at the end of a module outlives the process group, and gloo may abort on it
+accelerator = Accelerator()
+main(accelerator)
+finish(accelerator)  # as the scripts of training/ do, when no trainer is left
 """
 
 
@@ -116,7 +117,12 @@ def result(tmp_path_factory):
     ]
     environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     finished = subprocess.run(
-        [*launch, str(folder / "script.py"), str(folder)], capture_output=True, text=True, check=False, env=environment
+        [*launch, str(folder / "script.py"), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=600,  # a bound against hanging, not a claim about speed
     )
     assert finished.returncode == 0, finished.stderr[-4000:]
     return json.loads((folder / "result.json").read_text())
