@@ -22,7 +22,7 @@ class FlowTraining:
         roll: roll the texture of each clip of a batch in time by any amount, under its own profile. Needs many clips.
         profile_mix: how much of another clip's profile is mixed into each clip's, in [0, 1): the latents are centred
             and the squares of both parts add to 1, so that mean and covariance stay (a smoothed bootstrap, Silverman
-            1986, section 6.4, whose kernel is the data's own): long training then learns no profile by heart.
+            1986, section 6.4, whose kernel is the data's own), against profiles that are learnt by heart.
         dropped_emotion: share of samples without their emotion, for classifier-free guidance.
         ema_decay: of the averaged weights, which are what is saved.
         bfloat16: mixed precision, on whatever device; faster on a GPU, and on a CPU with AMX or AVX-512 BF16.
