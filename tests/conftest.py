@@ -14,6 +14,7 @@ ALLOWED_SKIPS = ("gpu:", "slow:", "deam:")
 
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--store-fixtures", action="store_true", help="store the answers of tests/regression anew")
     parser.addoption("--deam", default=os.environ.get("MUSEMO_DEAM") or None, help="folder of real DEAM files")
 
 
