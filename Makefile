@@ -33,7 +33,7 @@ test-slow: install browser
 	$(PYTEST) tests --run-slow $(if $(DEAM),--deam $(DEAM))
 
 test-end-to-end: install
-	$(PYTEST) tests/training --run-slow
+	$(PYTEST) tests/scripts --run-slow
 
 bench: install
 	$(BIN)/python -m benchmarks $(if $(DEAM),--deam $(DEAM))

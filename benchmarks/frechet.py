@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 from scipy.linalg import sqrtm
 
-from musemo_hf.evaluation.frechet import frechet_distance, mean_and_covariance
+from musemo_hf.evaluation.distances.frechet import frechet_distance, mean_and_covariance
 
 
 def by_sqrtm(mean_x, cov_x, mean_y, cov_y):

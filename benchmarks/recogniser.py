@@ -26,9 +26,9 @@ from musemo_hf.commands.checkpoints import load_recogniser
 from musemo_hf.commands.predict import table
 from musemo_hf.models.vit import MusemoViTConfig
 from musemo_hf.pipelines.emotion_path import emotion_path, window_starts
-from musemo_hf.trainers.clips import Clips
-from musemo_hf.trainers.configuration import load_configuration
-from musemo_hf.trainers.recogniser import RecogniserTrainer
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 BUDGET = Path(__file__).resolve().parent.parent / "training/configs/budget.yaml"
 N_SONGS, N_FRAMES = 1600, 431  # ten seconds each

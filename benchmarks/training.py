@@ -19,13 +19,13 @@ from benchmarks.timing import seconds, threads
 from musemo_hf import MusemoGanConfig
 from musemo_hf.audio.mel import denormalise
 from musemo_hf.data.folds import artist_groups
-from musemo_hf.evaluation.embedders import get_embedder, standardise
-from musemo_hf.evaluation.kernel import kernel_distance
-from musemo_hf.trainers.clips import Clips
-from musemo_hf.trainers.configuration import DataSettings, GanTraining
-from musemo_hf.trainers.corpus import hold_out, load_songs, select
-from musemo_hf.trainers.gan import GanTrainer
-from musemo_hf.trainers.gan_step import PARTS
+from musemo_hf.evaluation.distances.kernel import kernel_distance
+from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.configuration import DataSettings, GanTraining
+from musemo_hf.training.corpus import hold_out, load_songs, select
+from musemo_hf.training.gan.step import PARTS
+from musemo_hf.training.gan.trainer import GanTrainer
 
 # name: (generator channels, groups of the generator, discriminator channels)
 WIDTHS = {"shipped small width": (32, 4, 16), "the same width": (256, 8, 64)}

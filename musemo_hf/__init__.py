@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 # public name -> the module that defines it
 _EXPORTS = {
     "MusemoFeatureExtractor": "musemo_hf.audio.feature_extraction_musemo",
-    "DeamSpectrograms": "musemo_hf.data.deam",
+    "DeamSpectrograms": "musemo_hf.data.deam.deam",
     "MusemoGanConfig": "musemo_hf.models.gan",
     "MusemoGanGenerator": "musemo_hf.models.gan",
     "MusemoGanDiscriminator": "musemo_hf.models.gan",
@@ -29,7 +29,7 @@ __all__ = ["__version__", *_EXPORTS]
 if TYPE_CHECKING:
     from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
     from musemo_hf.checkpoints import embedded_checkpoint
-    from musemo_hf.data.deam import DeamSpectrograms
+    from musemo_hf.data.deam.deam import DeamSpectrograms
     from musemo_hf.metrics import metric_path
     from musemo_hf.models.flow import MusemoFlowGenerator
     from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator

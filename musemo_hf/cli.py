@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from musemo_hf import __version__
-from musemo_hf.commands import audit_labels, demo, generate, listen, predict, prepare, push, score
+from musemo_hf.commands import audit_labels, demo, generate, predict, prepare, pseudo_label, push
+from musemo_hf.commands.score import command as score
 
 COMMANDS = {
     "generate": generate,
     "predict": predict,
-    "listen": listen,
+    "listen": pseudo_label,
     "prepare": prepare,
     "score": score,
     "audit-labels": audit_labels,

@@ -65,6 +65,21 @@ def deam_dir(request) -> Path:
     return Path(request.config.getoption("--deam")).resolve()
 
 
+@pytest.fixture(scope="session")
+def clips():
+    """Clips of 32 frames in which the emotion can be heard: arousal is the level, valence the tilt over the bands."""
+    import torch
+
+    from musemo_hf.training.clips import Clips
+
+    generator = torch.Generator().manual_seed(0)
+    emotion = torch.rand(40, 2, generator=generator) * 2 - 1
+    bands = torch.linspace(-1, 1, 128)[None, None, :, None]
+    valence, arousal = emotion[:, 0].view(-1, 1, 1, 1), emotion[:, 1].view(-1, 1, 1, 1)
+    noise = 0.1 * torch.randn(40, 1, 128, 32, generator=generator)
+    return Clips((0.4 * arousal + 0.3 * valence * bands + noise).clamp(-1, 1), emotion)
+
+
 @pytest.fixture(autouse=True)
 def _no_outside_caches(tmp_path_factory, monkeypatch):
     """Nothing a test does lands in the caches of the machine that runs it."""

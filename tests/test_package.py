@@ -59,13 +59,13 @@ def test_the_contract_is_exported():
 def test_a_model_loads_without_the_training_libraries():
     script = (
         "import sys, json; from musemo_hf import MusemoGanGenerator, MusemoViTForEmotionRegression; "
-        "print(json.dumps([n for n in ('accelerate', 'datasets', 'evaluate', 'diffusers', 'musemo_hf.trainers') "
+        "print(json.dumps([n for n in ('accelerate', 'datasets', 'evaluate', 'diffusers', 'musemo_hf.training') "
         "if n in sys.modules]))"
     )
     loaded = json.loads(fresh(script))
     assert "datasets" not in loaded
     assert "evaluate" not in loaded
-    assert "musemo_hf.trainers" not in loaded
+    assert "musemo_hf.training" not in loaded
 
 
 def test_an_unknown_name_is_an_attribute_error_that_lists_the_names():

@@ -15,11 +15,11 @@ full (every arm, share and seed; a GPU); published and as-run repeat what the st
 
 from pathlib import Path
 
-from musemo_hf.reporting.ablation_page import markdown, write_reports
-from musemo_hf.reporting.ablation_report import build_report
-from musemo_hf.trainers.ablation import Ablation
-from musemo_hf.trainers.corpus import load_songs
-from musemo_hf.trainers.launch import command, finish, parse_arguments, start
+from musemo_hf.experiments.ablation.ablation import Ablation
+from musemo_hf.experiments.ablation.report.page import markdown, write_reports
+from musemo_hf.experiments.ablation.report.report import build_report
+from musemo_hf.training.corpus import load_songs
+from musemo_hf.training.launch import command, finish, parse_arguments, start
 
 CONFIGS = Path(__file__).parent / "configs"
 

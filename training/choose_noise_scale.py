@@ -12,11 +12,11 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from musemo_hf import MusemoGanGenerator
-from musemo_hf.trainers.clips import Clips
-from musemo_hf.trainers.configuration import load_configuration
-from musemo_hf.trainers.corpus import hold_out, load_songs
-from musemo_hf.trainers.launch import DATA_DIR
-from musemo_hf.trainers.noise_scale import kernel_distances, some_clips
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.corpus import hold_out, load_songs
+from musemo_hf.training.gan.noise_scale import kernel_distances, some_clips
+from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:

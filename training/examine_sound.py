@@ -15,12 +15,12 @@ import numpy as np
 from accelerate import Accelerator
 
 from musemo_hf import MusemoPipeline
+from musemo_hf.experiments.model_reports.sound import examine_sound, sound_picture, sound_table
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import to_png
-from musemo_hf.reporting.sound import examine_sound, sound_picture, sound_table
-from musemo_hf.trainers.configuration import load_configuration
-from musemo_hf.trainers.corpus import load_songs, select
-from musemo_hf.trainers.launch import DATA_DIR
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.corpus import load_songs, select
+from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:

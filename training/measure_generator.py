@@ -19,11 +19,11 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from musemo_hf import MusemoPipeline, MusemoViTForEmotionRegression
-from musemo_hf.reporting.generator_report import build_generator_report
-from musemo_hf.trainers.configuration import load_configuration
-from musemo_hf.trainers.corpus import load_songs
-from musemo_hf.trainers.launch import DATA_DIR
-from musemo_hf.trainers.study_plan import StudyConfiguration
+from musemo_hf.experiments.model_reports.generator import build_generator_report
+from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.corpus import load_songs
+from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:

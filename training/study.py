@@ -11,12 +11,12 @@ report.html, report.md and report.json in the output folder; a rung's generator 
 
 from pathlib import Path
 
-from musemo_hf.reporting.study_page import markdown, write_reports
-from musemo_hf.reporting.study_report import build_report
-from musemo_hf.trainers.corpus import load_songs
-from musemo_hf.trainers.launch import command, finish, parse_arguments, start
-from musemo_hf.trainers.study import Study
-from musemo_hf.trainers.study_plan import StudyConfiguration
+from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.experiments.study.report.page import markdown, write_reports
+from musemo_hf.experiments.study.report.report import build_report
+from musemo_hf.experiments.study.study import Study
+from musemo_hf.training.corpus import load_songs
+from musemo_hf.training.launch import command, finish, parse_arguments, start
 
 CONFIGS = Path(__file__).parent / "configs"
 

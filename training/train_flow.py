@@ -9,11 +9,11 @@ for `MusemoPipeline.from_pretrained`.
 from pathlib import Path
 
 from musemo_hf import MusemoFeatureExtractor
-from musemo_hf.reporting.training_report import write_training_report
-from musemo_hf.trainers.clips import Clips
-from musemo_hf.trainers.corpus import hold_out, load_songs
-from musemo_hf.trainers.flow import FlowTrainer
-from musemo_hf.trainers.launch import command, finish, parse_arguments, start
+from musemo_hf.experiments.model_reports.training import write_training_report
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.corpus import hold_out, load_songs
+from musemo_hf.training.flow.trainer import FlowTrainer
+from musemo_hf.training.launch import command, finish, parse_arguments, start
 
 CONFIGS = Path(__file__).parent / "configs"
 

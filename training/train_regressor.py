@@ -15,10 +15,10 @@ import json
 from pathlib import Path
 
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
-from musemo_hf.reporting.recogniser_report import build_recogniser_report
-from musemo_hf.trainers.corpus import hold_out, load_songs
-from musemo_hf.trainers.launch import command, finish, parse_arguments, start
-from musemo_hf.trainers.trained_recogniser import train_recogniser
+from musemo_hf.experiments.model_reports.recogniser import build_recogniser_report
+from musemo_hf.training.corpus import hold_out, load_songs
+from musemo_hf.training.launch import command, finish, parse_arguments, start
+from musemo_hf.training.recogniser.calibrated_training import train_recogniser
 
 CONFIGS = Path(__file__).parent / "configs"
 

@@ -9,8 +9,8 @@ import argparse
 import json
 from pathlib import Path
 
-from musemo_hf.reporting.metric_validation import load_excerpts, validate
-from musemo_hf.reporting.metric_validation_page import write_page
+from musemo_hf.experiments.metric_validation.page import write_page
+from musemo_hf.experiments.metric_validation.validation import load_excerpts, validate
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table(paths))
     if args.path_plot is not None:
-        from musemo_hf.reporting.emotion_path import draw_emotion_paths
+        from musemo_hf.pipelines.emotion_path_figure import draw_emotion_paths
 
         figure = draw_emotion_paths({Path(song).name: path for song, path in paths.items()})
         figure.savefig(args.path_plot, dpi=110)

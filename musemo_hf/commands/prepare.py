@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     from musemo_hf import DeamSpectrograms
     from musemo_hf.data.folds import artist_groups
-    from musemo_hf.data.heard_corpus import read_manifest
+    from musemo_hf.data.pseudo_labels import read_manifest
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
 def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
     from musemo_hf.data.arrays import load_arrays
     from musemo_hf.data.demo_corpus import MANIFEST
-    from musemo_hf.data.heard_corpus import read_manifest
     from musemo_hf.data.pack import MAX_BYTES, write_pack
+    from musemo_hf.data.pseudo_labels import read_manifest
 
     heard = read_manifest(args.deam)
     pack = write_pack(

@@ -88,7 +88,7 @@ def _pipeline(args: argparse.Namespace, options: dict[str, Any]) -> str:
 
 def _dataset(args: argparse.Namespace, options: dict[str, Any]) -> str:
     from musemo_hf import DeamSpectrograms
-    from musemo_hf.data.heard_corpus import read_manifest
+    from musemo_hf.data.pseudo_labels import read_manifest
     from musemo_hf.hub import push_dataset
 
     if args.data is None:

@@ -13,9 +13,9 @@ import numpy as np
 import soundfile
 from tqdm.auto import tqdm
 
-from musemo_hf.data.deam_tables import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
+from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES
+from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
 from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
-from musemo_hf.data.layout import ANNOTATION_FILES, METADATA_FILES
 
 logger = logging.getLogger(__name__)
 

@@ -67,48 +67,59 @@ def flatten(script: Path) -> dict[str, str]:
         ValueError: a file needs more of this package than `musemo_hf.evaluation`.
     """
     text = script.read_text(encoding="utf-8")
-    needed = _closure(text, script)
-    files = {script.name: _name_all(_rewrite(text), sorted(needed))}
-    for module in sorted(needed):
-        files[f"{module}.py"] = _rewrite((EVALUATION / f"{module}.py").read_text(encoding="utf-8"))
+    needed = _closure(text, script.name)
+    names = sorted(module.split(".")[-1] for module in needed)
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected modules of {PACKAGE} with different names, got {', '.join(sorted(needed))}")
+    files = {script.name: _name_all(_rewrite(text), names)}
+    for module in sorted(needed, key=lambda dotted: dotted.split(".")[-1]):
+        files[f"{module.split('.')[-1]}.py"] = _rewrite(_source(module))
     return files
 
 
-def _closure(text: str, origin: Path) -> set[str]:
+def _source(module: str) -> str:
+    """The text of a module of `evaluation`, such as "distances.frechet"."""
+    return (EVALUATION / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+
+
+def _closure(text: str, origin: str) -> set[str]:
     """The modules of `evaluation` that a text needs, and those that they need."""
     found: set[str] = set()
-    waiting = [(text, origin)]
+    waiting = [(text, origin, "")]
     while waiting:
-        source, path = waiting.pop()
-        for module in _needs(source, path) - found:
+        for module in _needs(*waiting.pop()) - found:
             found.add(module)
-            file = EVALUATION / f"{module}.py"
-            waiting.append((file.read_text(encoding="utf-8"), file))
+            waiting.append((_source(module), f"{module}.py", module.rpartition(".")[0]))
     return found
 
 
-def _needs(text: str, origin: Path) -> set[str]:
-    """The modules of `evaluation` that a text imports itself."""
+def _needs(text: str, origin: str, package: str) -> set[str]:
+    """The modules of `evaluation` that a text imports itself, as dotted names below it.
+
+    Args:
+        text: of the module.
+        origin: its name in an error.
+        package: the package below `evaluation` that relative imports start from; "" for `evaluation` itself.
+    """
     modules: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "musemo_hf" for alias in node.names):
-            raise ValueError(f"{origin.name}:{node.lineno}: expected `from {PACKAGE}.x import y`, got an import")
+            raise ValueError(f"{origin}:{node.lineno}: expected `from {PACKAGE}.x import y`, got an import")
         if not isinstance(node, ast.ImportFrom):
             continue
         module = node.module or ""
         if node.level == 0 and module.split(".")[0] != "musemo_hf":
             continue
-        inside = module.removeprefix(PACKAGE).lstrip(".")
-        if node.level > 1 or (node.level == 0 and not module.startswith(PACKAGE)):
-            raise ValueError(f"{origin.name}:{node.lineno}: expected imports of {PACKAGE} only, got {module}")
-        modules |= {inside} if inside else {alias.name for alias in node.names}
+        if node.level > 1 or not module or (node.level == 0 and not module.startswith(f"{PACKAGE}.")):
+            raise ValueError(f"{origin}:{node.lineno}: expected imports of modules of {PACKAGE} only, got {module}")
+        modules.add(".".join(filter(None, [package, module])) if node.level else module.removeprefix(f"{PACKAGE}."))
     return modules
 
 
 def _rewrite(text: str) -> str:
     """Absolute imports of `evaluation` -> relative ones, without comments: evaluate takes a comment for an address."""
-    text = re.sub(rf"^(\s*)from {re.escape(PACKAGE)}\.(\w+) import ", r"\1from .\2 import ", text, flags=re.MULTILINE)
-    text = re.sub(rf"^(\s*)from {re.escape(PACKAGE)} import ", r"\1from . import ", text, flags=re.MULTILINE)
+    absolute = rf"^(\s*)from {re.escape(PACKAGE)}\.(?:\w+\.)*(\w+) import "
+    text = re.sub(absolute, r"\1from .\2 import ", text, flags=re.MULTILINE)
     return re.sub(r"^(from \.\w* import [^#\n]*?) *#.*$", r"\1", text, flags=re.MULTILINE)
 
 

@@ -1,1 +1,4 @@
-"""Pictures and pages made from results. Apart from `evaluation`, so that that stays pure."""
+"""What several reports share: figures, page templates, and provenance.
+
+The reports themselves stand beside what they report on, in `experiments` and in `commands`.
+"""

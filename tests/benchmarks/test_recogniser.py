@@ -9,7 +9,7 @@ import torch
 from benchmarks.__main__ import names
 from benchmarks.recogniser import N_SONGS, PlainViT, epoch, plainly, random_clips, song_file
 from musemo_hf import MusemoViTConfig, MusemoViTForEmotionRegression
-from musemo_hf.trainers.configuration import RecogniserTraining
+from musemo_hf.training.configuration import RecogniserTraining
 
 TINY = {"n_frames": 40, "patch_size": (16, 16), "hidden_size": 16, "num_hidden_layers": 1}
 TINY |= {"num_attention_heads": 2, "intermediate_size": 32}

@@ -71,7 +71,7 @@ def test_the_pipeline_and_the_path_give_one_clip_the_same_interval(make_recognis
     ],
 )
 def test_the_picture_says_what_its_cross_is(make_recogniser, make_song, changes, words):
-    from musemo_hf.reporting.emotion_path import draw_emotion_paths
+    from musemo_hf.pipelines.emotion_path_figure import draw_emotion_paths
 
     folder = make_recogniser(**changes)
     path = emotion_path(

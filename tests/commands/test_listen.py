@@ -13,15 +13,15 @@ from accelerate import Accelerator
 from huggingface_hub import ModelCard
 
 from musemo_hf import DeamSpectrograms
-from musemo_hf.data.heard_corpus import read_manifest
-from musemo_hf.data.layout import find_deam
-from musemo_hf.data.metadata import FIRST_OTHER_ID
+from musemo_hf.data.deam.layout import find_deam
+from musemo_hf.data.deam.metadata import FIRST_OTHER_ID
+from musemo_hf.data.deam.songs import list_songs
 from musemo_hf.data.pack import read_pack
-from musemo_hf.data.songs import list_songs
+from musemo_hf.data.pseudo_labels import read_manifest
+from musemo_hf.experiments.model_reports.training import write_training_report
 from musemo_hf.hub.cards import render_card
-from musemo_hf.reporting.training_report import write_training_report
-from musemo_hf.trainers.configuration import DataSettings
-from musemo_hf.trainers.corpus import load_songs
+from musemo_hf.training.configuration import DataSettings
+from musemo_hf.training.corpus import load_songs
 
 TITLE = "emotions heard by"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from musemo_hf.reporting.score_picture import draw_score
-from musemo_hf.reporting.score_verdict import best_noise, headline, rung_groups, score_sentence, skill_sentence
+from musemo_hf.commands.score.picture import draw_score
+from musemo_hf.commands.score.verdict import best_noise, headline, rung_groups, score_sentence, skill_sentence
 
 LADDER = {"copies": 100.0, "real": 99.1, "joint-gaussian": 98.6, "blur": 93.9, "joint-gaussian (unclamped)": 80.0}
 LADDER |= {"mean-spectrogram": 60.5, "white": 20.9, "band-white": None}

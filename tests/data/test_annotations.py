@@ -1,6 +1,6 @@
 import pytest
 
-from musemo_hf.data.annotations import AnnotationError, read_annotations
+from musemo_hf.data.deam.annotations import AnnotationError, read_annotations
 
 HEADER = "song_id, valence_mean, valence_std, arousal_mean, arousal_std\n"
 

@@ -9,8 +9,8 @@ import soundfile
 from datasets import load_dataset
 
 from musemo_hf import DeamSpectrograms
-from musemo_hf.data.annotations import AnnotationError
-from musemo_hf.data.deam import NoSongsError
+from musemo_hf.data.deam.annotations import AnnotationError
+from musemo_hf.data.deam.deam import NoSongsError
 from musemo_hf.data.folds import folds_hash
 
 SECOND = {"config_name": "excerpt_10s", "n_frames": 44}  # excerpts of one second: quick to write and to read

@@ -4,9 +4,9 @@ import soundfile
 
 from musemo_hf import DeamSpectrograms
 from musemo_hf.data.arrays import load_arrays
+from musemo_hf.data.deam.layout import find_deam
 from musemo_hf.data.demo_corpus import MANIFEST, demo_corpus_dir, render_demo_corpus
 from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
-from musemo_hf.data.layout import find_deam
 
 
 def correlation(a, b):

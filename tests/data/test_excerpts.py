@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from musemo_hf.audio.decoding import AudioDecodingError
-from musemo_hf.data.excerpts import TooShortError, excerpt_log_mel, excerpt_start, file_duration
+from musemo_hf.data.deam.excerpts import TooShortError, excerpt_log_mel, excerpt_start, file_duration
 
 
 @pytest.mark.parametrize(

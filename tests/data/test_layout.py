@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from musemo_hf.data.layout import ANNOTATION_FILES, METADATA_FILES, LayoutError, find_deam
+from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES, LayoutError, find_deam
 
 
 @pytest.mark.parametrize("layout", ["flat", "archive", "unzipped"])

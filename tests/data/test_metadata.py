@@ -1,6 +1,6 @@
 import pytest
 
-from musemo_hf.data.metadata import FIRST_OTHER_ID, MetadataError, edition, read_metadata
+from musemo_hf.data.deam.metadata import FIRST_OTHER_ID, MetadataError, edition, read_metadata
 
 
 def write(tmp_path, text):

@@ -2,8 +2,8 @@ import warnings
 
 import pytest
 
-from musemo_hf.data.layout import find_deam
-from musemo_hf.data.songs import list_songs
+from musemo_hf.data.deam.layout import find_deam
+from musemo_hf.data.deam.songs import list_songs
 
 
 def test_songs_are_joined_by_id(deam_folder, make_tone):

@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musemo_hf.evaluation.aspects import ASPECTS, FLOOR, _coherence, _shape, _tapered_spectrum, aspect_features
-from musemo_hf.evaluation.embedders import get_embedder
-from musemo_hf.evaluation.modulation import octave_edges
+from musemo_hf.evaluation.spaces.embedders import get_embedder
+from musemo_hf.evaluation.spaces.feature_groups import (
+    ASPECTS,
+    FLOOR,
+    _coherence,
+    _shape,
+    _tapered_spectrum,
+    aspect_features,
+)
+from musemo_hf.evaluation.spaces.modulation import octave_edges
 
 
 def struck(seed, n_frames=400, together=True):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musemo_hf.evaluation.bootstrap import bootstrap_interval, interval, multinomial_weights
+from musemo_hf.evaluation.statistics.bootstrap import bootstrap_interval, interval, multinomial_weights
 
 
 def test_interval_of_a_mean_is_scipys():

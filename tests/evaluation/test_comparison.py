@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musemo_hf.evaluation.bootstrap import group_indices, multinomial_weights
-from musemo_hf.evaluation.comparison import compare_arms, compare_with_best, holm, smallest_effect
-from musemo_hf.evaluation.concordance import concordance_correlation
+from musemo_hf.evaluation.statistics.bootstrap import group_indices, multinomial_weights
+from musemo_hf.evaluation.statistics.comparison import compare_arms, compare_with_best, holm, smallest_effect
+from musemo_hf.evaluation.statistics.concordance import concordance_correlation
 
 N, SEEDS = 120, 2
 

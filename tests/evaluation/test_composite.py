@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from musemo_hf.evaluation.composite import WEIGHTS, frequency_correlation, quality_score, smoothness_score, tier
-from musemo_hf.evaluation.moments import SetMoments, clip_row
-from musemo_hf.evaluation.published import published_score
+from musemo_hf.evaluation.score.composite import WEIGHTS, frequency_correlation, quality_score, smoothness_score, tier
+from musemo_hf.evaluation.score.moments import SetMoments, clip_row
+from musemo_hf.evaluation.score.published import published_score
 
 
 def _moments(clips, **kwargs):

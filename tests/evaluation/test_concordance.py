@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn.metrics import mean_squared_error, r2_score
 
-from musemo_hf.evaluation.concordance import concordance_correlation, concordance_report
+from musemo_hf.evaluation.statistics.concordance import concordance_correlation, concordance_report
 
 
 def _emotions(n, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musemo_hf.evaluation.coverage import coverage_report, interval_scores
+from musemo_hf.evaluation.statistics.interval_coverage import coverage_report, interval_scores
 
 N = 3000
 

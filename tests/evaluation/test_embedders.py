@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation import embedders
-from musemo_hf.evaluation.embedders import get_embedder, register_embedder, standardise
+from musemo_hf.evaluation.spaces import embedders
+from musemo_hf.evaluation.spaces.embedders import get_embedder, register_embedder, standardise
 
 
 @pytest.fixture

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from musemo_hf.evaluation.frechet import extrapolated_frechet, frechet_distance, frechet_score, mean_and_covariance
+from musemo_hf.evaluation.distances.frechet import (
+    extrapolated_frechet,
+    frechet_distance,
+    frechet_score,
+    mean_and_covariance,
+)
 
 
 def _gaussian(rng, dimension, samples):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musemo_hf.evaluation.frechet import frechet_distance, mean_and_covariance
-from musemo_hf.evaluation.intervals import (
+from musemo_hf.evaluation.distances.frechet import frechet_distance, mean_and_covariance
+from musemo_hf.evaluation.distances.neighbours import prdc
+from musemo_hf.evaluation.score.intervals import (
     frechet_interval,
     mean_interval,
     neighbour_intervals,
@@ -11,8 +12,7 @@ from musemo_hf.evaluation.intervals import (
     recentred,
     score_intervals,
 )
-from musemo_hf.evaluation.moments import SetMoments, clip_row
-from musemo_hf.evaluation.neighbours import prdc
+from musemo_hf.evaluation.score.moments import SetMoments, clip_row
 
 
 def _rows(clips):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from musemo_hf.evaluation.kernel import cubic_kernel, kernel_distance
+from musemo_hf.evaluation.distances.kernel import cubic_kernel, kernel_distance
 
 
 def brute_force(x, y):

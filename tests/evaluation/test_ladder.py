@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.composite import quality_score
-from musemo_hf.evaluation.embedders import get_embedder
-from musemo_hf.evaluation.ladder import UNCLAMPED, draw_surrogates, ladder, rungs, shuffled_halves
-from musemo_hf.evaluation.moments import SetMoments, clip_row
-from musemo_hf.evaluation.quality import DISTANCE_SPACE, MOMENTS, SKILL_SPACE, ClipReducer
-from musemo_hf.evaluation.surrogates import SURROGATES, sample_surrogate
-from musemo_hf.evaluation.transforms import transform_clips
+from musemo_hf.evaluation.score.composite import quality_score
+from musemo_hf.evaluation.score.moments import SetMoments, clip_row
+from musemo_hf.evaluation.score.reducer import DISTANCE_SPACE, MOMENTS, SKILL_SPACE, ClipReducer
+from musemo_hf.evaluation.score.reference_scale import UNCLAMPED, draw_surrogates, ladder, rungs, shuffled_halves
+from musemo_hf.evaluation.spaces.embedders import get_embedder
+from musemo_hf.evaluation.surrogates.samplers import SURROGATES, sample_surrogate
+from musemo_hf.evaluation.surrogates.transforms import transform_clips
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.modulation import POWER_FLOOR, modulation_spectrum, octave_edges
+from musemo_hf.evaluation.spaces.modulation import POWER_FLOOR, modulation_spectrum, octave_edges
 
 FRAME_RATE = 22050 / 512
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musemo_hf.evaluation.embedders import get_embedder
-from musemo_hf.evaluation.moments import (
+from musemo_hf.evaluation.score.moments import (
     LAG,
     ROW_CORRELATION,
     SetMoments,
@@ -12,7 +11,8 @@ from musemo_hf.evaluation.moments import (
     mel_statistics,
     shuffled_rows,
 )
-from musemo_hf.evaluation.transforms import transform_clips
+from musemo_hf.evaluation.spaces.embedders import get_embedder
+from musemo_hf.evaluation.surrogates.transforms import transform_clips
 
 
 def _rows(clips, **kwargs):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from musemo_hf.evaluation import neighbours
-from musemo_hf.evaluation.neighbours import authenticity, nearest_distances, prdc
+from musemo_hf.evaluation.distances import neighbours
+from musemo_hf.evaluation.distances.neighbours import authenticity, nearest_distances, prdc
 
 
 def brute_force_prdc(real, fake, k):

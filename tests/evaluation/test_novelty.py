@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.embedders import get_embedder
-from musemo_hf.evaluation.novelty import STEP, novelty_curve, novelty_distance
+from musemo_hf.evaluation.spaces.embedders import get_embedder
+from musemo_hf.evaluation.spaces.novelty import STEP, novelty_curve, novelty_distance
 
 
 def sections(seed, changes, n_frames=1292):

@@ -6,11 +6,11 @@ import torch
 
 from musemo_hf.audio.decoding import read_audio
 from musemo_hf.audio.mel import log_mel
-from musemo_hf.evaluation.composite import quality_score
-from musemo_hf.evaluation.ladder import UNCLAMPED, draw_surrogates
-from musemo_hf.evaluation.moments import SetMoments, clip_row, flipped_rows, shuffled_rows
-from musemo_hf.evaluation.published import published_score
-from musemo_hf.evaluation.quality import MOMENTS, ClipReducer
+from musemo_hf.evaluation.score.composite import quality_score
+from musemo_hf.evaluation.score.moments import SetMoments, clip_row, flipped_rows, shuffled_rows
+from musemo_hf.evaluation.score.published import published_score
+from musemo_hf.evaluation.score.reducer import MOMENTS, ClipReducer
+from musemo_hf.evaluation.score.reference_scale import UNCLAMPED, draw_surrogates
 
 pytestmark = pytest.mark.deam
 N_CLIPS, N_SAMPLES = 500, 220_500

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.embedders import Embedder, get_embedder
-from musemo_hf.evaluation.moments import SetMoments, clip_row
-from musemo_hf.evaluation.quality import (
+from musemo_hf.evaluation.score.moments import SetMoments, clip_row
+from musemo_hf.evaluation.score.reducer import (
     DISTANCE_SPACE,
     MOMENTS,
     NORMALISED,
@@ -14,7 +13,8 @@ from musemo_hf.evaluation.quality import (
     state_row,
     statistics_of,
 )
-from musemo_hf.evaluation.transforms import transform_clips
+from musemo_hf.evaluation.spaces.embedders import Embedder, get_embedder
+from musemo_hf.evaluation.surrogates.transforms import transform_clips
 
 
 def test_a_row_holds_the_clips_moments_features_and_blur(musical):

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.composite import WEIGHTS
-from musemo_hf.evaluation.quality import ClipReducer
-from musemo_hf.evaluation.report import Evidence, quality_report
+from musemo_hf.evaluation.score.composite import WEIGHTS
+from musemo_hf.evaluation.score.reducer import ClipReducer
+from musemo_hf.evaluation.score.report import Evidence, quality_report
 
 
 def _report(references, predictions, embedder="modulation-v1", **options):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.frechet import frechet_distance, mean_and_covariance
-from musemo_hf.evaluation.skill import skill
+from musemo_hf.evaluation.distances.frechet import frechet_distance, mean_and_covariance
+from musemo_hf.evaluation.surrogates.skill import skill
 
 
 @pytest.fixture(scope="module")

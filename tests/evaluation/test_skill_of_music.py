@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.embedders import get_embedder
-from musemo_hf.evaluation.skill import skill
-from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics
-from musemo_hf.evaluation.surrogates import NOISES, PROTOCOL_NOISES, SURROGATES, sample_surrogate
-from musemo_hf.reporting.metric_validation import load_excerpts
+from musemo_hf.evaluation.spaces.embedders import get_embedder
+from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
+from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES, SURROGATES, sample_surrogate
+from musemo_hf.evaluation.surrogates.skill import skill
+from musemo_hf.experiments.metric_validation.validation import load_excerpts
 
 V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v3")
 

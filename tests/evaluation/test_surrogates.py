@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from musemo_hf.evaluation.modulation import modulation_spectrum
-from musemo_hf.evaluation.surrogate_statistics import ReferenceStatistics, covariance_root
-from musemo_hf.evaluation.surrogates import NOISES, SURROGATES, autoregressive, sample_surrogate
+from musemo_hf.evaluation.spaces.modulation import modulation_spectrum
+from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics, covariance_root
+from musemo_hf.evaluation.surrogates.samplers import NOISES, SURROGATES, autoregressive, sample_surrogate
 
 N_FRAMES = 300
 

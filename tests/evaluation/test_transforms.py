@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from musemo_hf.evaluation.transforms import TRANSFORMS, transform_clips
+from musemo_hf.evaluation.surrogates.transforms import TRANSFORMS, transform_clips
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_evaluate_finds_every_file_in_the_script_alone(name, tmp_path):
 def test_a_file_that_only_another_needs_is_named_too(tmp_path):
     script = tmp_path / "mine.py"
     script.write_text(
-        "import datasets\nfrom musemo_hf.evaluation.concordance import concordance_report  # noqa\n\nX = 1\n"
+        "import datasets\nfrom musemo_hf.evaluation.statistics.concordance import concordance_report  # noqa\n\nX = 1\n"
     )
     text = flatten(script)["mine.py"]
     assert "from .concordance import concordance_report\n" in text, "evaluate takes a comment for an address"

@@ -12,7 +12,7 @@ from musemo_hf import (
     MusemoViTConfig,
     MusemoViTForEmotionRegression,
 )
-from musemo_hf.evaluation.coverage import coverage_report
+from musemo_hf.evaluation.statistics.interval_coverage import coverage_report
 from musemo_hf.hub.packaging import package_checkpoints
 
 REPORT = {"quality_score": 61.25, "recogniser": {"rmse": [0.25, 0.21]}, "corpus": {"name": "DEAM", "n_songs": 10}}

@@ -227,7 +227,7 @@ def test_repositories_hold_what_the_contract_lists(hub, pushed):
     assert files["pipeline"] >= {"README.md", "model_index.json", "generator/config.json"}
     assert files["pipeline"] >= {"generator/model.safetensors", "feature_extractor/preprocessor_config.json"}
     assert files["dataset"] == {".gitattributes", "README.md", "excerpt_10s/train-00000-of-00001.parquet"}
-    assert files["metric"] >= {"README.md", "app.py", "spectrogram_quality.py", "requirements.txt", "quality.py"}
+    assert files["metric"] >= {"README.md", "app.py", "spectrogram_quality.py", "requirements.txt", "reducer.py"}
     card = hub.files(*REPOSITORIES["metric"])["README.md"].decode()
     assert '>>> metric = evaluate.load("ana/spectrogram_quality")' in card
     assert "musemo_hf" not in card

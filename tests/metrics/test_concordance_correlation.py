@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf.evaluation.concordance import concordance_report
+from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.metrics import metric_path
 
 RNG = np.random.default_rng(0)

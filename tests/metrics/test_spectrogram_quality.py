@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf.evaluation.quality import ClipReducer
-from musemo_hf.evaluation.report import Evidence, quality_report
+from musemo_hf.evaluation.score.reducer import ClipReducer
+from musemo_hf.evaluation.score.report import Evidence, quality_report
 from musemo_hf.metrics import metric_path
 
 

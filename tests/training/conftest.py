@@ -1,26 +1,70 @@
-"""A corpus of random arrays for the ablation."""
+"""Tiny networks and short trainings."""
 
-import numpy as np
 import pytest
 
-from musemo_hf.data.arrays import SongArrays
+from musemo_hf import MusemoGanConfig, MusemoViTConfig
+from musemo_hf.training.configuration import GanTraining, RecogniserTraining
 
-N_SONGS, N_FRAMES = 24, 256
+N_FRAMES = 32
+
+
+@pytest.fixture(scope="session")
+def gan_config():
+    return MusemoGanConfig(n_frames=N_FRAMES, generator_channels=16, discriminator_channels=4, group_norm_groups=2)
+
+
+@pytest.fixture(scope="session")
+def vit_config():
+    return MusemoViTConfig(
+        n_frames=N_FRAMES,
+        patch_size=(16, 16),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        hidden_dropout_prob=0.1,  # so that a resumed run must repeat the dropout too
+    )
 
 
 @pytest.fixture
-def songs() -> SongArrays:
-    rng = np.random.default_rng(0)
-    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
-    level = 20 * emotion[:, 1, None, None]
-    spectrogram = (level - 20 + 10 * rng.standard_normal((N_SONGS, 128, N_FRAMES))).astype(np.float32)
-    return SongArrays(
-        spectrogram=spectrogram,
-        emotion=emotion,
-        emotion_std=np.full((N_SONGS, 2), 0.2, dtype=np.float32),
-        fold=np.zeros(N_SONGS, dtype=np.int8),
-        song_id=np.arange(N_SONGS, dtype=np.int32),
-        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
-        genre=["rock"] * N_SONGS,
-        year=np.full(N_SONGS, 2014, dtype=np.int16),
-    )
+def gan_training():
+    """`gan_training(**changes)`: eight iterations, a checkpoint every three."""
+
+    def make(**changes):
+        short = {"steps": 8, "batch_size": 4, "log_every": 1, "check_every": 4, "checkpoint_every": 3}
+        return GanTraining(**(short | changes))
+
+    return make
+
+
+@pytest.fixture
+def recogniser_training():
+    """`recogniser_training(**changes)`: eight updates, a checkpoint every three."""
+
+    def make(**changes):
+        return RecogniserTraining(**({"steps": 8, "batch_size": 8, "log_every": 1, "checkpoint_every": 3} | changes))
+
+    return make
+
+
+class Interrupted(Exception):
+    """Stands for the kill that ends a run in the middle."""
+
+
+@pytest.fixture
+def interrupt():
+    """`interrupt(trainer, step)` trains until the given step, and there the run is cut off."""
+
+    def run(trainer, step, method):
+        whole = getattr(trainer, method)
+
+        def cut(*arguments):
+            if trainer.step == step:
+                raise Interrupted
+            return whole(*arguments)
+
+        setattr(trainer, method, cut)
+        with pytest.raises(Interrupted):
+            trainer.train()
+
+    return run

@@ -6,7 +6,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from musemo_hf.evaluation.concordance import concordance_report
+from musemo_hf.evaluation.statistics.concordance import concordance_report
 
 _CITATION = """\
 @article{lin1989concordance,

@@ -7,8 +7,8 @@ import datasets
 import evaluate
 import numpy as np
 
-from musemo_hf.evaluation.quality import STATE, ClipReducer, merge_statistics, state_row, statistics_of
-from musemo_hf.evaluation.report import Evidence, quality_report
+from musemo_hf.evaluation.score.reducer import STATE, ClipReducer, merge_statistics, state_row, statistics_of
+from musemo_hf.evaluation.score.report import Evidence, quality_report
 
 _DESCRIPTION = """\
 The published five-part quality score of generated spectrograms (bounded, on one scale), and beside it what tells

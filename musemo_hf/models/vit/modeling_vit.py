@@ -10,9 +10,9 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from .configuration_vit import MusemoViTConfig
-from .kernel_read_out import KernelReadOut
+from .heads import BandStatistics
+from .kernel_head import KernelReadOut
 from .losses import concordance_loss, deviation_loss, regression_loss
-from .read_out import BandStatistics
 from .stem import StemmedViTModel
 from .windows import covering_windows, random_windows
 

@@ -1,0 +1,175 @@
+"""A folder on the command line -> batches of log-mels: audio, .npy arrays, or a saved data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
+LENGTHS = (1292, 431)  # frames: 30 s and 10 s
+BATCH = 16
+DATA_SET_FILES = ("state.json", "dataset_dict.json")
+Batch = tuple[list[str], "list[np.ndarray]"]
+
+
+@dataclass
+class Clips:
+    """One side of a comparison, read as it streams.
+
+    Attributes:
+        path: what was given.
+        kind: "audio", "arrays" or "data set".
+        files: of audio or arrays.
+        column: of a data set.
+        left_out: file -> why it could not be read, filled while reading.
+        n_read: clips read.
+    """
+
+    path: Path
+    kind: str
+    files: list[Path] = field(default_factory=list)
+    column: Any = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    n_read: int = 0
+
+    def first(self) -> np.ndarray | None:
+        """The first clip, for its unit and frames; None for audio, which takes any, and where there is none."""
+        if self.kind == "audio":
+            return None
+        return next((clips[0] for _, clips in self._stored()), None)
+
+    def batches(self, n_frames: int | None, normalised: bool) -> Iterator[Batch]:
+        """Names and clips, at most 16 at a time.
+
+        Args:
+            n_frames: of audio, from the beginning of each file; shorter files are left out.
+            normalised: audio on the [-1, 1] scale and not in dB; what is stored keeps its unit.
+
+        Raises:
+            ValueError: nothing could be read, or an array has another shape.
+        """
+        for names, clips in (
+            self._decoded(n_frames or LENGTHS[0], normalised) if self.kind == "audio" else self._stored()
+        ):
+            self.n_read += len(clips)
+            yield names, clips
+        if not self.n_read:
+            why = "; ".join(list(self.left_out.values())[:3]) or "empty arrays"
+            raise ValueError(f"{self.path}: expected clips, got none from {len(self.files)} files: {why}")
+
+    def lengths(self) -> list[int]:
+        """Of audio, the longest of `LENGTHS` that each file holds; files that hold none are passed over."""
+        held = (next((length for length in LENGTHS if frames >= length), None) for frames in map(_frames, self.files))
+        return [length for length in held if length is not None]
+
+    def _decoded(self, n_frames: int, normalised: bool) -> Iterator[Batch]:
+        import torch
+
+        from musemo_hf.audio.decoding import AudioDecodingError
+        from musemo_hf.audio.mel import normalise
+        from musemo_hf.data.deam.excerpts import excerpt_log_mel
+
+        names, clips = [], []
+        for file in self.files:
+            try:
+                decibels = excerpt_log_mel(file, 0.0, n_frames)
+            except AudioDecodingError as error:
+                self.left_out[self._name(file)] = str(error)
+                continue
+            names.append(self._name(file))
+            clips.append(normalise(torch.from_numpy(decibels)).numpy() if normalised else decibels)
+            if len(clips) == BATCH:
+                yield names, clips
+                names, clips = [], []
+        if clips:
+            yield names, clips
+
+    def _stored(self) -> Iterator[Batch]:
+        if self.kind == "data set":
+            for start in range(0, len(self.column), BATCH):
+                clips = list(self.column[start : start + BATCH]["spectrogram"])
+                yield [str(start + index) for index in range(len(clips))], clips
+            return
+        for file in self.files:
+            yield from _array_batches(file, self._name(file))
+
+    def _name(self, file: Path) -> str:
+        return file.name if file == self.path else file.relative_to(self.path).as_posix()
+
+
+def open_clips(path: Path, side: str) -> Clips:
+    """What lies at a path.
+
+    Args:
+        path: a folder of audio or of .npy arrays, with the folders in it; one such file; or a folder that
+            `Dataset.save_to_disk` wrote, with a column `spectrogram`.
+        side: named in errors.
+
+    Raises:
+        ValueError: there is nothing, or audio beside arrays, or a data set without that column.
+    """
+    if any((path / name).is_file() for name in DATA_SET_FILES):
+        return Clips(path, "data set", column=_column(path, side))
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    shown = [file for file in files if not file.name.startswith(".")]
+    audio = [file for file in shown if file.suffix.lower() in ENDINGS]
+    arrays = [file for file in shown if file.suffix.lower() == ".npy"]
+    if audio and arrays:
+        raise ValueError(f"expected audio or .npy arrays as {side} in {path}, got {len(audio)} and {len(arrays)}")
+    if not audio and not arrays:
+        what = "no such folder" if not path.exists() else f"{len(shown)} other files"
+        raise ValueError(
+            f"expected {', '.join(ENDINGS)} or .npy files, or a saved data set, as {side} in {path}, got {what}"
+        )
+    return Clips(path, "audio", audio) if audio else Clips(path, "arrays", arrays)
+
+
+def _column(path: Path, side: str) -> Any:
+    import datasets
+
+    stored = datasets.load_from_disk(str(path))
+    if isinstance(stored, datasets.DatasetDict):
+        if len(stored) != 1:
+            raise ValueError(f"expected one split as {side} in {path}, got {', '.join(stored)}; give a split's folder")
+        stored = next(iter(stored.values()))
+    if "spectrogram" not in stored.column_names or not len(stored):
+        raise ValueError(
+            f"expected a column `spectrogram` with rows as {side} in {path}, got {len(stored)} rows of "
+            f"{', '.join(stored.column_names)}"
+        )
+    return stored.select_columns("spectrogram").with_format("numpy")
+
+
+def _array_batches(file: Path, name: str) -> Iterator[Batch]:
+    """A clip `(128, n)`, or those of a stack `(N, 128, n)` or `(N, 1, 128, n)`, mapped and not read as a whole."""
+    import numpy as np
+
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{file}: expected an array of numbers, got: {error}") from error
+    if array.ndim not in (2, 3, 4) or array.shape[-2] != 128 or (array.ndim == 4 and array.shape[1] != 1):
+        raise ValueError(f"{file}: expected an array (128, n_frames) or (N, 128, n_frames), got {array.shape}")
+    if array.ndim == 2:
+        yield [name], [np.asarray(array)]
+        return
+    for start in range(0, len(array), BATCH):
+        clips = [clip.reshape(clip.shape[-2:]) for clip in np.asarray(array[start : start + BATCH])]
+        yield [f"{name}[{start + index}]" for index in range(len(clips))], clips
+
+
+def _frames(file: Path) -> int:
+    from musemo_hf.audio.decoding import AudioDecodingError
+    from musemo_hf.audio.mel import MelSettings
+    from musemo_hf.data.deam.excerpts import TOLERANCE, file_duration
+
+    settings = MelSettings()
+    try:
+        return settings.n_frames(round((file_duration(file) + TOLERANCE) * settings.sampling_rate))
+    except AudioDecodingError:  # it is listed when it is read
+        return 0

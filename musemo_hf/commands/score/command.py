@@ -1,0 +1,182 @@
+"""Score generated music against real music, and say whether to believe the score.
+
+musemo score REAL FAKE
+musemo score deam-10s/ songs/ --html report.html --json report.json
+musemo score deam-10s/ songs/ --emotions songs/emotions.csv --recogniser checkpoints/recogniser
+
+REAL and FAKE are folders of audio, of .npy arrays ((128, n_frames) or (N, 128, n_frames), dB or normalised), or data
+sets saved with a column `spectrogram`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
+
+if TYPE_CHECKING:
+    from musemo_hf.commands.score.conditioning import Conditioning
+
+HELP = "score generated music against real music, and say whether to believe it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `musemo score`."""
+    parser.add_argument("real", type=Path, metavar="REAL", help="real music")
+    parser.add_argument("fake", type=Path, metavar="FAKE", help="generated music, or any other to be judged")
+    side = "clips, or an .npz with their `embeddings`"
+    parser.add_argument("--training", type=Path, metavar="PATH", help=f"what the generator learnt from: {side}")
+    parser.add_argument("--held-out", type=Path, metavar="PATH", help=f"real music that it never saw: {side}")
+    parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help="file, valence, arousal asked for")
+    parser.add_argument("--recogniser", metavar="PATH_OR_REPO", help="that hears them; (the packaged one)")
+    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help="(modulation-v1)")
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help="of intervals; 0 for none (0.95)")
+    parser.add_argument("--n-resamples", type=int, default=400, metavar="N", help="bootstrap draws (400)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of surrogates and bootstrap (0)")
+    parser.add_argument("--n-frames", type=int, metavar="N", help="of audio (1292 or 431, what all files hold)")
+    parser.add_argument("--json", metavar="FILE", help="also everything as JSON; - prints it instead of the table")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also a page with the picture, in one file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Stream both sides through the metric, and print the table."""
+    _check(args)
+    sides = {"REAL": open_clips(args.real, "REAL"), "FAKE": open_clips(args.fake, "FAKE")}
+    result = plain(_measure(args, sides))
+    for path, text in ((args.json, json.dumps(result, indent=1, allow_nan=False)), (args.html, None)):
+        if path is not None and str(path) != "-":
+            Path(path).write_text(text if text is not None else _page(result, args.command_line), encoding="utf-8")
+    if args.json == "-":
+        print(json.dumps(result, indent=1, allow_nan=False))
+        return 0
+    from musemo_hf.commands.score.table import score_table
+
+    print(score_table(result))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not 0 <= args.confidence < 1:
+        raise ValueError(f"expected --confidence in [0, 1), got {args.confidence:g}")
+    if args.n_resamples < 8:
+        raise ValueError(f"expected --n-resamples of at least 8, got {args.n_resamples}")
+    if args.n_frames is not None and args.n_frames < 2:
+        raise ValueError(f"expected --n-frames of at least 2, got {args.n_frames}")
+    if args.recogniser is not None and args.emotions is None:
+        raise ValueError("expected --emotions with --recogniser: the emotion that each file was asked to have")
+    if (args.training is None) != (args.held_out is None):
+        raise ValueError("expected --training and --held-out together, as one is judged by the other")
+    for path in (args.json if args.json != "-" else None, args.html):
+        if path is not None and not Path(path).resolve().parent.is_dir():  # before minutes of work are lost
+            raise ValueError(f"expected a folder to write {path} in, found none")
+
+
+def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any]:
+    import datasets
+    import evaluate
+
+    from musemo_hf import metric_path
+
+    datasets.disable_progress_bars()
+    confidence = args.confidence or None
+    conditioning = _conditioning(args)
+    n_frames, normalised = _form(args.n_frames, sides.values())
+    with tempfile.TemporaryDirectory() as cache:
+        path = metric_path("spectrogram_quality")
+        metric = evaluate.load(path, embedder=args.embedder, cache_dir=cache)
+        for _, clips in _progress(sides["REAL"], n_frames, normalised):
+            metric.add_batch(references=clips)
+        for names, clips in _progress(sides["FAKE"], n_frames, normalised):
+            metric.add_batch(predictions=clips)
+            if conditioning is not None:
+                conditioning.add(names, clips)
+        more = {
+            side: _features(metric, path, side, n_frames)
+            for side, path in (("training", args.training), ("held_out", args.held_out))
+        }
+        answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
+    heard = None if conditioning is None else conditioning.compute(confidence)
+    given = {
+        "confidence": confidence,
+        "n_resamples": args.n_resamples,
+        "seed": args.seed,
+        "n_frames": n_frames,
+        "recogniser": args.recogniser,
+    }
+    return {
+        "sides": {side: _described(clips) for side, clips in sides.items()},
+        **given,
+        **answer,
+        "conditioning": heard,
+    }
+
+
+def _conditioning(args: argparse.Namespace) -> Conditioning | None:
+    if args.emotions is None:
+        return None
+    from musemo_hf.commands.checkpoints import load_recogniser
+    from musemo_hf.commands.score.conditioning import Conditioning, read_requests
+
+    return Conditioning(read_requests(args.emotions), *load_recogniser(args.recogniser))
+
+
+def _form(n_frames: int | None, sides: Iterable[Clips]) -> tuple[int | None, bool]:
+    """Frames and unit that audio gets: those of the other side's arrays, or the longest excerpt that all files hold."""
+    from musemo_hf.evaluation.arrays import looks_normalised
+
+    sides = list(sides)
+    stored = [clip for clip in (side.first() for side in sides) if clip is not None]
+    normalised = any(looks_normalised(clip) for clip in stored)
+    if n_frames is None and stored:
+        n_frames = min(clip.shape[-1] for clip in stored)
+    elif n_frames is None:
+        n_frames = min((length for side in sides for length in side.lengths()), default=min(LENGTHS))
+    return n_frames, normalised
+
+
+def _progress(clips: Clips, n_frames: int | None, normalised: bool) -> Iterator[Batch]:
+    from tqdm.auto import tqdm
+
+    with tqdm(desc=str(clips.path), unit=" clips", disable=None, leave=False) as bar:
+        for names, batch in clips.batches(n_frames, normalised):
+            yield names, batch
+            bar.update(len(batch))
+
+
+def _features(metric: Any, path: Path | None, side: str, n_frames: int | None) -> Any:
+    """Embeddings of clips as they stream by; an .npz is read, and checked, by the metric."""
+    import numpy as np
+
+    if path is None:
+        return None
+    if path.suffix == ".npz":
+        if not path.is_file():
+            raise ValueError(f"expected the {side} embeddings, found no file at {path}")
+        return path
+    clips = open_clips(path, side)
+    return np.concatenate([metric.reducer.embed(batch, side) for _, batch in _progress(clips, n_frames, False)])
+
+
+def _described(clips: Clips) -> dict[str, Any]:
+    return {"path": str(clips.path), "kind": clips.kind, "n_clips": clips.n_read, "left_out": clips.left_out}
+
+
+def _page(result: dict[str, Any], command_line: str) -> str:
+    from musemo_hf.commands.score.page import score_page
+
+    return score_page(result, command_line)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: numpy's numbers as Python's, and None for NaN and infinity."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value

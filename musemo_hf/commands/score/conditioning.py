@@ -1,0 +1,115 @@
+"""Whether generated clips have the emotion that was asked for, as an independent recogniser hears it."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from musemo_hf.evaluation.arrays import to_decibels
+from musemo_hf.evaluation.statistics.concordance import concordance_report
+
+if TYPE_CHECKING:
+    from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
+
+COLUMNS = (("file", "file_name", "filename", "file name"), ("valence",), ("arousal",))
+
+
+class Conditioning:
+    """Predicts each clip's emotion as it streams by, and compares it with the request.
+
+    Args:
+        requested: name of a clip -> (valence, arousal) asked for, see `read_requests`.
+        model: a recogniser that never trained the generator, or the answer means nothing.
+        extractor: that belongs to it.
+    """
+
+    def __init__(
+        self,
+        requested: dict[str, tuple[float, float]],
+        model: "MusemoViTForEmotionRegression",
+        extractor: "MusemoFeatureExtractor",
+    ) -> None:
+        self.requested, self.model, self.extractor = requested, model, extractor
+        self.pairs: list[tuple[tuple[float, float], list[float]]] = []
+        self.unknown: list[str] = []
+
+    def add(self, names: Sequence[str], clips: Sequence[np.ndarray]) -> None:
+        """Read clips `(128, n_frames)`, dB or normalised; those that nothing was asked of are counted.
+
+        Raises:
+            ValueError: a clip shorter than the recogniser's; a longer one is heard from its beginning.
+        """
+        import torch
+
+        known = [(self._request(name), clip) for name, clip in zip(names, clips, strict=True)]
+        self.unknown += [name for name, (request, _) in zip(names, known, strict=True) if request is None]
+        heard = [(request, self._fit(clip)) for request, clip in known if request is not None]
+        if not heard:
+            return
+        with torch.no_grad():
+            spectrogram = self.extractor.from_decibels(np.stack([clip for _, clip in heard])[:, None])
+            emotion = self.model(spectrogram=spectrogram.to(self.model.device, self.model.dtype)).emotion
+        predicted = emotion.float().clamp(-1, 1).cpu().tolist()
+        self.pairs += [(request, row) for (request, _), row in zip(heard, predicted, strict=True)]
+
+    def compute(self, confidence: float | None) -> dict[str, Any]:
+        """`concordance_report` of predicted and requested emotion, with `without_request`, clips left out.
+
+        Raises:
+            ValueError: nothing was asked of any clip.
+        """
+        if not self.pairs:
+            raise ValueError(
+                f"expected the files of --emotions among the clips, got {len(self.unknown)} others, such as "
+                f"{', '.join(self.unknown[:3])}"
+            )
+        requested, predicted = zip(*self.pairs, strict=True)
+        report = concordance_report(np.array(predicted), np.array(requested), confidence=confidence)
+        return report | {"without_request": len(self.unknown)}
+
+    def _request(self, name: str) -> tuple[float, float] | None:
+        for key in (name, Path(name).name, Path(name).stem):
+            if key in self.requested:
+                return self.requested[key]
+        return None
+
+    def _fit(self, clip: np.ndarray) -> np.ndarray:
+        n_frames = self.model.config.n_frames
+        if clip.shape[-1] < n_frames:
+            raise ValueError(f"expected clips of {n_frames} frames for this recogniser, got {clip.shape[-1]}")
+        return to_decibels(clip)[:, :n_frames].astype(np.float32)
+
+
+def read_requests(path: Path) -> dict[str, tuple[float, float]]:
+    """A table of file, valence and arousal, as `musemo generate` writes it: file -> (valence, arousal).
+
+    Raises:
+        ValueError: a column is missing, a value is no number or outside [-1, 1], or a file is named twice.
+        FileNotFoundError: there is no such table.
+    """
+    requests: dict[str, tuple[float, float]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, skipinitialspace=True)
+        header = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+        names = [next((header[name] for name in known if name in header), None) for known in COLUMNS]
+        if None in names:
+            raise ValueError(f"{path}: expected the columns file, valence, arousal, got {', '.join(header)}")
+        for row in reader:
+            file, *numbers = ((row[name] or "").strip() for name in names)
+            where = f"{path}:{reader.line_num}"
+            if file in requests:
+                raise ValueError(f"{where}: expected each file once, got {file} again")
+            requests[file] = _point(numbers, where)
+    return requests
+
+
+def _point(numbers: list[str], where: str) -> tuple[float, float]:
+    try:
+        valence, arousal = map(float, numbers)
+    except ValueError as error:
+        raise ValueError(f"{where}: expected numbers, got {', '.join(map(repr, numbers))}") from error
+    if not (abs(valence) <= 1 and abs(arousal) <= 1):
+        raise ValueError(f"{where}: expected valence and arousal in [-1, 1], got {valence:g}, {arousal:g}")
+    return valence, arousal

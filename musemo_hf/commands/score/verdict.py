@@ -1,0 +1,64 @@
+"""What a quality report says in a sentence, for the table, the picture and the page alike."""
+
+from typing import Any
+
+from musemo_hf.evaluation.score.reference_scale import UNCLAMPED
+from musemo_hf.evaluation.surrogates.samplers import SURROGATES
+
+SPOILED = ("blur", "time-shuffle", "flip")  # real music, taken apart
+AS_MUSIC = 0.9  # skill that other real music has at least, as the protocol asks
+
+
+def best_noise(result: dict[str, Any]) -> tuple[str, float] | None:
+    """The surrogate that scores highest, clamped to the dB range as candidates are, and its score."""
+    scores = {name: result["ladder"].get(name) for name in SURROGATES}
+    known = {name: score for name, score in scores.items() if score is not None}
+    return max(known.items(), key=lambda rung: rung[1]) if known else None
+
+
+def rung_groups(result: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The ladder by what its rungs are: "real", "spoiled", "noise" -> name -> score; copies and unclamped left out."""
+    groups: dict[str, dict[str, float]] = {"real": {}, "spoiled": {}, "noise": {}}
+    for name, score in result["ladder"].items():
+        if score is None or name == "copies" or name.endswith(UNCLAMPED):
+            continue
+        kind = "real" if name == "real" else "spoiled" if name in SPOILED else "noise"
+        groups[kind][name] = score
+    return groups
+
+
+def score_sentence(result: dict[str, Any]) -> str:
+    """What the score is worth, from the ladder."""
+    score, noise = result["quality_score"], best_noise(result)
+    if noise is None:
+        return f"The quality score is {score:.1f} of 100; without its ladder nothing says what that is worth."
+    real = result["ladder"].get("real")
+    against = f"noise without any music reaches {noise[1]:.1f}"
+    against += f", other real music {real:.1f}" if real is not None else ""
+    return f"The quality score is {score:.1f} of 100. On the same scale {against}."
+
+
+def skill_sentence(result: dict[str, Any]) -> str:
+    """How far from noise towards music, or why that cannot be said."""
+    skill = result.get("skill")
+    if skill is None:
+        return f"Skill: not defined ({result.get('notes', {}).get('skill', 'no reason given')})."
+    if skill < 0:
+        return f"Skill {skill:.2f}: further from real music than noise is."
+    if skill < AS_MUSIC:
+        return f"Skill {skill:.2f}: {skill:.0%} of the way from the best noise to other real music."
+    return f"Skill {skill:.2f}: as near to real music as other real music is."
+
+
+def headline(result: dict[str, Any]) -> str:
+    """A few words for the top of a picture."""
+    skill = result.get("skill")
+    if skill is None:
+        words = "cannot be said: no skill"
+    elif skill < 0:
+        words = "worse than noise"
+    elif skill < AS_MUSIC:
+        words = f"{skill:.0%} of the way from noise to music"
+    else:
+        words = "as near as real music"
+    return f"Score {result['quality_score']:.0f} of 100. Is it music? {words[0].upper()}{words[1:]}"

@@ -1,0 +1,115 @@
+"""DEAM's static annotations: valence and arousal of a song, and how far its raters disagreed.
+
+Aljanaki, Yang, Soleymani, "Developing a benchmark for emotional analysis of music", PLoS ONE 12(3), 2017.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from musemo_hf.data.deam.layout import DeamError
+from musemo_hf.data.deam.tables import Row, read_table, song_id
+
+Labels = Literal["corrected", "published"]
+
+# The published file has the songs of 2013 (ids up to here) with valence and arousal under each other's names.
+LAST_SWAPPED_ID = 1000
+_COLUMNS = {name: (name,) for name in ("song_id", "valence_mean", "valence_std", "arousal_mean", "arousal_std")}
+
+
+class AnnotationError(DeamError):
+    """A CSV of static annotations that cannot be read as what it should be; the message names file:line."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The labels of a song.
+
+    Attributes:
+        song_id: DEAM's number.
+        valence: mean over raters, in [-1, 1].
+        arousal: mean over raters, in [-1, 1].
+        valence_std: deviation over raters, in the same unit.
+        arousal_std: deviation over raters, in the same unit.
+    """
+
+    song_id: int
+    valence: float
+    arousal: float
+    valence_std: float
+    arousal_std: float
+
+    @property
+    def emotion(self) -> tuple[float, float]:
+        """(valence, arousal) in [-1, 1]."""
+        return self.valence, self.arousal
+
+    @property
+    def emotion_std(self) -> tuple[float, float]:
+        """Deviations of (valence, arousal) over raters, in units of [-1, 1]."""
+        return self.valence_std, self.arousal_std
+
+
+def read_annotations(paths: Iterable[Path], labels: Labels = "corrected") -> dict[int, Annotation]:
+    """Read static annotation files, and map DEAM's 1-9 to [-1, 1] by (x - 5) / 4, deviations by x / 4.
+
+    Args:
+        paths: the CSVs; their other columns (maxima, minima) are not read.
+        labels: "corrected" puts right that the songs of 2013 have valence and arousal, means and deviations, under
+            each other's names (see `docs/deam-labels.md`); "published" leaves them as the file has them.
+
+    Returns:
+        song id -> labels, in the order of the files.
+
+    Raises:
+        ValueError: `labels` is neither.
+        AnnotationError: a missing column or cell, no number, a mean outside 1-9, a negative deviation, an id twice.
+    """
+    if labels not in ("corrected", "published"):
+        raise ValueError(f'expected labels "corrected" or "published", got {labels!r}')
+    annotations: dict[int, Annotation] = {}
+    first: dict[int, str] = {}
+    for path in paths:
+        for row in read_table(path, _COLUMNS, AnnotationError):
+            annotation = _annotation(row, swap=labels == "corrected")
+            number = annotation.song_id
+            if number in annotations:
+                raise AnnotationError(f"{row.where}: expected song {number} once, got it at {first[number]} too")
+            annotations[number], first[number] = annotation, row.where
+    return annotations
+
+
+def _annotation(row: Row, swap: bool) -> Annotation:
+    number = song_id(row, AnnotationError)
+    valence, arousal = _mean(row, "valence_mean"), _mean(row, "arousal_mean")
+    valence_std, arousal_std = _deviation(row, "valence_std"), _deviation(row, "arousal_std")
+    if swap and number <= LAST_SWAPPED_ID:
+        valence, arousal, valence_std, arousal_std = arousal, valence, arousal_std, valence_std
+    return Annotation(number, valence, arousal, valence_std, arousal_std)
+
+
+def _mean(row: Row, column: str) -> float:
+    value = _number(row, column)
+    if not 1 <= value <= 9:
+        raise AnnotationError(f"{row.where}: expected {column} within 1-9, got {row.cells[column]!r}")
+    return (value - 5) / 4
+
+
+def _deviation(row: Row, column: str) -> float:
+    value = _number(row, column)
+    if not 0 <= value <= 8:  # 8: the width of the scale
+        raise AnnotationError(f"{row.where}: expected {column} within 0-8, got {row.cells[column]!r}")
+    return value / 4
+
+
+def _number(row: Row, column: str) -> float:
+    text = row.cells.get(column, "")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise AnnotationError(f"{row.where}: expected a number as {column}, got {text!r}")
+    return value

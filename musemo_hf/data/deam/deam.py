@@ -1,0 +1,305 @@
+"""`DeamSpectrograms`: DEAM as a Hugging Face data set of log-mels with valence and arousal."""
+
+import errno
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets import Array2D, Features, List, Value
+
+from musemo_hf.audio.decoding import AudioDecodingError
+from musemo_hf.audio.mel import MelSettings
+from musemo_hf.data.deam.excerpts import TooShortError, excerpt_log_mel, excerpt_start, file_duration
+from musemo_hf.data.deam.layout import DeamError, find_deam
+from musemo_hf.data.deam.metadata import edition
+from musemo_hf.data.deam.songs import Song, list_songs
+from musemo_hf.data.demo_corpus import demo_corpus_dir, demo_corpus_path, demo_parameters
+from musemo_hf.data.folds import folds_hash
+from musemo_hf.data.pseudo_labels import read_manifest
+from musemo_hf.data.skipped import Reason, SkippedSong, count_reasons, read_skipped, write_skipped
+
+logger = logging.getLogger(__name__)
+
+VERSION = "1.0.0"  # a change of what is computed from the same files must change it: prepared data sets are kept by it
+SKIPPED_FILE = "skipped.csv"
+_DESCRIPTION = (
+    "DEAM (MediaEval Database for Emotional Analysis of Music): log-mel spectrograms of excerpts, with mean valence "
+    "and arousal in [-1, 1] and their deviations over raters."
+)
+_CITATION = """\
+@article{aljanaki2017deam,
+  title={Developing a benchmark for emotional analysis of music},
+  author={Aljanaki, Anna and Yang, Yi-Hsuan and Soleymani, Mohammad},
+  journal={PLoS ONE}, volume={12}, number={3}, year={2017}, doi={10.1371/journal.pone.0173392}
+}"""
+
+
+class NoSongsError(DeamError):
+    """Not one song could be read; the message says why, and which configuration may do."""
+
+
+@dataclass
+class DeamConfig(datasets.BuilderConfig):
+    """What a prepared data set depends on.
+
+    Attributes:
+        n_frames: frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
+        start: of the excerpt in a file that is long enough, s.
+        or_from_start: a file too short for that gives its beginning; otherwise it is skipped.
+        labels: "corrected" (valence and arousal of 2013 put right) or "published".
+        n_folds: artist-disjoint folds.
+        fold_seed: their seed.
+        fingerprint: of the folder's files, so that a changed folder is prepared anew.
+    """
+
+    n_frames: int = 1292
+    start: float = 15.0
+    or_from_start: bool = False
+    labels: str = "corrected"
+    n_folds: int = 5
+    fold_seed: int = 0
+    fingerprint: str = ""
+
+
+class DeamSpectrograms(datasets.GeneratorBasedBuilder):
+    """Builds the data set from a DEAM folder, flat or as the public archive unpacks.
+
+    One split, `train`, with the columns `song_id`, `artist`, `title`, `genre`, `year` (of the benchmark: 2013, 2014,
+    2015; 0 where a song is not of DEAM), `emotion` (valence, arousal) and `emotion_std` in units of [-1, 1], `fold`,
+    `duration` (of the file, s) and `spectrogram` float32 (128, n_frames) in dB, by ascending song id. Configurations:
+    `excerpt_30s` (default: seconds 15-45), `excerpt_10s` (seconds 30-40 of a file of at least 40 s, else its first
+    10 s) and `first_30s` (the first 30 s). A folder that `musemo listen` made is read likewise; its emotions were heard
+    by a recogniser, and the description says so.
+
+    Args:
+        cache_dir: where prepared data sets are kept; the Hub's cache where None.
+        config_name: "excerpt_30s", "excerpt_10s" or "first_30s".
+        data_dir: the DEAM folder; where None, a procedural corpus (`demo_corpus`) that is rendered while preparing.
+        labels: "corrected" or "published", see `read_annotations`.
+        n_folds: artist-disjoint folds.
+        fold_seed: their seed.
+        **options: of `datasets.GeneratorBasedBuilder`, and `n_frames`.
+
+    Raises:
+        LayoutError: `data_dir` holds no DEAM.
+        ValueError: `labels` or `config_name` is unknown.
+
+    Example:
+        >>> deam = DeamSpectrograms(data_dir="DEAM")
+        >>> deam.download_and_prepare(num_proc=2)
+        >>> songs = deam.as_dataset("train").with_format("torch")
+    """
+
+    BUILDER_CONFIG_CLASS = DeamConfig
+    BUILDER_CONFIGS = (
+        DeamConfig(name="excerpt_30s", version=VERSION, description="Seconds 15-45 of each song."),
+        DeamConfig(
+            name="excerpt_10s",
+            version=VERSION,
+            description="Seconds 30-40 of each song, or its first 10 s.",
+            n_frames=431,
+            start=30.0,
+            or_from_start=True,
+        ),
+        DeamConfig(name="first_30s", version=VERSION, description="The first 30 s of each song.", start=0.0),
+    )
+    DEFAULT_CONFIG_NAME = "excerpt_30s"
+    DEFAULT_WRITER_BATCH_SIZE = 64  # rows held before they are written; a row of 30 s is 660 kB
+
+    config: DeamConfig
+
+    def __init__(
+        self,
+        cache_dir: str | Path | None = None,
+        config_name: str | None = None,
+        data_dir: str | Path | None = None,
+        labels: str = "corrected",
+        n_folds: int = 5,
+        fold_seed: int = 0,
+        **options: Any,
+    ) -> None:
+        if labels not in ("corrected", "published"):
+            raise ValueError(f'expected labels "corrected" or "published", got {labels!r}')
+        self._is_demo = data_dir is None
+        if data_dir is None:
+            duration = _demo_duration(config_name or self.DEFAULT_CONFIG_NAME)
+            data_dir = demo_corpus_path(duration=duration)
+            fingerprint = json.dumps(demo_parameters(duration=duration))
+        else:
+            layout = find_deam(data_dir)
+            data_dir, fingerprint = layout.root, layout.fingerprint()
+        super().__init__(
+            cache_dir=cache_dir if cache_dir is None else str(cache_dir),
+            config_name=config_name,
+            data_dir=str(data_dir),
+            labels=labels,
+            n_folds=n_folds,
+            fold_seed=fold_seed,
+            fingerprint=fingerprint,
+            **options,
+        )
+
+    @property
+    def skipped(self) -> list[SkippedSong]:
+        """The songs left out and why, once prepared; also in `skipped.csv` beside the Arrow files."""
+        return read_skipped(Path(self._output_dir) / SKIPPED_FILE)
+
+    def _info(self) -> datasets.DatasetInfo:
+        features = Features(
+            song_id=Value("int32"),
+            artist=Value("string"),
+            title=Value("string"),
+            genre=Value("string"),
+            year=Value("int16"),
+            emotion=List(Value("float32"), length=2),
+            emotion_std=List(Value("float32"), length=2),
+            fold=Value("int8"),
+            duration=Value("float32"),
+            spectrogram=Array2D((MelSettings().n_mels, self.config.n_frames), "float32"),
+        )
+        return datasets.DatasetInfo(
+            description=_DESCRIPTION,
+            features=features,
+            citation=_CITATION,
+            homepage="https://cvml.unige.ch/databases/DEAM/",
+            license="Creative Commons, by song; many for non-commercial use only",
+        )
+
+    def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
+        """Prepare the data set, or find it prepared; `num_proc` decodes in several processes.
+
+        Warns of songs left out, with counts by reason.
+
+        Raises:
+            NoSongsError: not one song could be read.
+            OSError: the disk is full; nothing half-made is left.
+        """
+        try:
+            super().download_and_prepare(*args, **kwargs)
+        except Exception as error:
+            full = _no_space(error)
+            if full is None:
+                raise
+            message = f"expected room for the data set, got: {full.strerror}; nothing was kept"
+            raise OSError(full.errno, message, self._output_dir) from error
+        if self.skipped:
+            path = Path(self._output_dir) / SKIPPED_FILE
+            counts = count_reasons(self.skipped)
+            warnings.warn(f"{len(self.skipped)} songs were skipped: {counts}; listed in {path}", stacklevel=2)
+
+    def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **kwargs: Any) -> None:
+        folder = Path(self._output_dir)
+        for part in folder.glob(f"*.{SKIPPED_FILE}"):  # of a run that was killed
+            part.unlink()
+        super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
+        parts = sorted(folder.glob(f"*.{SKIPPED_FILE}"))
+        skipped = [*self._unread, *(song for part in parts for song in read_skipped(part))]
+        if not self.info.splits["train"].num_examples:
+            raise NoSongsError(self._no_songs(skipped))
+        write_skipped(folder / SKIPPED_FILE, skipped)
+        for part in parts:
+            part.unlink()
+        left_out = {song.song_id for song in skipped if song.reason in ("corrupt", "too short")}
+        kept = [song for song in self._songs if song.song_id not in left_out]
+        digest = folds_hash([song.song_id for song in kept], [song.fold for song in kept])
+        self.info.description = f"{self._content()} Folds: sha256 {digest}."
+
+    def _content(self) -> str:
+        heard = read_manifest(self.config.data_dir)
+        if heard is None:
+            return f"{_DESCRIPTION} Labels: {self.config.labels}."
+        return f"{heard.title}, and told by no person: log-mel spectrograms, valence and arousal in [-1, 1]."
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        config = self.config
+        if self._is_demo:
+            logger.warning("no data_dir was given: this data set is procedural, not songs, and says nothing of music")
+            demo_corpus_dir(duration=_demo_duration(config.name))
+        layout = find_deam(config.data_dir)
+        if heard := read_manifest(config.data_dir):
+            logger.warning("the emotions of these songs are no labels of people: %s", heard.title)
+        self._songs, self._unread = list_songs(layout, config.labels, config.n_folds, config.fold_seed)  # type: ignore[arg-type]
+        if not self._songs:
+            raise NoSongsError(self._no_songs(self._unread))
+        generator = datasets.SplitGenerator("train", {"songs": self._songs})
+        generator.split_info.num_examples = len(self._songs)  # the progress bar's total
+        return [generator]
+
+    def _generate_examples(self, songs: list[Song]) -> Iterator[tuple[int, dict[str, Any]]]:
+        skipped = []
+        for song in songs:
+            try:
+                yield song.song_id, self._example(song)
+            except AudioDecodingError as error:
+                skipped.append(_skip(song, "corrupt", error))
+            except TooShortError as error:
+                skipped.append(_skip(song, "too short", error))
+        # Each process writes a list of its own; the parent joins them.
+        write_skipped(Path(self._output_dir) / f"{songs[0].song_id}.{SKIPPED_FILE}", skipped)
+
+    def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from super()._prepare_split_single(*args, **kwargs)
+        except Exception as error:
+            full = _no_space(error)
+            if full is None:
+                raise
+            raise full from error  # the bare error: its causes are lost on the way out of a process of num_proc
+
+    def _example(self, song: Song) -> dict[str, Any]:
+        config = self.config
+        settings = MelSettings()
+        length = settings.n_samples(config.n_frames) / settings.sampling_rate
+        duration = file_duration(song.path)
+        start = excerpt_start(duration, length, config.start, config.or_from_start)
+        return {
+            "song_id": song.song_id,
+            "artist": song.metadata.artist,
+            "title": song.metadata.title,
+            "genre": song.metadata.genre,
+            "year": edition(song.song_id),
+            "emotion": song.annotation.emotion,
+            "emotion_std": song.annotation.emotion_std,
+            "fold": song.fold,
+            "duration": duration,
+            "spectrogram": excerpt_log_mel(song.path, start, config.n_frames),
+        }
+
+    def _no_songs(self, skipped: list[SkippedSong]) -> str:
+        message = f"{self.config.data_dir}: expected songs, got none; skipped: {count_reasons(skipped)}"
+        if any(song.reason == "too short" for song in skipped):
+            shorter = [config.name for config in self.BUILDER_CONFIGS if _shortest(config) < _shortest(self.config)]
+            others = " or ".join(f'config_name="{name}"' for name in shorter)
+            message += f'. Files too short for "{self.config.name}" may do for {others}' if shorter else ""
+        return message
+
+
+def _demo_duration(config_name: str) -> float:
+    """Long enough for a configuration's excerpt, and a little over, as codecs trim."""
+    return 10.3 if config_name == "excerpt_10s" else 45.3
+
+
+def _shortest(config: DeamConfig) -> float:
+    """Seconds of the shortest file that a configuration can be of."""
+    settings = MelSettings()
+    length = settings.n_samples(config.n_frames) / settings.sampling_rate
+    return length if config.or_from_start else config.start + length
+
+
+def _skip(song: Song, reason: Reason, error: Exception) -> SkippedSong:
+    logger.warning("song %d skipped: %s", song.song_id, error)
+    return SkippedSong(song.song_id, reason, str(error))
+
+
+def _no_space(error: BaseException | None) -> OSError | None:
+    """The error of a full disk, quota or file size limit among an error's causes."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

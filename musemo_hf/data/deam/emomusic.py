@@ -1,0 +1,85 @@
+"""emoMusic's own labels of the songs that became DEAM's part of 2013.
+
+Soleymani, Caro, Schmidt, Sha, Yang, "1000 songs for emotional analysis of music", CrowdMM 2013.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from musemo_hf.data.deam.annotations import AnnotationError
+from musemo_hf.data.deam.tables import Row, read_table, song_id
+
+FILES = ("static_annotations.csv", "valence_cont_average.csv", "arousal_cont_average.csv")
+_STATIC = {name: (name,) for name in ("song_id", "mean_valence", "std_valence", "mean_arousal", "std_arousal")}
+
+
+@dataclass(frozen=True)
+class EmoMusic:
+    """A song's labels.
+
+    Attributes:
+        valence: mean of the static ratings, 1-9.
+        arousal: likewise.
+        valence_std: their deviation.
+        arousal_std: likewise.
+        dynamic_valence: second-by-second ratings, averaged over the song, in [-1, 1].
+        dynamic_arousal: likewise.
+    """
+
+    valence: float
+    arousal: float
+    valence_std: float
+    arousal_std: float
+    dynamic_valence: float
+    dynamic_arousal: float
+
+
+def read_emomusic(folder: str | Path) -> dict[int, EmoMusic]:
+    """Read emoMusic's three files: song id -> labels, of the songs that are in all of them.
+
+    Raises:
+        FileNotFoundError: one of the files is missing.
+        AnnotationError: a row that is not what it should be; the message names file:line.
+    """
+    folder = Path(folder).expanduser()
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"expected emoMusic's {', '.join(FILES)} in {folder}, found no {name}")
+    static = {song_id(row, AnnotationError): row for row in read_table(folder / FILES[0], _STATIC, AnnotationError)}
+    valence, arousal = (_dynamic(folder / name) for name in FILES[1:])
+    return {
+        number: EmoMusic(
+            valence=_number(row, "mean_valence"),
+            arousal=_number(row, "mean_arousal"),
+            valence_std=_number(row, "std_valence"),
+            arousal_std=_number(row, "std_arousal"),
+            dynamic_valence=valence[number],
+            dynamic_arousal=arousal[number],
+        )
+        for number, row in static.items()
+        if number in valence and number in arousal
+    }
+
+
+def _number(row: Row, column: str) -> float:
+    try:
+        return float(row.cells[column])
+    except (KeyError, ValueError):
+        raise AnnotationError(f"{row.where}: expected a number as {column}, got {row.cells.get(column)!r}") from None
+
+
+def _dynamic(path: Path) -> dict[int, float]:
+    """Song id -> mean over its samples, which a song need not have to the last."""
+    means = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for line, row in enumerate(csv.reader(file), start=1):
+            if line == 1 or not row:
+                continue
+            try:
+                means[int(row[0])] = float(np.mean([float(cell) for cell in row[1:] if cell.strip()]))
+            except ValueError as error:
+                raise AnnotationError(f"{path}:{line}: expected a song id and numbers, got: {error}") from error
+    return means

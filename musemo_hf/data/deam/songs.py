@@ -1,0 +1,98 @@
+"""The songs of a DEAM folder: labels, metadata, fold and file of each, before anything is decoded."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from musemo_hf.data.deam.annotations import Annotation, Labels, read_annotations
+from musemo_hf.data.deam.layout import AUDIO_SUFFIXES, DeamLayout
+from musemo_hf.data.deam.metadata import Metadata, edition, read_metadata
+from musemo_hf.data.folds import artist_folds, artist_groups
+from musemo_hf.data.skipped import SkippedSong
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song with a label and a file.
+
+    Attributes:
+        annotation: its labels.
+        metadata: artist, title, genre.
+        path: its audio.
+        fold: its artist-disjoint fold.
+    """
+
+    annotation: Annotation
+    metadata: Metadata
+    path: Path
+    fold: int
+
+    @property
+    def song_id(self) -> int:
+        """DEAM's number."""
+        return self.annotation.song_id
+
+
+def list_songs(
+    layout: DeamLayout, labels: Labels = "corrected", n_folds: int = 5, fold_seed: int = 0
+) -> tuple[list[Song], list[SkippedSong]]:
+    """Join audio, labels and metadata; deal the songs out to folds.
+
+    The folds are of the songs with audio and a label, whether or not their audio then decodes, so that they are the
+    same for every length of excerpt. A song without metadata counts as one of an unknown artist.
+
+    Returns:
+        The songs by ascending id, and those left out.
+
+    Raises:
+        AnnotationError: see `read_annotations`.
+        MetadataError: see `read_metadata`.
+    """
+    annotations = read_annotations(layout.annotations, labels)
+    metadata = read_metadata(layout.metadata)
+    audio, skipped = _audio_by_id(layout)
+    for number in sorted(audio.keys() - annotations.keys()):
+        detail = f"expected a row of song {number} in the static annotations, found none"
+        skipped.append(SkippedSong(number, "missing label", detail))
+    for number in sorted(annotations.keys() - audio.keys()):
+        detail = f"expected {number}{{{','.join(AUDIO_SUFFIXES)}}} in {layout.audio.name}, found none"
+        skipped.append(SkippedSong(number, "missing audio", detail))
+    ids = sorted(audio.keys() & annotations.keys())
+    if unknown := [number for number in ids if number not in metadata]:
+        warnings.warn(f"songs without metadata, each taken for an artist of its own: {unknown}", stacklevel=2)
+    known = [metadata.get(number, Metadata(number)) for number in ids]
+    folds = _folds(known, [annotations[number].emotion for number in ids], n_folds, fold_seed)
+    return [
+        Song(annotations[number], about, audio[number], fold)
+        for number, about, fold in zip(ids, known, folds, strict=True)
+    ], skipped
+
+
+def _audio_by_id(layout: DeamLayout) -> tuple[dict[int, Path], list[SkippedSong]]:
+    audio: dict[int, Path] = {}
+    skipped = []
+    for path in sorted(layout.audio_files(), key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower())):
+        if not (path.stem.isascii() and path.stem.isdigit()):
+            skipped.append(SkippedSong(-1, "no song id", f"expected <song_id>{path.suffix}, got {path.name}"))
+        elif int(path.stem) in audio:
+            detail = f"{audio[int(path.stem)].name} is read, {path.name} is not"
+            skipped.append(SkippedSong(int(path.stem), "duplicate audio", detail))
+        else:
+            audio[int(path.stem)] = path
+    return audio, skipped
+
+
+def _folds(known: list[Metadata], emotions: list[tuple[float, float]], n_folds: int, seed: int) -> list[int]:
+    artists = [about.artist for about in known]
+    n_artists = len(set(artist_groups(artists)))
+    if not known:
+        return []
+    if n_artists < n_folds:  # a folder of a few songs is still worth reading
+        warnings.warn(f"expected {n_folds} artists for as many folds, got {n_artists}: so many folds", stacklevel=3)
+        n_folds = n_artists
+        if n_artists < 2:
+            return [0] * len(known)
+    years = [edition(about.song_id) for about in known]
+    return artist_folds(artists, np.array(emotions), years, n_folds, seed).tolist()

@@ -1,0 +1,296 @@
+"""The quality report: the published score, and beside it all that tells whether to believe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musemo_hf.evaluation.arrays import check_units
+from musemo_hf.evaluation.distances.frechet import extrapolated_frechet, frechet_distance, mean_and_covariance
+from musemo_hf.evaluation.distances.kernel import kernel_distance
+from musemo_hf.evaluation.distances.neighbours import authenticity, prdc
+from musemo_hf.evaluation.spaces.embedders import standardise
+from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
+from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
+from musemo_hf.evaluation.surrogates.skill import Skill, skill
+from musemo_hf.evaluation.threads import single_blas
+
+from .composite import quality_score
+from .intervals import frechet_interval, mean_interval, neighbour_intervals, normal_interval, score_intervals
+from .moments import FRAMES, LAG, SetMoments, mel_statistics
+from .published import published_score
+from .reducer import DISTANCE_SPACE, NORMALISED, SKILL_SPACE, ClipReducer
+from .reference_scale import MAX_NOISES, SurrogateClips, draw_surrogates, hashed_order, ladder, rungs, shuffled_halves
+
+Array = NDArray[np.float64]
+NAN = float("nan")
+
+
+@dataclass
+class Evidence:
+    """Both sides reduced to rows, and what the reader asked for.
+
+    Attributes:
+        references: rows of `ClipReducer.references`.
+        predictions: rows of `ClipReducer.predictions`.
+        reducer: what made them: it knows the columns and the embedder.
+        statistics: of the references, for surrogates; None where there are none.
+        training: embedder features of the generator's training clips, or None.
+        held_out: of real clips that it never saw, or None.
+        confidence: of the intervals; None for none.
+        n_resamples: bootstrap draws.
+        seed: of surrogates and bootstrap.
+        ladder: draw surrogates, for the ladder and the skill: the longest part of a report.
+        answer: what `quality_report` returns, as it grows.
+        notes: why a figure is NaN or None, or says less than it seems to, by its name.
+    """
+
+    references: Array
+    predictions: Array
+    reducer: ClipReducer
+    statistics: ReferenceStatistics | None = None
+    training: Array | None = None
+    held_out: Array | None = None
+    confidence: float | None = None
+    n_resamples: int = 400
+    seed: int = 0
+    ladder: bool = True
+    answer: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def real(self) -> Array:
+        """Moments of the references."""
+        return self.reducer.moments(self.references)
+
+    @property
+    def fake(self) -> Array:
+        """Moments of the predictions."""
+        return self.reducer.moments(self.predictions)
+
+    def interval(self, name: str, ends: list[float]) -> None:
+        """Put an interval beside its figure."""
+        self.answer[f"{name}_interval"] = ends
+
+
+@single_blas
+def quality_report(evidence: Evidence) -> dict[str, Any]:
+    """The answer of `spectrogram_quality`.
+
+    Args:
+        evidence: rows of both sides and the options.
+
+    Returns:
+        The published score and its parts (`quality_score`, `tier`, `targets`, ...), `published_score`, and beside it
+        `skill` (modulation-v3, against every noise known here) with its `skill_aspect`, `best_noise` and `skill_n`,
+        `protocol_skill` (modulation-v1, against five), `modulation_distance`, `kid`, `kid_se`, `precision`, `recall`,
+        `density`, `coverage`, `authenticity`, `frechet_distance_extrapolated` with its `_n`, `ladder` (name -> score),
+        `n_references`, `n_predictions`, `embedder`, and `notes` with a reason for each figure that is NaN or None.
+        With a confidence `<name>_interval` = [low, high]; `ladder_interval` has one a rung.
+
+    Raises:
+        ValueError: no clips on a side, two units, or constant references.
+    """
+    _check(evidence)
+    # resampling draws by place, so a place must not depend on the order in which clips or processes came
+    evidence.references = evidence.references[hashed_order(evidence.real)]
+    evidence.predictions = evidence.predictions[hashed_order(evidence.fake)]
+    evidence.answer = {
+        "n_references": len(evidence.references),
+        "n_predictions": len(evidence.predictions),
+        "embedder": evidence.reducer.embedder.name,
+    }
+    _score(evidence)
+    surrogates = _surrogates(evidence)
+    _ladder(evidence, surrogates)
+    _modulation(evidence, surrogates)
+    _embedded(evidence)
+    evidence.answer["notes"] = evidence.notes
+    return evidence.answer
+
+
+def _check(evidence: Evidence) -> None:
+    for side, rows in (("references", evidence.references), ("predictions", evidence.predictions)):
+        if len(rows) == 0:
+            raise ValueError(f"expected at least one clip of {side}, got none")
+    check_units(evidence.references[:, 0] == NORMALISED, evidence.predictions[:, 0] == NORMALISED)
+    frames = [np.unique(rows[:, FRAMES]).astype(int).tolist() for rows in (evidence.real, evidence.fake)]
+    if frames[0] != frames[1]:
+        evidence.notes["n_frames"] = (
+            f"references have {frames[0]} frames and predictions {frames[1]}: deviations, range and modulation depend "
+            f"on the length of a clip"
+        )
+
+
+def _score(evidence: Evidence) -> None:
+    real, fake = SetMoments.of(evidence.real), SetMoments.of(evidence.fake)
+    score = quality_score(real, fake)
+    evidence.answer |= {"quality_score": score.quality_score, "tier": score.tier, **score.figures()}
+    evidence.answer |= {"targets": score.targets, "published_score": published_score(real, fake)}
+    _extrapolate(evidence, real.deviation)
+    _score_notes(evidence)
+    if evidence.confidence is not None:
+        ends = score_intervals(evidence.real, evidence.fake, evidence.confidence, evidence.n_resamples, evidence.seed)
+        for name, pair in ends.items():
+            evidence.interval(name, pair)
+
+
+def _score_notes(evidence: Evidence) -> None:
+    fewest, dimensions = min(len(evidence.real), len(evidence.fake)), mel_statistics(evidence.real[:1]).shape[1]
+    if fewest < 2:
+        evidence.notes["frechet_distance"] = "a covariance needs two clips on each side"
+    elif fewest <= dimensions:
+        evidence.notes["frechet_distance"] = (
+            f"{fewest} clips in {dimensions} dimensions: the distance is far above that of larger sets"
+        )
+    for side, rows in (("references", evidence.real), ("predictions", evidence.fake)):
+        constant = int(np.isnan(rows[:, LAG]).sum())
+        if constant:
+            evidence.notes[f"constant_{side}"] = (
+                f"{constant} of {len(rows)} clips are constant: their smoothness is undefined, and left out of the mean"
+            )
+
+
+def _extrapolate(evidence: Evidence, scale: float) -> None:
+    name = "frechet_distance_extrapolated"
+    evidence.answer |= {name: NAN, f"{name}_n": 0}
+    if min(len(evidence.real), len(evidence.fake)) < 10:
+        evidence.notes[name] = "an extrapolation needs 10 clips on each side"
+        return
+    real, fake = (mel_statistics(rows) / scale for rows in (evidence.real, evidence.fake))
+    extrapolated = extrapolated_frechet(real, fake, seed=evidence.seed)
+    evidence.answer |= {name: extrapolated.distance, f"{name}_n": extrapolated.sizes[-1]}
+
+
+def _surrogates(evidence: Evidence) -> dict[str, SurrogateClips]:
+    if not evidence.ladder:
+        evidence.notes["surrogates"] = "not asked for"
+        return {}
+    if evidence.statistics is None or evidence.statistics.n_clips < 2:
+        evidence.notes.setdefault("surrogates", evidence.reducer.unfitted or "surrogates need two references")
+        return {}
+    n_clips = min(MAX_NOISES, max(len(evidence.references) // 2, 2))
+    evidence.answer["n_surrogates"] = n_clips
+    return draw_surrogates(evidence.statistics, n_clips, evidence.seed)
+
+
+def _ladder(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
+    if len(evidence.references) < 2 or not evidence.ladder:
+        evidence.answer["ladder"] = {}
+        evidence.notes["ladder"] = "a ladder needs two references" if evidence.ladder else "not asked for"
+        return
+    steps = rungs(evidence.real, evidence.reducer.blurred(evidence.references), surrogates)
+    evidence.answer["ladder"] = ladder(steps)
+    if evidence.confidence is not None:
+        few = max(evidence.n_resamples // 4, 2)  # a dozen rungs, none of them the question
+        evidence.answer["ladder_interval"] = {
+            name: score_intervals(*steps[name], evidence.confidence, few, evidence.seed)["quality_score"]
+            for name in evidence.answer["ladder"]
+        }
+
+
+def _modulation(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
+    """Distance in modulation-v1; skill in modulation-v3, and the protocol's own in modulation-v1."""
+    real, fake = (
+        evidence.reducer.features(rows, DISTANCE_SPACE) for rows in (evidence.references, evidence.predictions)
+    )
+    evidence.answer |= {"skill": NAN, "protocol_skill": NAN, "modulation_distance": NAN}
+    reason = None
+    if not (np.isfinite(real).all() and np.isfinite(fake).all()):
+        reason = f"{DISTANCE_SPACE} needs clips of 256 frames"
+    elif min(len(real), len(fake)) < 2:
+        reason = "a covariance needs two clips on each side"
+    if reason is not None:
+        evidence.notes |= dict.fromkeys(("modulation_distance", "skill", "protocol_skill"), reason)
+        return
+    base, other = standardise(real, fake)
+    distance = frechet_distance(*mean_and_covariance(base), *mean_and_covariance(other))
+    evidence.answer["modulation_distance"] = distance
+    if evidence.confidence is not None:
+        ends = frechet_interval(base, other, evidence.confidence, evidence.n_resamples, evidence.seed)
+        evidence.interval("modulation_distance", ends)
+    if not surrogates:
+        reason = "no surrogates to compare with: " + evidence.notes.get("surrogates", "")
+        evidence.notes |= dict.fromkeys(("skill", "protocol_skill"), reason)
+        return
+    _skill(evidence, "protocol_skill", DISTANCE_SPACE, {name: surrogates[name] for name in PROTOCOL_NOISES})
+    result = _skill(evidence, "skill", SKILL_SPACE, {name: surrogates[name] for name in NOISES})
+    evidence.answer |= {
+        "skill_space": SKILL_SPACE,
+        "skill_n": result.n_clips,
+        "skill_aspect": result.aspect or None,
+        "aspect_skills": result.aspect_skills,
+        "best_noise": result.best_noise or None,
+        "noise_skills": result.noise_skills,
+    }
+
+
+def _skill(evidence: Evidence, name: str, space: str, noises: dict[str, SurrogateClips]) -> Skill:
+    first, second = shuffled_halves(evidence.real)
+    real = evidence.reducer.features(evidence.references, space)
+    result = skill(
+        real[first],
+        real[second],
+        evidence.reducer.features(evidence.predictions, space),
+        {noise: clips.features[space] for noise, clips in noises.items()},
+        aspects=evidence.reducer.spaces[space].aspects,
+        confidence=evidence.confidence or 0.95,
+        seed=evidence.seed,
+    )
+    evidence.answer[name] = result.skill
+    if result.reason is not None:
+        evidence.notes[name] = result.reason
+    if evidence.confidence is not None:
+        evidence.interval(name, [result.low, result.high])
+    return result
+
+
+def _embedded(evidence: Evidence) -> None:
+    """KID, precision, recall, density, coverage and authenticity in the embedder's space, on the reference's scale."""
+    real, fake = evidence.reducer.features(evidence.references), evidence.reducer.features(evidence.predictions)
+    evidence.answer |= dict.fromkeys(("kid", "kid_se", "precision", "recall", "density", "coverage"), NAN)
+    evidence.answer["authenticity"] = None
+    if not (np.isfinite(real).all() and np.isfinite(fake).all()):
+        reason = f"{evidence.reducer.embedder.name} is undefined for some clips"
+        evidence.notes |= dict.fromkeys(("kid", "precision", "authenticity"), reason)
+        return
+    base, other = standardise(real, fake)
+    _kernel(evidence, base, other)
+    _neighbours(evidence, base, other)
+    _authentic(evidence, real, other)
+
+
+def _kernel(evidence: Evidence, real: Array, fake: Array) -> None:
+    result = kernel_distance(real, fake)
+    evidence.answer |= {"kid": result.kid, "kid_se": result.kid_se}
+    if np.isnan(result.kid_se):
+        evidence.notes["kid"] = "KID needs two clips on each side, its standard error three"
+    if evidence.confidence is not None:
+        evidence.interval("kid", normal_interval(result.kid, result.kid_se, evidence.confidence))
+
+
+def _neighbours(evidence: Evidence, real: Array, fake: Array) -> None:
+    evidence.answer |= prdc(real, fake)
+    if np.isnan(evidence.answer["precision"]):
+        evidence.notes["precision"] = "precision, recall, density and coverage need 6 clips on each side"
+    elif evidence.confidence is not None:
+        options = {"n_resamples": evidence.n_resamples, "seed": evidence.seed}
+        for name, ends in neighbour_intervals(real, fake, evidence.confidence, **options).items():
+            evidence.interval(name, ends)
+
+
+def _authentic(evidence: Evidence, real: Array, fake: Array) -> None:
+    if evidence.training is None or evidence.held_out is None:
+        missing = [name for name in ("training", "held_out") if getattr(evidence, name) is None]
+        evidence.notes["authenticity"] = f"needs {' and '.join(missing)} clips or their embeddings"
+        return
+    _, training, held_out = standardise(real, evidence.training, evidence.held_out)
+    result = authenticity(fake, training, held_out)
+    evidence.answer["authenticity"] = result.share
+    if evidence.confidence is not None:
+        judged = (result.nearest >= result.threshold).astype(float)
+        ends = mean_interval(judged, evidence.confidence, evidence.n_resamples, evidence.seed)
+        evidence.interval("authenticity", ends)

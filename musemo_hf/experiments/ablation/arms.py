@@ -1,0 +1,218 @@
+"""The arms of the ablation: what a recogniser is trained on in each."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musemo_hf.audio.mel import denormalise, normalise
+from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
+from musemo_hf.evaluation.surrogates.samplers import sample_surrogate
+from musemo_hf.training.clips import Clips
+
+EQUAL_EPOCHS = 3.3  # what real + 3,200 synthetic clips get in updates when epochs, not updates, are kept equal
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training set and how to go over it.
+
+    Attributes:
+        clips: batches are drawn uniformly from these.
+        augmentation: a name of `training.recogniser.augmentation`.
+        steps_factor: of the common number of updates.
+        n_real: how many of the clips are real songs of the training part, so that exposures can be told.
+    """
+
+    clips: Clips
+    augmentation: str = "none"
+    steps_factor: float = 1.0
+    n_real: int = 0
+
+
+@dataclass(frozen=True)
+class Material:
+    """What arms are made of, all of it learnt inside the training part.
+
+    Attributes:
+        real: the training songs.
+        emotion: `(M, 2)`, what the arm's added clips are to express.
+        generate: makes normalised log-mels `(M, 1, n_mels, n_frames)` of those emotions by a generator trained on
+            `real`; only arms that use it need one.
+        seed: of the arm's own draws.
+    """
+
+    real: Clips
+    emotion: Tensor
+    generate: Callable[[Tensor], Tensor]
+    seed: int
+
+    @property
+    def synthetic(self) -> Clips:
+        """The generator's clips, with the emotions that were asked for."""
+        return Clips(self.generate(self.emotion), self.emotion)
+
+    @property
+    def share(self) -> float:
+        """Added clips a real one."""
+        return len(self.emotion) / len(self.real)
+
+    def rng(self) -> np.random.Generator:
+        """For the arm's own draws."""
+        return np.random.default_rng((self.seed, len(self.real)))
+
+    def with_real(self, other: Clips) -> Arm:
+        """The real songs and others beside them."""
+        return Arm(Clips.joined(self.real, other), n_real=len(self.real))
+
+    def alone(self) -> Arm:
+        """The real songs."""
+        return Arm(self.real, n_real=len(self.real))
+
+
+def real(material: Material) -> Arm:
+    """Real songs: what every other arm is compared with."""
+    return material.alone()
+
+
+def real_longer(material: Material) -> Arm:
+    """Real songs at 3.3 times the updates: what a comparison at equal epochs gives to real + synthetic."""
+    return replace(material.alone(), steps_factor=EQUAL_EPOCHS)
+
+
+def real_resampled(material: Material) -> Arm:
+    """Real songs drawn so that the 9 x 9 bins of the plane count alike: the spread of uniform labels, nothing new."""
+    bins = ((material.real.emotion + 1) / 2 * 9).long().clamp(0, 8)
+    cell = (9 * bins[:, 0] + bins[:, 1]).numpy()
+    weight = 1 / np.bincount(cell, minlength=81)[cell]
+    drawn = material.rng().choice(len(cell), size=len(cell), p=weight / weight.sum())
+    return Arm(material.real[torch.from_numpy(drawn)], n_real=len(cell))
+
+
+def specaugment(material: Material) -> Arm:
+    """Real songs with SpecAugment."""
+    return replace(material.alone(), augmentation="specaugment")
+
+
+def mixup(material: Material) -> Arm:
+    """Real songs with mixup."""
+    return replace(material.alone(), augmentation="mixup")
+
+
+def shift_gain(material: Material) -> Arm:
+    """Real songs rolled in time, with a little gain."""
+    return replace(material.alone(), augmentation="shift_gain")
+
+
+def synthetic(material: Material) -> Arm:
+    """Real and synthetic songs: the claim."""
+    return material.with_real(material.synthetic)
+
+
+def synthetic_shuffled(material: Material) -> Arm:
+    """Real songs, and synthetic ones whose labels are permuted: what remains is not the emotion in them."""
+    order = torch.from_numpy(material.rng().permutation(len(material.emotion)))
+    return material.with_real(Clips(material.synthetic.spectrogram, material.emotion[order]))
+
+
+def synthetic_only(material: Material) -> Arm:
+    """Synthetic songs alone (train on synthetic, test on real; Ravuri & Vinyals 2019)."""
+    return Arm(material.synthetic, n_real=0)
+
+
+def copies(material: Material) -> Arm:
+    """Real songs, and for each synthetic one a copy of the real song of nearest emotion, with the synthetic label."""
+    nearest = torch.cdist(material.emotion, material.real.emotion).argmin(dim=1)
+    return material.with_real(Clips(material.real.spectrogram[nearest], material.emotion))
+
+
+def noise(material: Material) -> Arm:
+    """Real songs, and `joint-gaussian` noise fitted to them with the synthetic labels: no music in it at all."""
+    decibels = denormalise(material.real.spectrogram[:, 0]).numpy()
+    statistics = ReferenceStatistics.empty(*decibels.shape[1:])
+    statistics.update(decibels)
+    drawn = sample_surrogate("joint-gaussian", statistics, len(material.emotion), seed=material.seed)
+    made = normalise(torch.from_numpy(np.concatenate(list(drawn))))[:, None]
+    return material.with_real(Clips(made, material.emotion))
+
+
+def synthetic_equal_exposure(material: Material) -> Arm:
+    """Real and synthetic songs, with so many more updates that each real song is seen as often as alone."""
+    return replace(synthetic(material), steps_factor=1 + material.share)
+
+
+def noise_equal_exposure(material: Material) -> Arm:
+    """Real songs and noise, with so many more updates that each real song is seen as often as alone."""
+    return replace(noise(material), steps_factor=1 + material.share)
+
+
+ARMS: dict[str, Callable[[Material], Arm]] = {
+    make.__name__: make
+    for make in (
+        real,
+        real_longer,
+        real_resampled,
+        specaugment,
+        mixup,
+        shift_gain,
+        copies,
+        noise,
+        noise_equal_exposure,
+        synthetic,
+        synthetic_equal_exposure,
+        synthetic_shuffled,
+        synthetic_only,
+    )
+}
+# arms that use the generator; all others are what a synthetic arm has to beat
+GENERATIVE = frozenset({"synthetic", "synthetic_equal_exposure", "synthetic_shuffled", "synthetic_only"})
+# arms that a user could train on instead of synthetic songs; shuffled labels, noise and copies are controls
+ALTERNATIVES = frozenset({"real", "real_longer", "real_resampled", "specaugment", "mixup", "shift_gain"})
+# arms that add clips, and so may be given a share of their own
+SHARED = GENERATIVE | {"copies", "noise", "noise_equal_exposure"}
+
+
+def arm_and_share(name: str) -> tuple[str, float | None]:
+    """Part "synthetic@0.5" into the arm's name and its share of added clips; None where the plan's holds.
+
+    Raises:
+        ValueError: no such arm, or a share that is no positive number or that the arm has no use for.
+    """
+    base, at, text = name.partition("@")
+    if base not in ARMS:
+        raise ValueError(f"expected arms out of {', '.join(ARMS)}, got {name!r}")
+    if not at:
+        return base, None
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not (base in SHARED and 0 < share < math.inf):
+        raise ValueError(f"expected a share above 0 after an arm that adds clips, as in 'synthetic@0.5', got {name!r}")
+    return base, share
+
+
+def draw_emotions(training: Tensor, n: int, how: str, seed: int) -> Tensor:
+    """Emotions to synthesise.
+
+    Args:
+        training: `(N, 2)` labels of the training part.
+        n: how many.
+        how: "training", a label of the training part with Gaussian jitter of a tenth of its deviation; or "uniform"
+            on the square, as published.
+        seed: of the draws.
+
+    Returns:
+        `(n, 2)` in [-1, 1].
+    """
+    rng = np.random.default_rng((seed, n))
+    if how == "uniform":
+        return torch.from_numpy(rng.uniform(-1, 1, (n, 2))).float()
+    if how != "training":
+        raise ValueError(f"expected emotions to be 'training' or 'uniform', got {how!r}")
+    labels = training.numpy()
+    jitter = 0.1 * labels.std(axis=0) * rng.standard_normal((n, 2))
+    return torch.from_numpy(labels[rng.integers(0, len(labels), n)] + jitter).float().clamp(-1, 1)

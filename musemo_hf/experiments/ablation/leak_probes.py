@@ -1,0 +1,112 @@
+"""What could leak from training to test songs: artists, the same recording twice, and songs that are close."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from musemo_hf.data.arrays import SongArrays
+from musemo_hf.data.folds import artist_groups, random_split
+from musemo_hf.evaluation.distances.neighbours import nearest_distances
+from musemo_hf.evaluation.statistics.concordance import concordance_report
+from musemo_hf.experiments.ablation.baselines.regressors import ArtistLookup, Songs
+from musemo_hf.training.checkpoint import once
+
+from .splits import Split
+
+RANDOM_FOLDS = 10
+N_RANDOM_SPLITS = 20
+SAME = 1e-3  # of a deviation a feature: below it two clips are one recording
+
+
+def leak_probes(path: Path, songs: SongArrays, splits: Sequence[Split], features: np.ndarray) -> dict[str, Any]:
+    """Probe the splits of a run, and random ones beside them; written to `path`, and read from there afterwards.
+
+    Args:
+        path: of the JSON.
+        songs: the corpus.
+        splits: of the run.
+        features: `band_statistics` of all songs `(N, D)`.
+
+    Returns:
+        `artist_lookup`: `these_splits` and `random_folds`, each with `ccc` and `ccc_interval`; `shared_artists`: share
+        of test songs whose artist is trained on, likewise; `duplicates`: `pairs` of songs with one spectrogram, those
+        `across_splits`, and `near_pairs_across_splits`; `nearest`: median distances `test_to_train`, `train_to_train`
+        and in a random split, in deviations of the band statistics.
+    """
+    return once(path, lambda: _probe(songs, splits, features))
+
+
+def _probe(songs: SongArrays, splits: Sequence[Split], features: np.ndarray) -> dict[str, Any]:
+    pairs = [(split.train, split.test) for split in splits]
+    random = _random_folds(len(songs))
+    standardised = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-9)
+    standardised /= np.sqrt(features.shape[1])  # so that a distance is in deviations of a feature
+    return {
+        "artist_lookup": {"these_splits": _lookup(songs, pairs), "random_folds": _lookup(songs, random)},
+        "shared_artists": {
+            "these_splits": _shared(songs.artist, pairs),
+            "random_80_10_10": _shared(songs.artist, [_published(len(songs), seed) for seed in range(N_RANDOM_SPLITS)]),
+        },
+        "duplicates": _duplicates(songs, pairs, standardised),
+        "nearest": {
+            "test_to_train": _nearest(standardised, pairs),
+            "train_to_train": float(np.median([_within(standardised, train) for train, _ in pairs])),
+            "random_test_to_train": _nearest(standardised, [_published(len(songs), 0)]),
+        },
+    }
+
+
+def _published(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    train, _, test = random_split(n, seed=seed)
+    return train, test
+
+
+def _random_folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds that know nothing of artists."""
+    folds = np.random.default_rng((0, n)).permutation(n) % min(RANDOM_FOLDS, n)
+    return [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
+
+
+def _lookup(songs: SongArrays, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """Concordance of emotions that are read off the artist's name."""
+    known = Songs(np.empty((len(songs), 0)), songs.emotion.astype(np.float64), songs.artist, songs.year.tolist())
+    predicted = np.concatenate([ArtistLookup().fit(known[train]).predict(known[test]) for train, test in pairs])
+    tested = np.concatenate([test for _, test in pairs])
+    keys = artist_groups(songs.artist)
+    report = concordance_report(predicted, known.emotion[tested], [keys[i] for i in tested], 0.95, n_resamples=2000)
+    return {name: report[name] for name in ("ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval", "n")}
+
+
+def _shared(artists: Sequence[str], pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Share of test songs whose artist is in the training part."""
+    keys = np.array(artist_groups(artists))
+    return float(np.mean(np.concatenate([np.isin(keys[test], keys[train]) for train, test in pairs])))
+
+
+def _duplicates(
+    songs: SongArrays, pairs: Sequence[tuple[np.ndarray, np.ndarray]], standardised: np.ndarray
+) -> dict[str, int]:
+    """Songs of one spectrogram by hash, and test songs as close to a training song as one recording is to itself."""
+    hashes = np.array([hashlib.sha256(np.round(one, 1).tobytes()).hexdigest() for one in songs.spectrogram])
+    near = sum(int((nearest_distances(standardised[test], standardised[train]) < SAME).sum()) for train, test in pairs)
+    return {
+        "pairs": sum(count * (count - 1) // 2 for count in Counter(hashes).values()),
+        "across_splits": sum(int(np.isin(hashes[test], hashes[train]).sum()) for train, test in pairs),
+        "near_across_splits": near,
+    }
+
+
+def _nearest(standardised: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Median distance of a test song to its nearest training song."""
+    return float(
+        np.median(np.concatenate([nearest_distances(standardised[test], standardised[train]) for train, test in pairs]))
+    )
+
+
+def _within(standardised: np.ndarray, train: np.ndarray) -> float:
+    rows = standardised[train]
+    return float(np.median(nearest_distances(rows, rows)))

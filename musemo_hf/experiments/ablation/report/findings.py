@@ -1,0 +1,139 @@
+"""What an ablation found, in words, and its verdicts."""
+
+from typing import Any
+
+import numpy as np
+
+from musemo_hf.reporting.provenance import caveats
+
+PUBLISHED_THRESHOLD = 5.0  # percent of improvement that the sources call a success
+
+
+def validate(report: dict[str, Any]) -> dict[str, Any]:
+    """The sources' verdicts, labelled as theirs, and the one that the evidence allows.
+
+    The claim holds only where the interval of real + synthetic minus the best arm without a generator is above zero.
+    """
+    targets = report["quality"]["targets"] if report["quality"] else {}
+    verdicts = {
+        "targets": targets,
+        "all_targets_met": bool(targets) and all(targets.values()),
+        "tier": report["quality"]["tier"] if report["quality"] else None,
+        "published_criterion": f"CCC improves by more than {PUBLISHED_THRESHOLD:g} %, no interval",
+    }
+    if report["improvement_percent"] is None:
+        return verdicts | {
+            "published_verdict": "NOT MEASURED",
+            "verdict": "NOT MEASURED",
+            "criterion": "",
+            "delta": None,
+        }
+    synthetic = report["arms"]["synthetic"]
+    delta = synthetic.get("delta_best_alternative") or synthetic["delta_real"]
+    low, high = delta["interval"]
+    return verdicts | {
+        "published_verdict": "PASS" if report["improvement_percent"] > PUBLISHED_THRESHOLD else "FAIL",
+        "verdict": "PASS" if low > 0 else "FAIL" if high < 0 else "NOT SHOWN",
+        "criterion": f"95 % interval of real + synthetic minus {delta.get('alternative', 'real')} is above zero",
+        "delta": delta,
+    }
+
+
+def findings(report: dict[str, Any]) -> list[str]:
+    """What was found, one sentence or two a point."""
+    sentences = caveats(report["corpus"])
+    for part in (_arms, _verdict, _unfinished, _baselines, _as_run, _quality, _conditioning):
+        if sentence := part(report):
+            sentences.append(sentence)
+    return sentences
+
+
+def _arms(report: dict[str, Any]) -> str:
+    corpus, arms = report["corpus"], report["arms"]
+    seconds = "ten-second" if corpus["config_name"] == "excerpt_10s" else "thirty-second"
+    synthetic = f", real + synthetic {_ccc(arms['synthetic'])}" if "synthetic" in arms else ""
+    seeds = f"{len(report['seeds'])} seed{'s' if len(report['seeds']) > 1 else ''}"
+    return (
+        f"Mean CCC over {corpus['n_tested']} tested {seconds} excerpts ({corpus['n_artists']} artists, {seeds}, "
+        f"{'heard' if corpus.get('heard') else corpus['labels']} labels): real {_ccc(arms['real'])}{synthetic}."
+    )
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    verdict, best = report["validation"], report["validation"]["delta"]
+    if best is None:
+        return "Whether synthetic spectrograms help is not measured: that arm is not finished."
+    return (
+        f"Adding synthetic spectrograms changes it by {_signed(report['arms']['synthetic']['delta_real'])}; against "
+        f"the best arm without a generator ({best.get('alternative', 'real')}) by {_signed(best)}: "
+        f"{verdict['verdict']}. The smallest effect that this run could have seen with power 0.8 is "
+        f"{best['smallest_effect']:.3f}. The published criterion (improvement over {PUBLISHED_THRESHOLD:g} %, no "
+        f"interval) says {verdict['published_verdict']} at {report['improvement_percent']:+.1f} %."
+    )
+
+
+def _unfinished(report: dict[str, Any]) -> str:
+    failed = [f"The generator of {split} failed ({why})." for split, why in report["failures"].items()]
+    missing = report["missing"]
+    if missing:
+        shown = ", ".join(missing[:6]) + (", ..." if len(missing) > 6 else "")
+        failed.append(f"Not finished: {len(missing)} pieces ({shown}); figures are of what is complete.")
+    return " ".join(failed)
+
+
+def _baselines(report: dict[str, Any]) -> str:
+    against = report["baselines"]["real_to_best"]
+    if against is None:
+        return ""
+    parts = [f"{name} {_signed(delta)} ({delta['best']})" for name, delta in against.items()]
+    return "The recogniser of real songs against the best plain baseline of each draw: " + ", ".join(parts) + "."
+
+
+def _as_run(report: dict[str, Any]) -> str:
+    measured = (report["as_run"] or {}).get("synthetic")
+    if not measured:
+        return ""
+    mixed, real = measured["mixed"], measured["real"]
+    return (
+        f"As the study was run: the same model has mean CCC {mixed['ccc_mean']:.3f} {_ends(mixed)} on its mixed test "
+        f"set of {mixed['n']} and {real['ccc_mean']:.3f} {_ends(real)} on the {real['n']} real songs in it: "
+        f"{measured['inflation']:+.3f} by the test set alone."
+    )
+
+
+def _ends(figures: dict[str, Any]) -> str:
+    return "[{:.3f}, {:.3f}]".format(*figures["ccc_mean_interval"])
+
+
+def _quality(report: dict[str, Any]) -> str:
+    quality = report["quality"]
+    if not quality:
+        return ""
+    ladder = quality.get("ladder") or {}
+    noise = max((value for name, value in ladder.items() if "gaussian" in name), default=None)
+    score = f"Quality score {quality['quality_score']:.1f} ({quality['tier']})"
+    if noise is not None:
+        score += f", where noise without any music scores up to {noise:.1f}"
+    if quality.get("skill") is not None and np.isfinite(quality["skill"]):
+        return f"{score}; skill {quality['skill']:.2f} (0 is the best noise, 1 is other real music)."
+    return f"{score}; skill not defined: {quality['notes'].get('skill', 'not defined here')}."
+
+
+def _conditioning(report: dict[str, Any]) -> str:
+    asked = report["conditioning"]
+    if not asked:
+        return ""
+    (v_low, v_high), (a_low, a_high) = asked["ccc_interval"]
+    return (
+        f"Conditioning: a recogniser of real songs hears the requested emotion with CCC {asked['ccc'][0]:.2f} "
+        f"[{v_low:.2f}, {v_high:.2f}] in valence and {asked['ccc'][1]:.2f} [{a_low:.2f}, {a_high:.2f}] in arousal."
+    )
+
+
+def _ccc(arm: dict[str, Any]) -> str:
+    mean = arm["ccc"]["mean"]
+    return f"{mean['value']:.3f} [{mean['interval'][0]:.3f}, {mean['interval'][1]:.3f}]"
+
+
+def _signed(delta: dict[str, Any]) -> str:
+    return f"{delta['value']:+.3f} [{delta['interval'][0]:+.3f}, {delta['interval'][1]:+.3f}]"

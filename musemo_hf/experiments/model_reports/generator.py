@@ -1,0 +1,120 @@
+"""What one generator is worth, as plain data: measured on held-out songs, heard by a judge that trained none."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import evaluate
+import numpy as np
+import torch
+
+from musemo_hf.audio.mel import denormalise, normalise
+from musemo_hf.data.arrays import SongArrays
+from musemo_hf.data.folds import artist_groups
+from musemo_hf.evaluation.statistics.concordance import concordance_report
+from musemo_hf.metrics import metric_path
+from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.reporting.provenance import caveats, versions
+from musemo_hf.training.corpus import hold_out, select
+from musemo_hf.training.recogniser.trainer import predict
+
+SEED = 10_000_000  # of the generated clips, apart from the seeds of training
+BATCH = 16
+AGREEMENT = ("ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval", "rmse", "n")
+
+
+def build_generator_report(
+    generator: Any,
+    judge: MusemoViTForEmotionRegression,
+    songs: SongArrays,
+    fold: int,
+    corpus: dict[str, Any],
+    command: str,
+    budget: str,
+    seeds: list[int],
+) -> dict[str, Any]:
+    """Figures of a generator and a judge that were both trained without a fold.
+
+    Args:
+        generator: with `generate(emotion, seed)`; one clip is made at the emotion of every held-out song.
+        judge: a recogniser that took no part in training the generator.
+        songs: the whole corpus.
+        fold: that both were trained without.
+        corpus: `name`, `procedural` (bool), and what else describes it.
+        command: that made the report.
+        budget: name of the configuration that both were trained with.
+        seeds: of their trainings.
+
+    Returns:
+        What cards read: `quality_score`, `quality` (of `spectrogram_quality`), `conditioning` (judge against request),
+        `ccc_real_only` and `recogniser` (judge against the labels of the held-out songs), `findings`, `validation`,
+        `corpus`, `budget`, `seeds`, `command`, `versions`.
+    """
+    training, held_out = hold_out(songs, fold), select(songs, np.flatnonzero(songs.fold == fold))
+    groups, emotion = artist_groups(held_out.artist), held_out.emotion
+    made = np.concatenate(list(_generated(generator, torch.from_numpy(emotion))))
+    quality = _quality(made, held_out.spectrogram, training.spectrogram)
+    heard, own = (
+        concordance_report(_heard(judge, clips), emotion, groups, confidence=0.95)
+        for clips in (made, held_out.spectrogram)
+    )
+    report: dict[str, Any] = {
+        "quality_score": quality["quality_score"],
+        "ccc_real_only": {"value": own["ccc_mean"], "interval": own["ccc_mean_interval"]},
+        "validation": {"targets": quality["targets"], "tier": quality["tier"]},
+        "quality": quality,
+        "conditioning": {name: heard[name] for name in AGREEMENT},
+        "recogniser": {name: own[name] for name in AGREEMENT},
+        "corpus": corpus
+        | {"n_songs": len(songs), "n_training": len(training), "n_tested": len(held_out), "fold": fold}
+        | {"n_artists": len(set(groups)), "n_frames": int(songs.spectrogram.shape[-1])},
+        "budget": budget,
+        "seeds": seeds,
+        "command": command,
+        "versions": versions(),
+    }
+    report["findings"] = _findings(report)
+    return json.loads(json.dumps(report, default=float))
+
+
+def _generated(generator: Any, emotion: torch.Tensor) -> Iterator[np.ndarray]:
+    """Clips in dB `(at most 16, 128, n_frames)`."""
+    for start in range(0, len(emotion), BATCH):
+        clips = generator.generate(emotion[start : start + BATCH], seed=SEED + start)
+        yield denormalise(clips[:, 0].float().cpu()).numpy()
+
+
+def _quality(made: np.ndarray, held_out: np.ndarray, training: np.ndarray) -> dict[str, Any]:
+    metric = evaluate.load(metric_path("spectrogram_quality"))
+    for start in range(0, len(made), 64):
+        metric.add_batch(references=held_out[start : start + 64], predictions=made[start : start + 64])
+    return metric.compute(training=training, held_out=held_out, confidence=0.95)
+
+
+def _heard(judge: MusemoViTForEmotionRegression, clips: np.ndarray) -> np.ndarray:
+    return predict(judge, normalise(torch.from_numpy(clips))[:, None]).double().numpy()
+
+
+def _skill_in_words(quality: dict[str, Any]) -> str:
+    if quality["skill"] is None or not math.isfinite(quality["skill"]):
+        return f"its skill is not defined ({quality['notes'].get('skill', 'no reason was given')})"
+    return f"skill {quality['skill']:.2f} (0 is the best noise, 1 is other real music)"
+
+
+def _findings(report: dict[str, Any]) -> list[str]:
+    corpus, quality, heard, own = (report[name] for name in ("corpus", "quality", "conditioning", "recogniser"))
+    ladder = {name: score for name, score in quality["ladder"].items() if name in quality.get("noise_skills", {})}
+    noise = f", where noise without any music scores up to {max(ladder.values()):.1f}" if ladder else ""
+    sentences = caveats(corpus)
+    return [
+        *sentences,
+        f"Trained on {corpus['n_training']} songs, judged on {corpus['n_tested']} songs of {corpus['n_artists']} other "
+        f"artists (fold {corpus['fold']}), one generated clip at the emotion of each.",
+        f"Quality score {quality['quality_score']:.1f} ({quality['tier']}){noise}; {_skill_in_words(quality)}.",
+        "Conditioning: a recogniser that trained no generator hears the requested emotion with CCC "
+        + " and ".join(f"{heard['ccc'][i]:.2f} in {name}" for i, name in enumerate(("valence", "arousal")))
+        + "; of the real songs it hears "
+        + " and ".join(f"{own['ccc'][i]:.2f}" for i in range(2))
+        + ".",
+    ]

@@ -1,0 +1,87 @@
+"""What a study's figures say in words: only what an interval over seeds allows is called an effect."""
+
+from typing import Any
+
+from .aims import SOURCES_HOURS, SOURCES_QUALITY, SOURCES_TIMES_SLOWER
+
+GOOD_DOWN = ("kid",)  # figures of which less is better
+NAMES = {
+    "quality_score": "quality score",
+    "skill": "skill",
+    "kid": "KID",
+    "coverage": "coverage",
+    "authenticity": "authenticity",
+    "ccc_valence": "valence CCC",
+    "ccc_arousal": "arousal CCC",
+}
+
+
+def findings(report: dict[str, Any]) -> list[str]:
+    """Sentences: the set-up, the aims, what helped and what did not, the flow against the sources' words."""
+    corpus, updates = report["corpus"], report["updates"]
+    length = f"{updates['epochs']:g} epochs" if updates["epochs"] else f"{updates['steps']} updates"
+    sentences = [
+        f"Budget {report['budget']}: every GAN rung was trained for {length} of {updates['batch_size']} clips on "
+        f"{corpus['n_training']} songs, and judged against {corpus['n_held_out']} songs of other artists (fold "
+        f"{corpus['fold']})."
+    ]
+    sentences += _aim_sentences(report)
+    for label, figures in report["differences"].items():
+        sentences.append(_difference_sentence(label, report["baseline"], figures))
+    sentences += [
+        f"{row['label']}: training ended early by a red flag ({'; '.join(row['red_flags'])}); "
+        + ("its last good checkpoint was measured." if row["figures"] else "there was no good checkpoint to measure.")
+        for row in report["rows"]
+        if row["red_flags"]
+    ]
+    return sentences + _flow_sentences(report)
+
+
+def _aim_sentences(report: dict[str, Any]) -> list[str]:
+    if not report["aims"]:
+        return []
+    told = [aim for aim in report["aims"] if aim["met"] is not None]
+    missed = [f"{aim['aim']} {aim['wanted']:.3g} (got {aim['got']:.3g})" for aim in told if not aim["met"]]
+    undefined = [aim["aim"] for aim in report["aims"] if aim["met"] is None]
+    sentence = f"{report['candidate']} meets {len(told) - len(missed)} of {len(report['aims'])} aims"
+    sentence += f"; missed: {', '.join(missed)}" if missed else ""
+    return [sentence + (f"; not defined: {', '.join(undefined)}" if undefined else "") + "."]
+
+
+def _difference_sentence(label: str, baseline: str, figures: dict[str, dict[str, Any]]) -> str:
+    """What the intervals of a row's differences say."""
+    seeds = min(figure["seeds"] for figure in figures.values())
+    if all(figure["interval"] is None for figure in figures.values()):
+        listed = ", ".join(f"{NAMES[name]} {figure['value']:+.3g}" for name, figure in figures.items())
+        return f"{label} against {baseline}, one seed and no interval, so no claim: {listed}."
+    better: list[str] = []
+    worse: list[str] = []
+    for name, figure in figures.items():
+        if figure["interval"] is None or figure["interval"][0] <= 0 <= figure["interval"][1]:
+            continue
+        (better if (figure["value"] < 0) == (name in GOOD_DOWN) else worse).append(_shown(name, figure))
+    words = [f"better in {', '.join(better)}"] if better else []
+    words += [f"worse in {', '.join(worse)}"] if worse else []
+    if not words:
+        return f"{label} against {baseline}: no difference beyond that of seeds in any figure: not shown to help."
+    if seeds >= 3:
+        return f"{label} against {baseline} over {seeds} seeds: {'; '.join(words)}."
+    return (
+        f"{label} against {baseline}, one seed: {'; '.join(words)}, beyond what the finalists' seeds differ by; one "
+        f"seed supports no claim."
+    )
+
+
+def _shown(name: str, figure: dict[str, Any]) -> str:
+    low, high = figure["interval"]
+    return f"{NAMES[name]} {figure['value']:+.3g} [{low:+.3g}, {high:+.3g}]"
+
+
+def _flow_sentences(report: dict[str, Any]) -> list[str]:
+    low, high = SOURCES_QUALITY
+    return [
+        f"{row['label']}: quality score {row['quality_score']:.1f} (the sources say {low}-{high} of diffusion), "
+        f"{row['times_slower']:.1f} times the sampling time of {report['baseline']} (they say "
+        f"{SOURCES_TIMES_SLOWER}), {row['hours']:.2g} hours of training (they say {SOURCES_HOURS:,})."
+        for row in report["flow"]
+    ]

@@ -1,0 +1,209 @@
+"""What a study found, as plain data: a row a rung, differences to the baseline, aims, and sentences."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from musemo_hf.experiments.study.study import Study
+from musemo_hf.reporting.provenance import caveats, versions
+from musemo_hf.training.log import read_statistics
+
+from .aims import aims, flow_against_sources
+from .findings import findings
+
+CONFIDENCE = 0.95
+FIGURES = (
+    "quality_score",
+    "skill",
+    "skill_six",
+    "kid",
+    "coverage",
+    "coverage_of_real",
+    "authenticity",
+    "ccc_valence",
+    "ccc_arousal",
+    "diversity",
+    "sampling_seconds",
+)
+COMPARED = ("quality_score", "skill", "kid", "coverage", "authenticity", "ccc_valence", "ccc_arousal")
+CURVES = ("kid", "accuracy", "discriminator_loss", "generator_loss")
+
+
+def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str, Any]:
+    """All figures of a study, of the pieces that are there.
+
+    Args:
+        study: run, or run in part.
+        corpus: `name`, `procedural` (bool), and what else describes it.
+        command: that made it.
+
+    Returns:
+        `rows` (see `rung_row`), `differences` (rung -> figure -> value, interval, by), `aims`, `flow`, `findings`,
+        `missing` (rungs not there yet), `judge` (its agreement with held-out songs), `corpus`, `budget`, `seeds`,
+        `configuration`, `command`, `versions`, `curves`.
+    """
+    plan = study.plan
+    done = [rung.figures() for rung in study.rungs if rung.done]
+    rows = rung_rows(done)
+    spread = seed_spread(rows)
+    report: dict[str, Any] = {
+        "budget": plan.budget,
+        "baseline": plan.baseline,
+        "candidate": plan.candidate,
+        "finalists": plan.finalists,
+        "seeds": {name: study.configuration.seeds_of(name) for name in study.configuration.rungs},
+        "updates": {"steps": study.configuration.gan_training.steps} | _batch(study),
+        "corpus": corpus | corpus_facts(study),
+        "judge": study.agreement_of_judge(),
+        "rows": rows,
+        "missing": [f"{rung.name}, seed {rung.seed}" for rung in study.rungs if not rung.done],
+        "differences": differences(rows, plan.baseline, spread),
+        "seed_spread": spread,
+        "configuration": study.configuration.to_dict(),
+        "command": command,
+        "versions": versions(),
+        "curves": {f"{rung.name}-seed{rung.seed}": _curves(rung.folder) for rung in study.rungs if rung.done},
+    }
+    report["aims"] = aims(report)
+    report["flow"] = flow_against_sources(report)
+    report["findings"] = caveats(corpus) + findings(report)
+    return report
+
+
+def _batch(study: Study) -> dict[str, Any]:
+    training = study.configuration.gan_training
+    return {"epochs": training.epochs, "batch_size": training.batch_size}
+
+
+def corpus_facts(study: Study) -> dict[str, Any]:
+    """Counts that every table has to carry."""
+    return {
+        "n_training": len(study.training_songs),
+        "n_held_out": len(study.held_out),
+        "fold": study.plan.fold,
+        "config_name": study.configuration.data.config_name,
+        "labels": study.configuration.data.labels,
+        "n_frames": study.n_frames,
+    }
+
+
+def rung_rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row a rung and way of sampling.
+
+    Returns:
+        Rows of `label`, `rung`, `sampling`, `seeds`, `n_clips`, `red_flags`, `steps`, `seconds` and `ms_per_step`
+        (means over seeds), and `figures`: name -> {value, interval, by_seed, over}: of one seed an interval over clips;
+        of three or more one over seeds (Student's t), the value their mean.
+    """
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for result in done:
+        for sampling in result["samplings"] or {"": None}:
+            grouped.setdefault((result["rung"], sampling), []).append(result)
+    return [rung_row(rung, sampling, results) for (rung, sampling), results in grouped.items()]
+
+
+def rung_row(rung: str, sampling: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """One row, of one result a seed."""
+    measured = [result["samplings"][sampling] for result in results if result["samplings"]]
+    trainings = [result["training"] for result in results]
+    return {
+        "label": rung + sampling.replace("-", ", ", 1).replace("-", " "),
+        "rung": rung,
+        "sampling": sampling,
+        "seeds": [result["seed"] for result in results],
+        "red_flags": [
+            f"seed {result['seed']}, update {result['training']['steps']}: {result['training']['red_flag']}"
+            for result in results
+            if result["training"]["red_flag"]
+        ],
+        "n_clips": measured[0]["n_clips"] if measured else 0,
+        "steps": float(np.mean([training["steps"] for training in trainings])),
+        "seconds": float(np.mean([training["seconds"] for training in trainings])),
+        "ms_per_step": 1000 * float(np.mean([training["seconds_per_step"] for training in trainings])),
+        "n_parameters": max(training["n_parameters"] for training in trainings),
+        "device": trainings[0]["device"],
+        "kid_se": measured[0]["kid_se"] if measured else None,
+        "skill_aspect": measured[0]["skill_aspect"] if measured else None,
+        "authenticity_of_real": measured[0]["authenticity_of_real"] if measured else None,
+        "notes": measured[0]["notes"] if measured else {},
+        "figures": {name: _figure(name, measured) for name in FIGURES} if measured else {},
+    }
+
+
+def _figure(name: str, measured: list[dict[str, Any]]) -> dict[str, Any]:
+    values = np.array([figures[name] for figures in measured], dtype=float)
+    figure: dict[str, Any] = {"value": float(values.mean()), "by_seed": values.tolist()}
+    if len(values) < 3:
+        return figure | {"interval": measured[0].get(f"{name}_interval"), "over": "clips"}
+    half = student.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return figure | {"interval": [figure["value"] - half, figure["value"] + half], "over": "seeds"}
+
+
+def seed_spread(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Deviation of each figure from seed to seed, pooled over the GANs that have three seeds or more.
+
+    Not over flows: their seeds differ by far less, and one flow sampled in three ways is not three trainings.
+
+    Returns:
+        figure -> {deviation, degrees} (degrees of freedom); empty where no row has three seeds.
+    """
+    spread = {}
+    for name in COMPARED:
+        gans = [row for row in rows if row["figures"] and not row["sampling"]]
+        sets = [np.array(row["figures"][name]["by_seed"]) for row in gans]
+        sets = [values for values in sets if len(values) >= 3 and np.isfinite(values).all()]
+        if sets:
+            degrees = sum(len(values) - 1 for values in sets)
+            squares = sum(np.square(values - values.mean()).sum() for values in sets)
+            spread[name] = {"deviation": float(np.sqrt(squares / degrees)), "degrees": degrees}
+    return spread
+
+
+def differences(
+    rows: list[dict[str, Any]], baseline: str, spread: dict[str, dict[str, float]]
+) -> dict[str, dict[str, Any]]:
+    """Each row's figures less the baseline's, label -> figure -> {value, interval, seeds}.
+
+    With three seeds on both sides the interval is Welch's, of the seeds (Welch 1947). Otherwise it is what the
+    finalists' pooled deviation from seed to seed gives one training against another; without finalists there is none.
+    """
+    own = next((row for row in rows if row["rung"] == baseline and row["figures"]), None)
+    if own is None:
+        return {}
+    return {
+        row["label"]: {name: _difference(row, own, name, spread.get(name)) for name in COMPARED}
+        for row in rows
+        if row is not own and row["figures"]
+    }
+
+
+def _difference(row: dict[str, Any], own: dict[str, Any], name: str, spread: dict[str, float] | None) -> dict[str, Any]:
+    values, base = (np.array(side["figures"][name]["by_seed"]) for side in (row, own))
+    seeds = min(len(values), len(base))
+    result = {"value": float(values.mean() - base.mean()), "interval": None, "seeds": seeds}
+    if seeds >= 3:
+        parts = [side.var(ddof=1) / len(side) for side in (values, base)]
+        total = max(sum(parts), 1e-18)
+        degrees = total**2 / max(
+            sum(part**2 / (len(side) - 1) for part, side in zip(parts, (values, base), strict=True)), 1e-36
+        )
+        half = student.ppf(0.5 + CONFIDENCE / 2, degrees) * np.sqrt(total)
+    elif spread is not None:
+        error = spread["deviation"] * np.sqrt(1 / len(values) + 1 / len(base))
+        half = student.ppf(0.5 + CONFIDENCE / 2, spread["degrees"]) * error
+    else:
+        return result
+    return result | {"interval": [result["value"] - half, result["value"] + half]}
+
+
+def _curves(folder: Any) -> dict[str, Any]:
+    """Statistics of the training, a step and a value each, thinned to what a picture shows."""
+    found = [path for path in (folder / "run").glob("*.jsonl") if path.stem in ("gan", "flow")]
+    lines = read_statistics(found[0]) if found else []
+    series = {}
+    for name in (*CURVES, "loss"):
+        kept = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
+        kept = kept[:: max(1, len(kept) // 200)]
+        series[name] = {"step": [step for step, _ in kept], "value": [value for _, value in kept]}
+    return series

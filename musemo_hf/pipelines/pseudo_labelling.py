@@ -1,0 +1,235 @@
+"""A folder of songs without labels -> a corpus in DEAM's layout, with the emotions that a recogniser hears in them."""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from musemo_hf.audio.decoding import AudioDecodingError, read_audio
+from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.data.deam.excerpts import TOLERANCE, TooShortError, file_duration
+from musemo_hf.data.deam.layout import AUDIO_FOLDERS, AUDIO_SUFFIXES, DeamError
+from musemo_hf.data.deam.metadata import FIRST_OTHER_ID
+from musemo_hf.data.pseudo_labels import (
+    VERSION,
+    HeardCorpus,
+    HeardSong,
+    append_heard,
+    claim_folder,
+    read_heard,
+    write_manifest,
+    write_tables,
+)
+from musemo_hf.data.skipped import SkippedSong, count_reasons, write_skipped
+from musemo_hf.data.song_names import song_names
+from musemo_hf.models.vit import MusemoViTForEmotionRegression
+
+from .emotion_path import EmotionPath, emotion_path
+
+logger = logging.getLogger(__name__)
+
+SKIPPED_FILE = "skipped.csv"
+DEVIATIONS = {
+    "deviation": "of what raters say on average, predicted for each window and calibrated; the mean over windows",
+    "error": "the recogniser's root mean square error on other artists, one for all songs",
+    "spread": "spread over the windows of a song, 0 of a single one: this recogniser is not calibrated",
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What `listen` made.
+
+    Attributes:
+        corpus: the manifest.
+        songs: those heard, by ascending id.
+        skipped: those left out; ids are -1, details name the files.
+        others: ending -> number of files that are no audio that can be read.
+    """
+
+    corpus: HeardCorpus
+    songs: list[HeardSong]
+    skipped: list[SkippedSong]
+    others: dict[str, int]
+
+
+def listen(
+    audio_dir: str | Path,
+    out_dir: str | Path,
+    model: MusemoViTForEmotionRegression,
+    extractor: MusemoFeatureExtractor,
+    recogniser: str,
+    hop_seconds: float | None = None,
+) -> Heard:
+    """Hear the emotion of every song of a folder, and lay the songs out as DEAM is.
+
+    Songs that were heard before a run was stopped are not heard again; songs that came since are added. The songs
+    are hard links where the file system has them, else copies.
+
+    Args:
+        audio_dir: songs (wav, flac, ogg, mp3) at any depth.
+        out_dir: missing, empty, or begun before with the same songs' folder, recogniser and hop.
+        model: the recogniser.
+        extractor: that belongs to it.
+        recogniser: its name, for whoever reads the corpus.
+        hop_seconds: largest distance of two windows, s; half a window where None.
+
+    Raises:
+        DeamError: no songs, not one that can be heard, or an `out_dir` that holds something else or lies within
+            `audio_dir`.
+        OSError: the disk is full; a further run goes on from there.
+    """
+    source, folder = Path(audio_dir).expanduser().resolve(), Path(out_dir).expanduser().resolve()
+    if not source.is_dir():
+        raise DeamError(f"expected a folder of songs, found none at {audio_dir}")
+    if folder.is_relative_to(source):
+        raise DeamError(f"expected a folder outside {audio_dir} to write to, got {out_dir}")
+    files, others = _list_files(source)
+    if not files:
+        raise DeamError(f"{audio_dir}: expected songs ({', '.join(AUDIO_SUFFIXES)}), found none")
+    corpus = _manifest(source, model, extractor, recogniser, hop_seconds)
+    claim_folder(folder, corpus)
+    skipped = list(_hear_all(files, source, folder, model, extractor, hop_seconds))
+    songs = read_heard(folder)
+    write_skipped(folder / SKIPPED_FILE, skipped)
+    if not songs:
+        raise DeamError(f"{audio_dir}: expected a song that can be heard, got none; skipped: {count_reasons(skipped)}")
+    write_tables(folder, songs)
+    corpus = replace(corpus, n_songs=len(songs), n_skipped=len(skipped))
+    write_manifest(folder, corpus)
+    return Heard(corpus, songs, skipped, others)
+
+
+def _list_files(source: Path) -> tuple[list[Path], dict[str, int]]:
+    """Songs by their path, and what else there is by its ending; hidden files and folders are passed over."""
+    found = (path for path in source.rglob("*") if path.is_file())
+    visible = [path for path in found if not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    songs = sorted(
+        (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES), key=lambda path: path.as_posix()
+    )
+    others = Counter(path.suffix.lower() for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES)
+    return songs, dict(sorted(others.items()))
+
+
+def _manifest(
+    source: Path,
+    model: MusemoViTForEmotionRegression,
+    extractor: MusemoFeatureExtractor,
+    recogniser: str,
+    hop_seconds: float | None,
+) -> HeardCorpus:
+    config = model.config
+    own = config.uncertainty and config.deviation_scale is not None
+    return HeardCorpus(
+        version=VERSION,
+        name=source.name,
+        source=str(source),
+        recogniser=recogniser,
+        weights=weights_hash(model),
+        window_seconds=_window_seconds(extractor),
+        hop_seconds=hop_seconds,
+        deviation=DEVIATIONS["deviation" if own else "spread" if config.emotion_error is None else "error"],
+    )
+
+
+def weights_hash(model: MusemoViTForEmotionRegression) -> str:
+    """Sha256 of names and values of a model's weights and buffers."""
+    digest = hashlib.sha256()
+    for name, values in sorted(model.state_dict().items()):
+        digest.update(name.encode() + b"\0" + values.cpu().contiguous().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _hear_all(
+    files: list[Path],
+    source: Path,
+    folder: Path,
+    model: MusemoViTForEmotionRegression,
+    extractor: MusemoFeatureExtractor,
+    hop_seconds: float | None,
+) -> Iterator[SkippedSong]:
+    """Write what is heard, song by song; gives those left out."""
+    before = read_heard(folder)
+    done = {song.file for song in before}
+    next_id = max((song.song_id for song in before), default=FIRST_OTHER_ID - 1) + 1
+    for path in tqdm(files, "listening", disable=None):
+        file = path.relative_to(source).as_posix()
+        if file in done:
+            continue
+        try:
+            song = _hear(path, file, next_id, model, extractor, hop_seconds)
+        except (AudioDecodingError, TooShortError) as error:
+            reason = "too short" if isinstance(error, TooShortError) else "corrupt"
+            detail = str(error) if str(path) in str(error) else f"{file}: {error}"
+            logger.warning("skipped: %s", detail)
+            yield SkippedSong(-1, reason, detail)  # type: ignore[arg-type]
+            continue
+        _link(path, folder / AUDIO_FOLDERS[0], song.song_id)
+        append_heard(folder, song)
+        next_id += 1
+
+
+def _hear(
+    path: Path,
+    file: str,
+    song_id: int,
+    model: MusemoViTForEmotionRegression,
+    extractor: MusemoFeatureExtractor,
+    hop_seconds: float | None,
+) -> HeardSong:
+    """What the recogniser hears; shorter than a window, it would hear silence beside the song."""
+    wanted, rate = _window_seconds(extractor), extractor.sampling_rate
+    if (duration := file_duration(path)) < wanted - TOLERANCE:
+        raise TooShortError(f"expected at least the {wanted:.3g} s that the recogniser hears, got {duration:.2f} s")
+    samples = read_audio(path, rate)
+    if len(samples) < (wanted - TOLERANCE) * rate:
+        raise AudioDecodingError(f"{path}: expected {duration:.2f} s, it breaks off after {len(samples) / rate:.2f} s")
+    heard = emotion_path(model, extractor, samples, rate, hop_seconds)
+    (valence, arousal), (valence_std, arousal_std) = np.round([heard.mean, _deviation(heard)], 4).tolist()
+    names = song_names(path)
+    return HeardSong(
+        song_id=song_id,
+        file=file,
+        valence=valence,
+        arousal=arousal,
+        valence_std=valence_std,
+        arousal_std=arousal_std,
+        n_windows=len(heard.emotion),
+        duration=round(heard.duration, 2),
+        artist=names.artist,
+        title=names.title,
+        genre=names.genre,
+    )
+
+
+def _deviation(heard: EmotionPath) -> np.ndarray:
+    if heard.deviation is not None:
+        return heard.deviation.mean(axis=0).clip(0, 2)  # the width of the plane
+    return heard.emotion.std(axis=0, ddof=1) if len(heard.emotion) > 1 else np.zeros(2)
+
+
+def _window_seconds(extractor: MusemoFeatureExtractor) -> float:
+    return extractor.settings.n_samples(extractor.n_frames) / extractor.sampling_rate
+
+
+def _link(path: Path, folder: Path, song_id: int) -> None:
+    """Lay a song into the corpus, under another name until it is whole."""
+    folder.mkdir(exist_ok=True)
+    for stale in folder.glob(f"{song_id}.*"):  # of a run that was stopped before it wrote down that song
+        stale.unlink()
+    part = folder / f"{song_id}.{os.getpid()}.part"
+    try:
+        try:
+            os.link(path.resolve(), part)
+        except OSError:  # another file system, or one without links
+            shutil.copy2(path, part)
+        part.replace(folder / f"{song_id}{path.suffix.lower()}")
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,4 @@
+"""Training of the flow-matching generator.
+
+The trainer and its settings.
+"""

@@ -1,0 +1,208 @@
+"""A study: what its pieces learn from, that none is computed twice, and that it compares what it says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+
+from musemo_hf import MusemoGanGenerator
+from musemo_hf.data.arrays import SongArrays
+from musemo_hf.experiments.study import variant as study_rung
+from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.experiments.study.study import Study
+from musemo_hf.experiments.study.trainers import check_networks
+from musemo_hf.training.checkpoint import save_checkpoint
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.gan.red_flags import RedFlagError
+
+N_SONGS, N_FRAMES = 40, 256
+TINY = [
+    "generator.generator_channels=8",
+    "generator.group_norm_groups=1",
+    "generator.discriminator_channels=4",
+    "gan_training.steps=2",
+    "gan_training.batch_size=4",
+    "recogniser.patch_size=[16, 16]",
+    "recogniser.hidden_size=16",
+    "recogniser.num_hidden_layers=1",
+    "recogniser.num_attention_heads=2",
+    "recogniser.intermediate_size=16",
+    "recogniser_training.steps=2",
+    "recogniser_training.batch_size=4",
+    "study.n_resamples=20",
+]
+
+
+@pytest.fixture(scope="module")
+def songs() -> SongArrays:
+    rng = np.random.default_rng(0)
+    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
+    level = 20 * emotion[:, 1, None, None]
+    return SongArrays(
+        spectrogram=(level - 20 + 10 * rng.standard_normal((N_SONGS, 128, N_FRAMES))).astype(np.float32),
+        emotion=emotion,
+        emotion_std=np.full((N_SONGS, 2), 0.2, dtype=np.float32),
+        fold=(np.arange(N_SONGS) // 2 % 2).astype(np.int8),
+        song_id=np.arange(N_SONGS, dtype=np.int32),
+        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
+        genre=["rock"] * N_SONGS,
+        year=np.full(N_SONGS, 2014, dtype=np.int16),
+    )
+
+
+def make(songs, folder, *overrides) -> Study:
+    configuration = load_configuration(None, [*TINY, *overrides], StudyConfiguration())
+    return Study(configuration, songs, folder, Accelerator())
+
+
+RUNGS = (
+    "rungs.enhanced={}",
+    "rungs.no-attention={generator: {attention_stage: -1}}",
+    "study.finalists=[enhanced]",
+    "study.finalist_seeds=[0, 1]",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(songs, tmp_path_factory):
+    """A study of two rungs, one of them with two seeds."""
+    study = make(songs, tmp_path_factory.mktemp("study"), *RUNGS)
+    assert study.run()
+    return study
+
+
+def test_every_rung_and_seed_is_trained_saved_and_measured(finished):
+    names = {"judge", "enhanced-seed0", "enhanced-seed1", "no-attention-seed0"}
+    assert {folder.name for folder in finished.run_dir.iterdir()} == names
+    for rung in finished.rungs:
+        result = rung.figures()
+        assert (result["rung"], result["seed"], result["training"]["steps"]) == (rung.name, rung.seed, 2)
+        figures = result["samplings"][""]
+        assert figures["n_clips"] == len(finished.held_out) == N_SONGS // 2
+        assert 0 <= figures["quality_score"] <= 100
+        assert {"skill", "skill_six", "kid", "ccc_valence", "ccc_arousal_interval", "coverage_of_real"} <= set(figures)
+        generator = MusemoGanGenerator.from_pretrained(rung.checkpoint)
+        assert (generator.attention is None) == (rung.name == "no-attention")
+        assert np.load(rung.folder / "examples.npy").shape == (5, 128, N_FRAMES)
+        assert not list((rung.folder / "run").glob("checkpoint-*"))
+
+
+def test_no_artist_is_trained_on_and_judged_by(finished):
+    assert not set(finished.training_songs.artist) & set(finished.held_out.artist)
+    assert len(finished.training_songs) + len(finished.held_out) == N_SONGS
+
+
+def test_finished_pieces_are_read_and_lost_ones_made_again(finished, songs, monkeypatch):
+    lost = finished.run_dir / "enhanced-seed1/figures.json"
+    before = json.loads(lost.read_text())
+    lost.unlink()
+    monkeypatch.setattr(study_rung, "make_trainer", lambda *_: pytest.fail("the generator was trained"))
+    again = make(songs, finished.run_dir, *RUNGS)
+    assert again.run()
+    assert json.loads(lost.read_text())["samplings"] == before["samplings"]
+
+
+def test_a_folder_takes_new_rungs_and_refuses_other_settings_of_those_it_has(finished, songs):
+    path = finished.run_dir / "enhanced-seed0"
+    (path / "figures.json").rename(path / "kept.json")
+    try:
+        with pytest.raises(ValueError, match="was begun with other settings"):
+            make(songs, finished.run_dir, *RUNGS, "gan_training.generator_lr=0.1").run()
+    finally:
+        (path / "kept.json").rename(path / "figures.json")
+    assert make(songs, finished.run_dir, *RUNGS).run()
+
+
+def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path):
+    assert not make(songs, tmp_path, "study.minutes=0").run()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_path, monkeypatch):
+    study = make(songs, tmp_path)
+    original = study_rung.make_trainer
+
+    def failing(*arguments):
+        trainer = original(*arguments)
+
+        def train():
+            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_generator}, {}, {})
+            trainer.step = 2
+            raise RedFlagError("red flag at step 2: mode collapse")
+
+        trainer.train = train
+        return trainer
+
+    monkeypatch.setattr(study_rung, "make_trainer", failing)
+    assert study.run()
+    result = study.rungs[0].figures()
+    assert result["training"]["red_flag"] == "mode collapse"
+    assert np.isfinite(result["samplings"][""]["quality_score"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("study.candidate=modern", "expected rungs out of enhanced, got modern"),
+        ("rungs.more={gan_training: {steps: 9}}", "expected equal steps, epochs, batch_size, seed in all, got steps"),
+        ("rungs.more={recogniser: {}}", "expected sections out of"),
+        ("rungs.more={gan_training: {magic: 1}}", "rungs: more: gan_training: expected one of"),
+        ("study.fold=7", "expected a fold out of"),
+    ],
+)
+def test_an_unfair_or_unknown_comparison_is_refused_before_training(songs, tmp_path, override, message):
+    with pytest.raises(ValueError, match=message):
+        make(songs, tmp_path, override)
+    assert not list(tmp_path.iterdir())
+
+
+def test_judge_and_generators_are_the_same_in_any_order(finished, songs, tmp_path):
+    other = make(songs, tmp_path)
+    assert other.run()
+    weights = [
+        MusemoGanGenerator.from_pretrained(folder / "enhanced-seed0/generator").state_dict()
+        for folder in (finished.run_dir, tmp_path)
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+CONFIGS = Path(__file__).parents[2] / "training/configs/study"
+
+
+@pytest.mark.parametrize("budget", ["smoke", "budget", "full"])
+def test_every_rung_of_the_shipped_budgets_is_one_that_trains(budget):
+    configuration = load_configuration(CONFIGS / f"{budget}.yaml", [], StudyConfiguration())
+    configuration.check()
+    check_networks(configuration, n_frames=431)
+    smallest = load_configuration(CONFIGS / "smoke.yaml", [], StudyConfiguration())
+    assert list(configuration.rungs) == list(smallest.rungs)
+    assert configuration.study.budget == budget
+    merged = [configuration.of_rung(rung) for rung in configuration.rungs]
+    common = [(rung.generator, rung.gan_training) for rung in merged if rung.flow_training == merged[0].flow_training]
+    assert sum(values == common[0] for values in common) == 2  # `enhanced`, and the flow, which leaves the GAN as it is
+
+
+def test_a_misspelt_value_of_a_network_is_refused(songs, tmp_path):
+    with pytest.raises(ValueError, match="rungs: more: generator: expected known values, got atention_stage"):
+        make(songs, tmp_path, "rungs.more={generator: {atention_stage: -1}}")
+
+
+def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
+    study = make(
+        songs,
+        tmp_path,
+        "rungs.cycle={gan_training: {cycle_weight: 1.0, recogniser: teacher}}",
+        "rungs.projected={generator: {pretrained_discriminator: teacher}}",
+        "rungs.flow={flow: {n_components: 8, width: 24, depth: 1, n_heads: 2}, flow_training: {batch_size: 4}}",
+        "study.sampling_steps=[1, 2]",
+    )
+    assert study.run()
+    assert {"judge", "teacher", "cycle-seed0", "projected-seed0"} <= {path.name for path in tmp_path.iterdir()}
+    judge, teacher = (listener.model.state_dict() for listener in (study.judge, study.teacher))
+    assert any(not torch.equal(judge[name], teacher[name]) for name in judge)
+    flow = json.loads((tmp_path / "flow-seed0/figures.json").read_text())
+    assert set(flow["samplings"]) == {"-1-steps", "-2-steps"}
+    assert flow["training"]["steps"] >= 1

@@ -1,0 +1,185 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from musemo_hf import MusemoFlowGenerator
+from musemo_hf.training.checkpoint import checkpoints, read_state
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.flow.settings import FlowTraining
+from musemo_hf.training.flow.trainer import FlowTrainer, path
+from musemo_hf.training.log import read_statistics
+
+CONFIG = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
+
+
+@pytest.fixture
+def trainer(clips, tmp_path):
+    def make(folder="run", **changes):
+        short = {"steps": 8, "batch_size": 4, "log_every": 1, "checkpoint_every": 3, "warmup_steps": 2}
+        return FlowTrainer(CONFIG, FlowTraining(**(short | changes)), clips, tmp_path / folder)
+
+    return make
+
+
+def state(run):
+    return {
+        f"{name}.{key}": value.clone()
+        for name, model in (("model", run.model), ("averaged", run.averaged_generator))
+        for key, value in model.state_dict().items()
+    }
+
+
+def test_the_path_starts_at_data_ends_at_noise_and_moves_by_its_velocity():
+    data, noise = torch.randn(2, 5, 3, 4).unbind()
+    for time in (torch.zeros(5), torch.rand(5), torch.ones(5)):
+        latents, velocity = path(data, noise, time)
+        left = time[:, None, None]
+        torch.testing.assert_close(latents - left * velocity, data)
+        torch.testing.assert_close(latents + (1 - left) * velocity, noise)
+
+
+@pytest.mark.parametrize(("cut", "roll"), [(4, False), (7, True)])
+def test_resumed_bit_for_bit(trainer, interrupt, tmp_path, cut, roll):
+    unbroken = trainer("unbroken", roll=roll)
+    unbroken.train()
+    interrupt(trainer("broken", roll=roll), cut, "_update")
+    assert read_state(checkpoints(tmp_path / "broken")[-1])["step"] == 3 * (cut // 3)
+    resumed = trainer("broken", roll=roll)
+    resumed.train()
+    assert [name for name, value in state(unbroken).items() if not torch.equal(value, state(resumed)[name])] == []
+    assert len({(tmp_path / name / "flow.jsonl").read_text() for name in ("unbroken", "broken")}) == 1
+
+
+def test_rolled_clips_keep_their_profile_and_move_their_texture(trainer, clips):
+    run = trainer(roll=True)
+    chosen = torch.tensor([2, 0, 5])
+    still = torch.zeros(3)
+    torch.testing.assert_close(run._data(chosen, still, still), run.latents[chosen], atol=1e-4, rtol=1e-4)
+    moved = run._data(chosen, torch.full((3,), 0.25), still)  # of 32 frames two patches of four
+    model, emotion = run.averaged_generator, clips.emotion[chosen]
+    (profile, _), (same, _) = model.split(moved), model.split(run.latents[chosen])
+    assert torch.equal(profile, same)
+    before, after = (model.decode(latents, emotion) for latents in (run.latents[chosen], moved))
+    line = model.profile._line(before[:, 0].mean(dim=-1))[:, None]
+    apart = [(after - line - (before - line).roll(shift, -1)).square().mean().sqrt() for shift in (8, 0, 4)]
+    assert apart[0] < 0.35 * min(apart[1:])
+    rolled, plain = (trainer(str(roll), roll=roll).train().network.leave.weight for roll in (True, False))
+    assert not torch.equal(rolled, plain)
+
+
+def test_mixed_profiles_keep_mean_and_covariance_and_are_no_clips(trainer, clips):
+    run = trainer(profile_mix=0.6)
+    n_clips, split = len(clips), run.averaged_generator.split
+    # every clip with every other: what a long training sees on the average
+    chosen, others = torch.arange(n_clips).repeat_interleave(n_clips), torch.arange(n_clips).repeat(n_clips)
+    mixed, texture = split(run._data(chosen, torch.zeros(len(chosen)), (others + 0.5) / n_clips))
+    profile, _ = split(run.latents)
+    assert torch.equal(texture, split(run.latents[chosen])[1])
+    torch.testing.assert_close(mixed.mean(dim=0), profile.mean(dim=0) * (0.8 + 0.6), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(mixed.T.cov(correction=0), profile.T.cov(correction=0), atol=1e-3, rtol=1e-3)
+    assert torch.cdist(mixed[others != chosen], profile).amin() > 0.05
+    with pytest.raises(ValueError, match=r"expected profile_mix in \[0, 1\), got 1"):
+        FlowTraining(profile_mix=1.0)
+
+
+def test_a_run(trainer, tmp_path, clips):
+    made = trainer().train()
+    assert isinstance(made, MusemoFlowGenerator)
+    lines = read_statistics(tmp_path / "run" / "flow.jsonl")
+    assert [line["step"] for line in lines] == list(range(8))
+    assert all(math.isfinite(line["loss"]) and line["gradient"] > 0 for line in lines)
+    assert [read_state(found)["step"] for found in checkpoints(tmp_path / "run")] == [8]
+    assert made.generate(clips.emotion[:2], seed=0, num_inference_steps=2).shape == (2, 1, 128, 32)
+
+
+def test_nothing_between_means_the_last_alone(trainer, tmp_path):
+    trainer(log_every=0, checkpoint_every=0).train()
+    assert [line["step"] for line in read_statistics(tmp_path / "run" / "flow.jsonl")] == [7]
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [8]
+
+
+def test_it_learns_the_emotion(trainer, clips):
+    # in these clips arousal is the level
+    made = trainer(steps=120, batch_size=16, lr=1e-2, ema_decay=0.9, checkpoint_every=0).train()
+    emotion = torch.tensor([[0.0, 0.9], [0.0, -0.9]]).repeat_interleave(8, dim=0)
+    loud, quiet = made.generate(emotion, seed=0, num_inference_steps=8).mean(dim=(1, 2, 3)).chunk(2)
+    wanted = 0.4 * 1.8
+    assert (loud.mean() - quiet.mean()).item() > 0.5 * wanted
+
+
+def test_a_budget_of_seconds_ends_the_run_and_is_kept(trainer, tmp_path, monkeypatch):
+    now = iter(range(10_000))
+    monkeypatch.setattr("musemo_hf.training.flow.trainer.time.perf_counter", lambda: float(next(now)))
+    run = trainer(steps=1000, seconds=5.0, checkpoint_every=2)
+    run.train()
+    assert (run.step, run.seconds) == (5, 5.0)
+    assert read_state(checkpoints(tmp_path / "run")[-1])["seconds"] == 5.0
+    again = trainer(steps=1000, seconds=5.0, checkpoint_every=2)
+    again.train()
+    assert again.step == 5  # nothing is left of the budget
+    assert run._rate() == pytest.approx(0, abs=1e-9)
+
+
+def test_the_rate_warms_up_and_falls(trainer):
+    run = trainer(steps=100, warmup_steps=10)
+    rates = []
+    for step in range(100):
+        run.step = step
+        rates.append(run._rate())
+    assert rates.index(max(rates)) == 9
+    assert rates[0] < 0.11
+    assert rates[-1] < 0.01
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_times_and_dropped_emotions(trainer):
+    run = trainer(dropped_emotion=0.25, time_mean=1.0, time_deviation=0.5)
+    times, dropped = run._times(4000, torch.Generator().manual_seed(0))
+    assert 0 < times.min() < times.max() < 1
+    assert torch.logit(times).mean().item() == pytest.approx(1, abs=0.05)
+    assert torch.logit(times).std().item() == pytest.approx(0.5, abs=0.05)
+    assert dropped.float().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
+def test_other_settings_are_refused(trainer):
+    trainer(steps=3).train()
+    with pytest.raises(ValueError, match=r"was made with other settings \(lr 0.001 -> 0.5\)"):
+        trainer(steps=3, lr=0.5).train()
+
+
+def test_nan_stops_the_run_and_the_last_checkpoint_stands(trainer, tmp_path):
+    run = trainer(steps=20, checkpoint_every=2)
+    update = run._update
+
+    def spoil():
+        if run.step == 3:
+            run.model.network.leave.weight.data[0] = torch.nan
+        return update()
+
+    run._update = spoil
+    with pytest.raises(FloatingPointError, match=r"expected a finite loss and gradient, got .*nan.* at step 3"):
+        run.train()
+    (kept,) = checkpoints(tmp_path / "run")
+    assert read_state(kept)["step"] == 2
+
+
+def test_clips_of_another_size(clips, tmp_path):
+    with pytest.raises(ValueError, match=r"expected spectrogram of shape \(B, 1, 128, 31\)"):
+        FlowTrainer(CONFIG | {"n_frames": 31}, FlowTraining(), clips, tmp_path)
+
+
+def test_few_clips_are_not_rolled(clips, tmp_path):
+    with pytest.raises(ValueError, match="expected at least 512 clips to roll textures of, got 40; set roll: false"):
+        FlowTrainer({"n_frames": 32, "width": 16, "n_heads": 2}, FlowTraining(roll=True), clips, tmp_path)
+
+
+def test_the_recommended_values_make_a_flow():
+    file = Path(__file__).parents[2] / "training" / "configs" / "flow_10s.yaml"
+    configuration = load_configuration(file, ["flow.width=12", "flow.depth=1"])
+    training = configuration.flow_training
+    assert training.seconds is None  # so that it is the same run on any machine
+    assert training.roll
+    model = MusemoFlowGenerator(n_frames=431, **configuration.flow)
+    assert model.generate([[0.0, 0.0]], seed=0, num_inference_steps=1).shape == (1, 1, 128, 431)

@@ -1,0 +1,275 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from musemo_hf import MusemoGanGenerator
+from musemo_hf.training.checkpoint import CheckpointError, checkpoints, read_state, save_model
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.gan.step import Batch
+from musemo_hf.training.gan.trainer import GanTrainer
+from musemo_hf.training.log import read_statistics
+
+
+def state(trainer):
+    return {
+        f"{name}.{key}": value.clone()
+        for name, model in (
+            ("generator", trainer.generator),
+            ("discriminator", trainer.discriminator),
+            ("averaged", trainer.averaged_generator),
+        )
+        for key, value in model.state_dict().items()
+    }
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    different = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    assert different == []
+
+
+@pytest.fixture
+def trainer(gan_config, gan_training, clips, tmp_path):
+    def make(folder="run", **changes):
+        return GanTrainer(gan_config, gan_training(**changes), clips, tmp_path / folder)
+
+    return make
+
+
+def test_nothing_between_means_the_last_alone(trainer, tmp_path):
+    trainer(log_every=0, check_every=0, checkpoint_every=0).train()
+    (line,) = read_statistics(tmp_path / "run" / "gan.jsonl")
+    assert line["step"] == 7
+    assert "kid" in line
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [8]
+    with pytest.raises(ValueError, match=r"or 0 for none but the last, got -1"):
+        trainer("negative", check_every=-1).train()
+
+
+def test_a_run_writes_statistics_and_checkpoints(trainer, tmp_path):
+    run = trainer()
+    before = state(run)
+    model = run.train()
+    assert isinstance(model, MusemoGanGenerator)
+    lines = read_statistics(tmp_path / "run" / "gan.jsonl")
+    assert [line["step"] for line in lines] == list(range(8))
+    for line in lines:
+        assert 0 <= line["accuracy"] <= 1
+        assert all(math.isfinite(value) for value in line.values())
+    assert [line["step"] for line in lines if "kid" in line] == [3, 7]
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [6, 8]
+    saved = MusemoGanGenerator.from_pretrained(checkpoints(tmp_path / "run")[-1] / "averaged_generator")
+    assert all(torch.equal(saved.state_dict()[name], value) for name, value in model.state_dict().items())
+    changed = [name for name, value in state(run).items() if not torch.equal(value, before[name])]
+    assert {name.split(".")[0] for name in changed} == {"generator", "discriminator", "averaged"}
+
+
+@pytest.mark.parametrize("cut", [4, 5, 7])  # in the middle of an epoch of 10 batches, and between checkpoints
+def test_resumed_bit_for_bit(trainer, interrupt, tmp_path, cut):
+    unbroken = trainer("unbroken")
+    unbroken.train()
+    interrupt(trainer("broken"), cut, "_iterate")
+    assert read_state(checkpoints(tmp_path / "broken")[-1])["step"] == 3 * (cut // 3)
+    resumed = trainer("broken")
+    resumed.train()
+    assert_same(state(unbroken), state(resumed))
+    for name, optimizer in unbroken.optimizers.items():
+        ours, theirs = optimizer.state_dict()["state"], resumed.optimizers[name].state_dict()["state"]
+        assert all(torch.equal(ours[i]["exp_avg_sq"], theirs[i]["exp_avg_sq"]) for i in ours)
+    assert (tmp_path / "unbroken" / "gan.jsonl").read_text() == (tmp_path / "broken" / "gan.jsonl").read_text()
+    assert unbroken.balance == resumed.balance
+
+
+def test_a_finished_run_is_not_trained_again(trainer):
+    first = trainer()
+    first.train()
+    again = trainer()
+    again._iterate = None  # any further iteration would fail
+    again.train()
+    assert_same(state(first), state(again))
+
+
+def test_the_seed_decides(trainer):
+    runs = {}
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run = trainer(folder, steps=2, seed=seed)
+        run.train()
+        runs[folder] = state(run)
+    assert_same(runs["a"], runs["b"])
+    assert any(not torch.equal(value, runs["c"][name]) for name, value in runs["a"].items())
+
+
+def test_the_global_generator_does_not_matter(trainer):
+    torch.manual_seed(1)
+    first = trainer("a", steps=2)
+    first.train()
+    torch.manual_seed(2)
+    torch.rand(100)
+    second = trainer("b", steps=2)
+    second.train()
+    assert_same(state(first), state(second))
+
+
+def test_epochs_give_the_steps(trainer):
+    assert trainer(epochs=2.5).steps == 25  # 40 clips in batches of 4
+    assert trainer(epochs=0.01).steps == 1
+
+
+def test_the_loss_is_smoothed_cross_entropy(trainer, clips):
+    run = trainer(instance_noise=0.0)
+    real, noise = clips[torch.arange(4)], torch.randn(4, 100)
+    with torch.no_grad():  # spectral norm moves with every forward in training mode
+        run.discriminator.eval()
+        fake = run.generator(emotion=real.emotion, noise=noise).spectrogram
+        on_real = run.discriminator(spectrogram=real.spectrogram, emotion=real.emotion).logits
+        on_fake = run.discriminator(spectrogram=fake, emotion=real.emotion).logits
+    batch = Batch(real.spectrogram, real.emotion, noise)
+    _, values = run.updates.update_discriminator(0, batch, fake, False, torch.Generator())
+    expected = -(0.9 * functional.logsigmoid(on_real) + 0.1 * functional.logsigmoid(-on_real)).mean()
+    expected -= functional.logsigmoid(-on_fake).mean()
+    assert values["discriminator_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    accuracy = torch.cat([on_real > 0, on_fake < 0]).float().mean().item()
+    assert values["accuracy"].item() == pytest.approx(accuracy)
+    assert "discriminator_gradient" not in values
+
+
+def test_instance_noise_decays_to_nothing(trainer):
+    run = trainer(steps=100, instance_noise=0.4, instance_noise_share=0.5)
+    flat = torch.zeros(1, 1, 128, 32)
+    deviations = []
+    for step in (0, 25, 50, 99):
+        deviations.append(run.updates.seen(flat, step, torch.Generator()).std().item())
+    assert deviations[:2] == pytest.approx([0.4, 0.2], rel=0.1)
+    assert deviations[2:] == [0, 0]
+
+
+def test_gradients_are_clipped(trainer):
+    run = trainer(steps=1, gradient_norm=1e-3)
+    norms = []
+
+    def record(step):
+        def stepped(*arguments, **keywords):
+            parameters = run.generator.parameters()
+            norms.append(torch.stack([p.grad.norm() for p in parameters]).norm().item())
+            return step(*arguments, **keywords)
+
+        return stepped
+
+    run.optimizers["generator"].step = record(run.optimizers["generator"].step)
+    run.train()
+    assert norms == [pytest.approx(1e-3, rel=0.01)]
+
+
+def test_balance_lets_one_network_wait(trainer, tmp_path):
+    trainer(steps=6, balance_window=1, accuracy_band=(0.0, 1e-6), check_every=100).train()  # it always wins
+    lines = read_statistics(tmp_path / "run" / "gan.jsonl")
+    assert lines[-1]["discriminator_every"] > 1
+    assert any("discriminator_gradient" not in line for line in lines)
+    trainer("plain", steps=6, balance=False).train()
+    lines = read_statistics(tmp_path / "plain" / "gan.jsonl")
+    assert all("discriminator_gradient" in line and "generator_gradient" in line for line in lines)
+
+
+def test_the_average_follows_the_generator(trainer):
+    run = trainer(steps=3, ema_decay=0.5, checkpoint_every=100, check_every=100)
+    seen, update = [], run.average.update_parameters
+
+    def record(model):
+        update(model)
+        seen.append(model.to_mel.weight.detach().clone())
+
+    run.average.update_parameters = record
+    run.train()
+    expected = seen[0]
+    for weight in seen[1:]:
+        expected = 0.5 * expected + 0.5 * weight
+    torch.testing.assert_close(run.averaged_generator.to_mel.weight, expected)
+
+
+def test_collapse_stops_the_run_and_keeps_the_last_good_checkpoint(trainer, tmp_path):
+    run = trainer(steps=20, check_every=4, checkpoint_every=4)
+    iterate = run._iterate
+
+    def collapse_at_six():
+        if run.step == 6:  # the generator forgets noise and emotion
+            with torch.no_grad():
+                for model in (run.generator, run.averaged_generator):
+                    model.to_mel.weight.zero_()
+        return iterate()
+
+    run._iterate = collapse_at_six
+    with pytest.raises(RedFlagError, match=r"red flag at step 8: mode collapse: .*checkpoint-00000004"):
+        run.train()
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [4]
+    kept = MusemoGanGenerator.from_pretrained(checkpoints(tmp_path / "run")[0] / "averaged_generator")
+    assert kept.to_mel.weight.abs().sum() > 0
+
+
+@pytest.mark.parametrize("what", ["weight", "gradient"])
+def test_nan_stops_the_run_before_a_checkpoint_keeps_it(trainer, tmp_path, what):
+    run = trainer(steps=20, checkpoint_every=2, check_every=100)
+    iterate = run._iterate
+
+    def spoil():
+        if run.step == 3:  # checkpoint 4 would be the first to hold it
+            weight = run.generator.to_mel.weight
+            if what == "weight":
+                weight.data[0] = torch.nan
+            else:
+                weight.register_hook(lambda gradient: gradient * torch.nan)
+        return iterate()
+
+    run._iterate = spoil
+    with pytest.raises(
+        RedFlagError, match=r"red flag at step 4: .* is nan; last good checkpoint: .*checkpoint-00000002"
+    ):
+        run.train()
+    (kept,) = checkpoints(tmp_path / "run")
+    loaded = MusemoGanGenerator.from_pretrained(kept / "generator")
+    assert all(torch.isfinite(value).all() for value in loaded.state_dict().values())
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_run_and_keeps_the_last(trainer, tmp_path, monkeypatch):
+    run = trainer(steps=6)
+
+    def full(model, folder):
+        if run.step == 6:
+            raise OSError(28, "No space left on device")
+        save_model(model, folder)
+
+    monkeypatch.setattr("musemo_hf.training.checkpoint.save_model", full)
+    with pytest.raises(CheckpointError, match=r"checkpoint-00000006.*No space left"):
+        run.train()
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [3]
+    monkeypatch.undo()
+    resumed = trainer(steps=6)
+    resumed.train()
+    assert resumed.step == 6
+
+
+def test_a_batch_larger_than_the_set(trainer, tmp_path):
+    trainer(steps=2, batch_size=50).train()
+    assert len(read_statistics(tmp_path / "run" / "gan.jsonl")) == 2
+
+
+def test_one_song_is_refused(gan_config, gan_training, clips, tmp_path):
+    with pytest.raises(ValueError, match="expected at least two different real clips"):
+        GanTrainer(gan_config, gan_training(), clips[torch.tensor([0])], tmp_path)
+
+
+def test_it_learns_the_level_of_the_music(gan_config, gan_training, clips, tmp_path):
+    """Thirty iterations are enough to move the mean level towards that of quiet clips."""
+    quiet = Clips((clips.spectrogram * 0.3 - 0.6).clamp(-1, 1), clips.emotion)
+    training = gan_training(steps=30, batch_size=8, generator_lr=4e-3, discriminator_lr=4e-3, ema_decay=0.0)
+    training.check_every = training.checkpoint_every = 1000
+    run = GanTrainer(gan_config, training, quiet, tmp_path)
+    before = run.generator.generate(quiet.emotion, seed=0).mean().item()
+    run.train()
+    after = run.generator.generate(quiet.emotion, seed=0).mean().item()
+    target = quiet.spectrogram.mean().item()
+    assert np.isfinite(after)
+    assert abs(after - target) < 0.7 * abs(before - target)

@@ -1,0 +1,17 @@
+"""The arguments that the training scripts share."""
+
+from pathlib import Path
+
+from musemo_hf.training.configuration import load_configuration
+from musemo_hf.training.launch import parse_arguments
+
+
+def test_set_may_be_given_several_times_and_several_values(monkeypatch):
+    values = ["--set", "gan_training.steps=7", "--set", "gan_training.seed=3", "flow_training.steps=5"]
+    monkeypatch.setattr("sys.argv", ["train_gan.py", *values])
+    arguments = parse_arguments(None, Path("some.yaml"), "runs/some")
+    configuration = load_configuration(None, arguments.set)
+    assert configuration.gan_training.steps == 7
+    assert configuration.gan_training.seed == 3
+    assert configuration.flow_training.steps == 5
+    assert parse_arguments(None, Path("some.yaml"), "runs/some").set == arguments.set  # and nothing is left behind
