@@ -80,6 +80,18 @@ def clips():
     return Clips((0.4 * arousal + 0.3 * valence * bands + noise).clamp(-1, 1), emotion)
 
 
+@pytest.fixture
+def recogniser_training():
+    """`recogniser_training(**changes)`: eight updates, a checkpoint every three."""
+
+    from musemo_hf.training.recogniser.settings import RecogniserTraining
+
+    def make(**changes):
+        return RecogniserTraining(**({"steps": 8, "batch_size": 8, "log_every": 1, "checkpoint_every": 3} | changes))
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def _no_outside_caches(tmp_path_factory, monkeypatch):
     """Nothing a test does lands in the caches of the machine that runs it."""

@@ -3,7 +3,7 @@
 import pytest
 
 from musemo_hf import MusemoGanConfig, MusemoViTConfig
-from musemo_hf.training.configuration import GanTraining, RecogniserTraining
+from musemo_hf.training.configuration import GanTraining
 
 N_FRAMES = 32
 
@@ -33,16 +33,6 @@ def gan_training():
     def make(**changes):
         short = {"steps": 8, "batch_size": 4, "log_every": 1, "check_every": 4, "checkpoint_every": 3}
         return GanTraining(**(short | changes))
-
-    return make
-
-
-@pytest.fixture
-def recogniser_training():
-    """`recogniser_training(**changes)`: eight updates, a checkpoint every three."""
-
-    def make(**changes):
-        return RecogniserTraining(**({"steps": 8, "batch_size": 8, "log_every": 1, "checkpoint_every": 3} | changes))
 
     return make
 
