@@ -16,7 +16,7 @@ from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.trainers import check_networks
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 N_SONGS, N_FRAMES = 40, 256
 TINY = [
@@ -129,7 +129,7 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
         trainer = original(*arguments)
 
         def train():
-            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_generator}, {}, {})
+            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_model}, {})
             trainer.step = 2
             raise RedFlagError("red flag at step 2: mode collapse")
 

@@ -14,7 +14,7 @@ from musemo_hf.data.deam.annotations import LAST_SWAPPED_ID
 from musemo_hf.experiments.ablation.baselines.band_statistics import band_statistics
 from musemo_hf.experiments.ablation.baselines.regressors import BASELINES, SEEDED
 from musemo_hf.experiments.runner.pieces import Piece, work_through
-from musemo_hf.training.checkpoint import write_text
+from musemo_hf.files import atomic_write
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import Configuration, load_configuration
 
@@ -86,7 +86,7 @@ class Ablation:
             )
         if self.accelerator.is_main_process:
             self.run_dir.mkdir(parents=True, exist_ok=True)
-            write_text(path, first_line + self.configuration.to_yaml())
+            atomic_write(path, first_line + self.configuration.to_yaml())
         self.accelerator.wait_for_everyone()
 
     def _continues(self, path: Path) -> bool:
