@@ -80,7 +80,8 @@ class Study:
         self.songs_hash = folds_hash(songs.song_id, songs.fold)
         self.judge = Listener(self, "judge", self.plan.judge_seed)
         self.teacher = Listener(self, "teacher", self.plan.teacher_seed)
-        self.rungs = [Rung(self, name, seed) for name in configuration.rungs for seed in configuration.seeds_of(name)]
+        seeds = {name: configuration.seeds_of(name) for name in configuration.variants}
+        self.rungs = [Rung(self, name, seed) for name in seeds for seed in seeds[name]]
 
     @cached_property
     def training(self) -> Clips:
@@ -97,7 +98,7 @@ class Study:
     def pieces(self) -> Sequence[Piece]:
         """All of them, in the order in which they are begun: what others need comes first."""
         configuration = self.configuration
-        first = [self.judge, *([self.teacher] if any(map(configuration.uses_teacher, configuration.rungs)) else [])]
+        first = [self.judge, *([self.teacher] if any(map(configuration.uses_teacher, configuration.variants)) else [])]
         return [*first, *sorted(self.rungs, key=lambda rung: rung.name != self.plan.baseline)]
 
     def run(self) -> bool:

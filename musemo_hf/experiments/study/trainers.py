@@ -28,11 +28,11 @@ def check_networks(configuration: StudyConfiguration, n_frames: int) -> None:
         "generator": set(MusemoGanConfig().to_dict()),
         "flow": set(signature(MusemoFlowGenerator.__init__).parameters),
     }
-    for rung in configuration.rungs:
-        merged = configuration.of_rung(rung)
+    for rung in configuration.variants:
+        merged = configuration.of_variant(rung)
         for section, names in known.items():
             if unknown := sorted(set(getattr(merged, section)) - names):
-                raise ValueError(f"rungs: {rung}: {section}: expected known values, got {', '.join(unknown)}")
+                raise ValueError(f"variants: {rung}: {section}: expected known values, got {', '.join(unknown)}")
         untaught = {key: value for key, value in merged.generator.items() if value != TEACHER}  # which is not there yet
         MusemoGanConfig(n_frames=n_frames, **untaught)
 

@@ -41,7 +41,7 @@ class Rung:
         self.study, self.name, self.seed = study, name, seed
         self.folder = study.run_dir / folder_name(name, seed)
         self.checkpoint = self.folder / "generator"
-        self.is_flow = study.configuration.is_flow(name)
+        self.is_flow = study.configuration.kind_of(name) == "flow"
 
     @property
     def done(self) -> bool:
@@ -67,7 +67,7 @@ class Rung:
 
     def identity(self) -> dict[str, Any]:
         """What decides its result."""
-        merged = self.study.configuration.of_rung(self.name).to_dict()
+        merged = self.study.configuration.of_variant(self.name).to_dict()
         kept = ("flow", "flow_training") if self.is_flow else ("generator", "gan_training")
         plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
         return self.study.common_identity() | {name: merged[name] for name in kept} | plan | {"seed": self.seed}
@@ -99,7 +99,7 @@ class Rung:
 
     def _train(self) -> dict[str, Any]:
         study = self.study
-        configuration = study.configuration.of_rung(self.name, study.teacher.checkpoint)
+        configuration = study.configuration.of_variant(self.name, study.teacher.checkpoint)
         budget = json.loads((self._baseline / "training.json").read_text())["seconds"] if self.is_flow else None
         trainer = make_trainer(
             configuration, study.n_frames, self.seed, budget, study.training, self.folder / "run", study.accelerator
