@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
 from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
+from musemo_hf.files import atomic_path, atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _claim(folder: Path, parameters: dict[str, float]) -> None:
     elif folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder}: expected an empty folder or a demo corpus, got other files")
     (folder / "MEMD_audio").mkdir(parents=True, exist_ok=True)
-    _write_text(manifest, json.dumps(parameters))
+    atomic_write(manifest, json.dumps(parameters))
 
 
 def _song_ids(n_songs: int) -> list[int]:
@@ -138,14 +139,6 @@ def _write_tables(folder: Path, ids: list[int], emotions: np.ndarray, artist_of:
         write_csv(folder / "metadata" / file, header, rows)
 
 
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def _write_mp3(path: Path, samples: np.ndarray) -> None:
-    """Under another name until it is whole, so that a song that exists is finished."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    soundfile.write(part, samples, SAMPLING_RATE, format="MP3")
-    part.replace(path)
+    with atomic_path(path) as part:
+        soundfile.write(part, samples, SAMPLING_RATE, format="MP3")

@@ -10,7 +10,6 @@ and size (so do bz2 and lzma, tried on the same songs).
 
 import hashlib
 import json
-import os
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from musemo_hf.data.arrays import SongArrays
+from musemo_hf.files import atomic_write
 
 FORMAT = "musemo pack 1"
 MAX_BYTES = 50_000_000
@@ -98,7 +98,7 @@ def write_pack(
         content = _content(songs, coded, pack)
         n_bytes = len(content)
         if n_bytes <= max_bytes:
-            _replace(Path(path), content)
+            atomic_write(Path(path), content)
             return pack
     raise PackError(
         f"expected songs that fit into {max_bytes:,} bytes in steps of at most {STEPS[-1]:g} dB, got {len(songs)} "
@@ -187,14 +187,3 @@ def _content(songs: SongArrays, coded: bytes, pack: Pack) -> bytes:
     metadata = {name: json.dumps(getattr(songs, name)) for name in _NAMES}
     metadata |= {"format": FORMAT, "pack": json.dumps(asdict(pack)), "shape": json.dumps(songs.spectrogram.shape)}
     return save(tensors, metadata)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Under another name until it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

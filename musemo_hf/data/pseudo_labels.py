@@ -10,13 +10,13 @@ annotations/, metadata/   DEAM's tables, once every song is heard
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES, DeamError
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
+from musemo_hf.files import atomic_write
 
 VERSION = 1
 MANIFEST = "heard_corpus.json"
@@ -116,13 +116,8 @@ def read_manifest(folder: str | Path) -> HeardCorpus | None:
 
 
 def write_manifest(folder: Path, corpus: HeardCorpus) -> None:
-    """Write it, under another name until it is whole."""
-    part = folder / f"{MANIFEST}.{os.getpid()}.part"
-    try:
-        part.write_text(json.dumps(asdict(corpus), indent=1), encoding="utf-8")
-        part.replace(folder / MANIFEST)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write the manifest of a folder."""
+    atomic_write(folder / MANIFEST, json.dumps(asdict(corpus), indent=1))
 
 
 def claim_folder(folder: Path, corpus: HeardCorpus) -> None:

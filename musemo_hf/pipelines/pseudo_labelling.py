@@ -29,6 +29,7 @@ from musemo_hf.data.pseudo_labels import (
 )
 from musemo_hf.data.skipped import SkippedSong, count_reasons, write_skipped
 from musemo_hf.data.song_names import song_names
+from musemo_hf.files import atomic_path
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 from .emotion_path import EmotionPath, emotion_path
@@ -220,16 +221,12 @@ def _window_seconds(extractor: MusemoFeatureExtractor) -> float:
 
 
 def _link(path: Path, folder: Path, song_id: int) -> None:
-    """Lay a song into the corpus, under another name until it is whole."""
+    """Link or copy a song into the corpus, whole or not at all."""
     folder.mkdir(exist_ok=True)
     for stale in folder.glob(f"{song_id}.*"):  # of a run that was stopped before it wrote down that song
         stale.unlink()
-    part = folder / f"{song_id}.{os.getpid()}.part"
-    try:
+    with atomic_path(folder / f"{song_id}{path.suffix.lower()}") as part:
         try:
             os.link(path.resolve(), part)
         except OSError:  # another file system, or one without links
             shutil.copy2(path, part)
-        part.replace(folder / f"{song_id}{path.suffix.lower()}")
-    finally:
-        part.unlink(missing_ok=True)
