@@ -9,10 +9,11 @@ from typing import Any, get_args, get_origin
 
 import yaml
 
-from musemo_hf.experiments.ablation.plan import AblationPlan
 from musemo_hf.training.flow.settings import FlowTraining
 from musemo_hf.training.gan.settings import GanTraining
 from musemo_hf.training.recogniser.settings import RecogniserTraining
+
+GENERATOR_KINDS = ("gan", "flow")
 
 
 @dataclass
@@ -33,6 +34,40 @@ class DataSettings:
 
 
 @dataclass
+class AblationPlan:
+    """What `training/ablate.py` compares, and how.
+
+    Attributes:
+        protocol: "folds" (artist-disjoint folds, results out of fold over all songs), "random" (80/10/10 by song, as
+            published) or "as-run" (the generator trains on all songs, and real and synthetic songs are split at random
+            together).
+        n_folds: The number of artist-disjoint folds.
+        folds: The folds to run, None for all; fewer give an out-of-fold table over fewer songs.
+        seeds: The seeds of the recognisers. The generator of a fold is trained once, with the first.
+        arms: The names of arms (`experiments.ablation.arms`), "real" among them. An arm may have its own synthetic
+            share after an "@": "synthetic@0.5".
+        baselines: The names of baselines (`experiments.ablation.baselines`), scored in the same folds.
+        generator: "gan" (section `generator`) or "flow" (section `flow`).
+        synthetic_share: Synthetic clips per real one, for arms that give none; 2.3 is 3,200 / 1,395.
+        emotions: "training" (density of the training labels) or "uniform" on the square, as published.
+        n_resamples: The number of bootstrap resamples of artists.
+        budget: The name that is printed with every table.
+    """
+
+    protocol: str = "folds"
+    n_folds: int = 5
+    folds: list[int] | None = None
+    seeds: list[int] = field(default_factory=lambda: [0])
+    arms: list[str] = field(default_factory=lambda: ["real", "synthetic"])
+    baselines: list[str] = field(default_factory=list)
+    generator: str = "gan"
+    synthetic_share: float = 1.0
+    emotions: str = "training"
+    n_resamples: int = 10_000
+    budget: str = "default"
+
+
+@dataclass
 class Configuration:
     """All of it; `generator`, `flow` and `recogniser` are arguments of `MusemoGanConfig`, `MusemoFlowGenerator` and
     `MusemoViTConfig`.
@@ -46,6 +81,11 @@ class Configuration:
     recogniser: dict[str, Any] = field(default_factory=dict)
     recogniser_training: RecogniserTraining = field(default_factory=RecogniserTraining)
     ablation: AblationPlan = field(default_factory=AblationPlan)
+
+    @classmethod
+    def upgrade(cls, values: dict[str, Any], where: str) -> dict[str, Any]:
+        """Replace former keys of a file by today's, with a warning."""
+        return dict(values)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -75,13 +115,14 @@ def load_configuration(
     if path is not None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"expected a YAML configuration, found no file {path}")
-        merged = _merge(merged, _parsed(Path(path).read_text(), str(path)) or {}, str(path))
+        values = _parsed(Path(path).read_text(), str(path)) or {}
+        merged = _merge(merged, merged.upgrade(values, str(path)) if isinstance(values, dict) else values, str(path))
     for override in overrides or []:
         name, equals, value = override.partition("=")
         section, dot, key = name.partition(".")
         if not (equals and dot):
             raise ValueError(f"expected section.key=value, got {override!r}")
-        merged = _merge(merged, {section: {key: _parsed(value, override)}}, override)
+        merged = _merge(merged, merged.upgrade({section: {key: _parsed(value, override)}}, override), override)
     return merged
 
 

@@ -17,11 +17,10 @@ from musemo_hf.reporting.provenance import caveats, versions
 
 from .checkpoint import save_model
 from .clips import Clips
-from .configuration import Configuration
+from .configuration import GENERATOR_KINDS, Configuration
 from .flow.trainer import FlowTrainer
 from .gan.trainer import GanTrainer
 
-KINDS = ("gan", "flow")
 ENDLESS = 10**9  # updates, when a number of seconds ends the training
 
 
@@ -52,8 +51,8 @@ def create_trainer(
     Raises:
         ValueError: The kind is unknown, or seconds were given for a GAN.
     """
-    if kind not in KINDS:
-        raise ValueError(f"expected kind to be one of {KINDS}, got {kind!r}")
+    if kind not in GENERATOR_KINDS:
+        raise ValueError(f"expected kind to be one of {GENERATOR_KINDS}, got {kind!r}")
     if seconds is not None and kind != "flow":
         raise ValueError(f"expected seconds for a flow only, got {seconds:g} for a GAN, whose updates are counted")
     n_frames = clips.spectrogram.shape[-1]

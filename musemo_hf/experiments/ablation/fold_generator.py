@@ -15,10 +15,9 @@ from musemo_hf.files import atomic_path, atomic_write, once
 from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import Configuration
-from musemo_hf.training.generators import KINDS, create_trainer, save_generator
+from musemo_hf.training.generators import create_trainer, save_generator
 from musemo_hf.training.loop import RedFlagError
 
-GENERATORS = KINDS
 TEST_SEED = 10_000_000  # differs from the seeds of the synthetic clips of the training part
 BATCH = 32
 

@@ -28,8 +28,8 @@ from musemo_hf.training.corpus import hold_out, select
 from musemo_hf.training.recogniser.prediction import predict
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
+from .networks import check_networks
 from .plan import StudyConfiguration
-from .trainers import check_networks
 from .variant import Rung
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,8 @@ class Study:
         self.songs_hash = folds_hash(songs.song_id, songs.fold)
         self.judge = Listener(self, "judge", self.plan.judge_seed)
         self.teacher = Listener(self, "teacher", self.plan.teacher_seed)
-        self.rungs = [Rung(self, name, seed) for name in configuration.rungs for seed in configuration.seeds_of(name)]
+        seeds = {name: configuration.seeds_of(name) for name in configuration.variants}
+        self.rungs = [Rung(self, name, seed) for name in seeds for seed in seeds[name]]
 
     @cached_property
     def training(self) -> Clips:
@@ -99,7 +100,7 @@ class Study:
     def pieces(self) -> Sequence[Piece]:
         """All of them, in the order in which they are begun: what others need comes first."""
         configuration = self.configuration
-        first = [self.judge, *([self.teacher] if any(map(configuration.uses_teacher, configuration.rungs)) else [])]
+        first = [self.judge, *([self.teacher] if any(map(configuration.uses_teacher, configuration.variants)) else [])]
         return [*first, *sorted(self.rungs, key=lambda rung: rung.name != self.plan.baseline)]
 
     def run(self) -> bool:

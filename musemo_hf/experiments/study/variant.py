@@ -40,7 +40,7 @@ class Rung:
         self.study, self.name, self.seed = study, name, seed
         self.folder = study.run_dir / folder_name(name, seed)
         self.checkpoint = self.folder / "generator"
-        self.is_flow = study.configuration.is_flow(name)
+        self.is_flow = study.configuration.kind_of(name) == "flow"
 
     @property
     def done(self) -> bool:
@@ -66,7 +66,7 @@ class Rung:
 
     def identity(self) -> dict[str, Any]:
         """What decides its result."""
-        merged = self.study.configuration.of_rung(self.name).to_dict()
+        merged = self.study.configuration.of_variant(self.name).to_dict()
         kept = ("flow", "flow_training") if self.is_flow else ("generator", "gan_training")
         plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
         return self.study.common_identity() | {name: merged[name] for name in kept} | plan | {"seed": self.seed}
@@ -98,7 +98,7 @@ class Rung:
 
     def _train(self) -> dict[str, Any]:
         study = self.study
-        configuration = study.configuration.of_rung(self.name, study.teacher.checkpoint)
+        configuration = study.configuration.of_variant(self.name, study.teacher.checkpoint)
         budget = json.loads((self._baseline / "training.json").read_text())["seconds"] if self.is_flow else None
         kind = "flow" if self.is_flow else "gan"
         trainer = create_trainer(
