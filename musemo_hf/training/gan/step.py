@@ -1,4 +1,4 @@
-"""One iteration of a GAN's training: both networks, their optimizers, and what they descend."""
+"""One iteration of a GAN's training: both networks, their optimizers and their losses."""
 
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -34,12 +34,12 @@ PARTS = (
 
 
 class Batch(NamedTuple):
-    """Real clips of one iteration, on the device.
+    """The real clips of one iteration, on the device.
 
     Attributes:
-        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
-        emotion: `(B, 2)`.
-        noise: `(B, noise_dim)` for the generated clips of the same emotions.
+        spectrogram: Normalised log-mels `(B, 1, n_mels, n_frames)`.
+        emotion: Their emotions, `(B, 2)`.
+        noise: The noise of the generated clips of the same emotions, `(B, noise_dim)`.
     """
 
     spectrogram: Tensor
@@ -47,26 +47,26 @@ class Batch(NamedTuple):
     noise: Tensor
 
 
-class Judged(NamedTuple):
-    """What the discriminator made of the real clips: constants for the generator's update."""
+class RealOutput(NamedTuple):
+    """The discriminator's output for the real clips, constant in the generator's update."""
 
     logits: Tensor
     features: tuple[Tensor, ...]
 
 
 class GanStep:
-    """The networks and how one iteration changes them.
+    """Holds the networks, and updates them in one iteration.
 
-    A profile (`torch.profiler`) finds its parts by name: see `PARTS`.
+    A profile (`torch.profiler`) shows the parts of an iteration by the names in `PARTS`.
 
     Args:
-        config: of the networks.
-        training: settings.
-        steps: iterations of the run, over which noise and penalties decay.
-        parallel: the processes.
+        config: The configuration of the networks.
+        training: The settings of the training.
+        steps: The number of iterations of the run, over which noise and penalties decay.
+        parallel: The processes.
 
     Raises:
-        ValueError: an exact gradient penalty of a pretrained discriminator.
+        ValueError: A pretrained discriminator is combined with an exact gradient penalty.
     """
 
     def __init__(self, config: MusemoGanConfig, training: GanTraining, steps: int, parallel: Parallel) -> None:
@@ -99,7 +99,7 @@ class GanStep:
         return torch.optim.Adam(parameters, lr, self.training.betas, fused=True)
 
     def _set_rates(self, step: int) -> None:
-        """Learning rates of this iteration: a function of the step, so that a resumed run has the same."""
+        """Set the learning rates, which depend on the step only, so that a resumed run has the same."""
         training = self.training
         left = (self.steps - step) / (training.lr_decay * self.steps) if training.lr_decay else 1.0
         rates = {"generator": training.generator_lr, "discriminator": training.discriminator_lr}
@@ -108,32 +108,32 @@ class GanStep:
                 group["lr"] = rates[name] * min(1.0, left)
 
     def autocast(self) -> AbstractContextManager:
-        """Products and convolutions in bfloat16; losses, normalisations, averages and optimizers stay in float32."""
+        """Compute products and convolutions in bfloat16; losses, norms, averages and optimizers stay in float32."""
         return torch.autocast(self.device_type, torch.bfloat16, enabled=self.training.bfloat16)
 
     def iterate(self, step: int, batch: Batch, updates: tuple[bool, bool]) -> dict[str, Tensor | float]:
-        """One iteration.
+        """Make one iteration.
 
         Args:
-            step: iterations done before.
-            batch: real clips, and noise.
-            updates: whether the discriminator and the generator update.
+            step: The number of iterations that have been made.
+            batch: The real clips and the noise.
+            updates: Whether the discriminator updates, and whether the generator does.
 
         Returns:
-            Losses, gradient norms and accuracy, mean over the processes, on the device.
+            Losses, gradient norms and accuracy, averaged over the processes, on the device.
         """
         self._set_rates(step)
         draws = step_generator(self.training.seed, step, AUGMENTATION + self.parallel.rank)
         # one forward pass serves both updates
         with record_function("generator forward"), torch.set_grad_enabled(updates[1]), self.autocast():
             fake = self.generator(emotion=batch.emotion, noise=batch.noise).spectrogram
-        judged, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
+        real_output, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
         if updates[1]:
-            values |= self.update_generator(step, batch, fake, judged, draws)
+            values |= self.update_generator(step, batch, fake, real_output, draws)
         return values
 
     def seen(self, spectrogram: Tensor, step: int, draws: torch.Generator) -> Tensor:
-        """What the discriminator is shown: augmented, and under the decaying instance noise."""
+        """Augment clips and add the decaying instance noise, as the discriminator sees them."""
         training = self.training
         if training.augmentation == "diffaugment":
             spectrogram = diff_augment(spectrogram, draws, training.augmentation_probability)
@@ -144,8 +144,8 @@ class GanStep:
 
     def update_discriminator(
         self, step: int, batch: Batch, fake: Tensor, update: bool, draws: torch.Generator
-    ) -> tuple[Judged, dict[str, Tensor | float]]:
-        """Judge real and generated clips, and learn from them where `update` says so."""
+    ) -> tuple[RealOutput, dict[str, Tensor | float]]:
+        """Compute the discriminator's output for real and generated clips, and update it if `update` is True."""
         training = self.training
         gammas = self._gammas(step) if update else (0.0, 0.0)
         with record_function("augmentation"):
@@ -168,10 +168,10 @@ class GanStep:
         if update:
             values["discriminator_gradient"] = self._descend("discriminator", penalised)
         kept = tuple(feature.detach().float().chunk(2)[0] for feature in output.features or ())
-        return Judged(real_logits.detach(), kept), values
+        return RealOutput(real_logits.detach(), kept), values
 
     def _gammas(self, step: int) -> tuple[float, float]:
-        """Weights of R1 and R2 in this iteration, times the iterations that it stands for."""
+        """Return the weights of R1 and R2, times the number of iterations that this one stands for."""
         training = self.training
         if step % training.penalty_every:
             return 0.0, 0.0
@@ -179,7 +179,7 @@ class GanStep:
         return training.r1_gamma * factor, training.r2_gamma * factor
 
     def _penalty(self, shown: Tensor, emotion: Tensor, logits: Tensor, gammas: tuple[float, float]) -> Tensor:
-        """Half of gamma times the mean squared gradient norm, R1 + R2 (Huang et al. 2024, equations 3 and 4)."""
+        """Return half of gamma times the mean squared gradient norm, R1 + R2 (Huang et al. 2024, eq. 3 and 4)."""
         if self.training.penalty == "exact":
             squared = gradient_penalty(logits, shown)
         else:
@@ -194,15 +194,15 @@ class GanStep:
         return 0.5 * (gammas[0] * on_real.mean() + gammas[1] * on_fake.mean())
 
     def update_generator(
-        self, step: int, batch: Batch, fake: Tensor, judged: Judged, draws: torch.Generator
+        self, step: int, batch: Batch, fake: Tensor, real_output: RealOutput, draws: torch.Generator
     ) -> dict[str, Tensor | float]:
-        """Learn from what the discriminator and the frozen recogniser make of the generated clips."""
+        """Update the generator by the discriminator's and the frozen models' output for the generated clips."""
         for parameter in self.critic_parameters:  # their gradients would be thrown away, and are a third of the work
             parameter.requires_grad_(False)
         with record_function("augmentation"):
             shown = self.seen(fake.float(), step, draws)
         with record_function("generator loss"):
-            loss, values = self._generator_loss(shown, fake, batch, judged)
+            loss, values = self._generator_loss(shown, fake, batch, real_output)
         values["generator_gradient"] = self._descend("generator", loss)
         for parameter in self.critic_parameters:
             parameter.requires_grad_(True)
@@ -211,16 +211,16 @@ class GanStep:
         return values
 
     def _generator_loss(
-        self, shown: Tensor, fake: Tensor, batch: Batch, judged: Judged
+        self, shown: Tensor, fake: Tensor, batch: Batch, real_output: RealOutput
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """What the generator descends, and its parts' values."""
+        """Return the loss of the generator, and the values of its parts."""
         training, critic = self.training, self.parallel.unwrap(self.discriminator)
         features = training.feature_matching_weight > 0
         with self.autocast():
             output = critic(spectrogram=shown, emotion=batch.emotion, output_features=features)
-        loss = generator_loss(training.loss, output.logits.float(), judged.logits)
+        loss = generator_loss(training.loss, output.logits.float(), real_output.logits)
         values: dict[str, Tensor | float] = {"generator_loss": self.parallel.mean(loss.detach())}
-        for real, made in zip(judged.features, output.features or (), strict=True):
+        for real, made in zip(real_output.features, output.features or (), strict=True):
             loss = loss + training.feature_matching_weight * (made.float().mean(0) - real.mean(0)).abs().mean()
         with self.autocast():
             for name, value in self.guidance(fake, batch.spectrogram, batch.emotion).items():

@@ -7,19 +7,19 @@ from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 
 def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1) -> Tensor:
-    """Predicted (valence, arousal) of normalised log-mels.
+    """Predict the (valence, arousal) of normalised log-mels.
 
     Args:
-        model: the recogniser; put into eval mode.
-        spectrogram: `(N, 1, n_mels, n_frames)`.
-        batch_size: clips at once.
-        crops: copies of each clip, rolled in time by equal parts of it, whose predictions are averaged.
+        model: The recogniser, which is put into eval mode.
+        spectrogram: The log-mels, `(N, 1, n_mels, n_frames)`.
+        batch_size: The number of clips that are predicted at once.
+        crops: The number of copies of each clip, rolled in time by equal parts, whose predictions are averaged.
 
     Returns:
         float32 `(N, 2)` on the CPU.
 
     Raises:
-        ValueError: crops below 1 or above the frames.
+        ValueError: `crops` is below 1 or above the number of frames.
     """
     return predict_with_deviation(model, spectrogram, batch_size, crops)[0]
 
@@ -28,11 +28,10 @@ def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_siz
 def predict_with_deviation(
     model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1
 ) -> tuple[Tensor, Tensor | None]:
-    """Predictions as of `predict`, and their deviations where the recogniser has them (None where not).
+    """Predict like `predict`, and also the deviations; None if the recogniser does not predict them.
 
-    The deviation over several copies is that of their mixture: their mean variance and the variance of their means.
-
-    Args and errors are those of `predict`.
+    The deviation over several copies is that of their mixture: the root of their mean variance plus the variance of
+    their means.
     """
     if not 1 <= crops <= spectrogram.shape[-1]:
         raise ValueError(f"expected crops from 1 to the {spectrogram.shape[-1]} frames, got {crops}")
