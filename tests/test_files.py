@@ -26,10 +26,15 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_an_error_while_a_file_is_written_leaves_the_old_one(tmp_path):
     path = tmp_path / "a.bin"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="half"), atomic_path(path) as part:
-        part.write_text("ne")
-        assert path.read_text() == "old"
-        raise RuntimeError("half")
+
+    def cut_off():
+        with atomic_path(path) as part:
+            part.write_text("ne")
+            assert path.read_text() == "old"
+            raise RuntimeError("half")
+
+    with pytest.raises(RuntimeError, match="half"):
+        cut_off()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -41,9 +46,14 @@ def test_a_folder_replaces_the_old_one_whole_or_not_at_all(tmp_path):
     with atomic_folder(folder) as part:
         (part / "a").write_text("first")
     assert [path.name for path in folder.iterdir()] == ["a"]
-    with pytest.raises(RuntimeError), atomic_folder(folder) as part:
-        (part / "b").write_text("half")
-        raise RuntimeError
+
+    def cut_off():
+        with atomic_folder(folder) as part:
+            (part / "b").write_text("half")
+            raise RuntimeError("half")
+
+    with pytest.raises(RuntimeError, match="half"):
+        cut_off()
     assert (folder / "a").read_text() == "first"
     with atomic_folder(folder) as part:
         (part / "c").write_text("second")
