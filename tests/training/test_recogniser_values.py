@@ -12,14 +12,7 @@ from musemo_hf.training.recogniser.augmentation import AUGMENTATIONS, augmentati
 from musemo_hf.training.recogniser.layer_decay import layer_groups
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer, predict
 
-EVERYTHING = {
-    "stem": "convolution",
-    "pooling": "mean+deviation",
-    "statistics_read_out": True,
-    "read_outs": "two",
-    "uncertainty": True,
-    "head_dropout": 0.2,
-}
+EVERYTHING = {"window_frames": 24, "uncertainty": True}
 TRAINING = {"layer_decay": 0.7, "augmentation": "shift_gain+mixup", "pretraining_steps": 5, "test_crops": 3}
 
 

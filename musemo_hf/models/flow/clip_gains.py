@@ -46,7 +46,7 @@ class ClipGains(nn.Module):
         self.usual.copy_(self._gains(values).mean(dim=0))
 
     def split(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gains `(B, size)` of values `(B, n_rows, n_columns)`, and the values with the usual gains instead."""
+        """Return the gains `(B, size)` of values `(B, n_rows, n_columns)`, and the values with the usual gains."""
         gains = self._gains(values)
         return gains.flatten(1), values * self._spread_out((self.usual - gains).exp())
 

@@ -167,7 +167,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         return self.profile.decode(profile, self.patches.decode(self.modulation.decode(gains, texture), detail))
 
     def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Split latents `(B, n_latents)` into those of the profile `(B, size)` and the texture `(B, columns, width)`."""
+        """Split latents `(B, n_latents)` into those of the profile and of the texture, `(B, columns, width)`."""
         profile, texture = latents.split([self.principal.size, self.n_latents - self.principal.size], dim=1)
         return profile, texture.unflatten(1, (self.modulation.columns, self.modulation.width))
 

@@ -13,9 +13,8 @@ from .configuration_gan import MusemoGanConfig
 
 PADDING = -1.0  # -60 dB on the normalised scale
 STYLE_DIM = 64  # length of the style vector
-NARROW = (
-    16  # up to so many channels torch normalises bfloat16 on a CPU three times as fast channels-first, copies included
-)
+# up to so many channels torch normalises bfloat16 on a CPU three times as fast channels-first, copies included
+NARROW = 16
 
 
 class StyleGroupNorm(nn.GroupNorm):
