@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musemo_hf.pipelines.pseudo_labelling import Heard
+    from musemo_hf.pipelines.pseudo_labelling import PseudoLabelled
 
 HELP = "hear the emotions of a folder of songs without labels, and lay it out as DEAM is"
 
@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.audio.is_dir():  # before a model is loaded for nothing
         raise ValueError(f"expected a folder of songs, found none at {args.audio}")
     from musemo_hf.commands.checkpoints import load_recogniser
-    from musemo_hf.pipelines.pseudo_labelling import listen
+    from musemo_hf.pipelines.pseudo_labelling import pseudo_label
 
     model, extractor = load_recogniser(args.recogniser)
     name = recogniser_name(args.recogniser)
-    _print(listen(args.audio, args.output, model, extractor, name, args.hop), args.output)
+    _print(pseudo_label(args.audio, args.output, model, extractor, name, args.hop), args.output)
     return 0
 
 
@@ -48,7 +48,7 @@ def recogniser_name(given: str | None) -> str:
     return "/".join(Path(given).resolve().parts[-2:]) if Path(given).is_dir() else given
 
 
-def _print(heard: "Heard", folder: Path) -> None:
+def _print(heard: "PseudoLabelled", folder: Path) -> None:
     from musemo_hf.data.folds import artist_groups, n_unknown
     from musemo_hf.data.skipped import count_reasons
 

@@ -1,4 +1,4 @@
-"""A folder of songs without labels -> a corpus in DEAM's layout, with the emotions that a recogniser hears in them."""
+"""Pseudo-labelling: a folder of songs becomes a corpus in DEAM's layout, labelled by a recogniser."""
 
 import hashlib
 import logging
@@ -45,14 +45,14 @@ DEVIATIONS = {
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What `listen` made.
+class PseudoLabelled:
+    """Contains the result of `pseudo_label`.
 
     Attributes:
-        corpus: the manifest.
-        songs: those heard, by ascending id.
-        skipped: those left out; ids are -1, details name the files.
-        others: ending -> number of files that are no audio that can be read.
+        corpus: The manifest of the corpus.
+        songs: The songs with their pseudo-labels, by ascending id.
+        skipped: The songs left out; ids are -1, and details name the files.
+        others: The number of files of each suffix that is not one of audio.
     """
 
     corpus: HeardCorpus
@@ -61,31 +61,31 @@ class Heard:
     others: dict[str, int]
 
 
-def listen(
+def pseudo_label(
     audio_dir: str | Path,
     out_dir: str | Path,
     model: MusemoViTForEmotionRegression,
     extractor: MusemoFeatureExtractor,
     recogniser: str,
     hop_seconds: float | None = None,
-) -> Heard:
-    """Hear the emotion of every song of a folder, and lay the songs out as DEAM is.
+) -> PseudoLabelled:
+    """Predict the emotion of every song of a folder, and write the songs as a corpus in DEAM's layout.
 
-    Songs that were heard before a run was stopped are not heard again; songs that came since are added. The songs
-    are hard links where the file system has them, else copies.
+    An interrupted run is continued: finished songs are not predicted again, and new songs are added. The songs are hard
+    links if the file system supports them, otherwise copies.
 
     Args:
-        audio_dir: songs (wav, flac, ogg, mp3) at any depth.
-        out_dir: missing, empty, or begun before with the same songs' folder, recogniser and hop.
-        model: the recogniser.
-        extractor: that belongs to it.
-        recogniser: its name, for whoever reads the corpus.
-        hop_seconds: largest distance of two windows, s; half a window where None.
+        audio_dir: The folder with songs (wav, flac, ogg, mp3) at any depth.
+        out_dir: The folder of the corpus: missing, empty, or of a run with the same songs, recogniser and hop.
+        model: The recogniser.
+        extractor: The feature extractor of the recogniser.
+        recogniser: The name of the recogniser, for the readers of the corpus.
+        hop_seconds: The largest distance of two windows in s; None for half a window.
 
     Raises:
-        DeamError: no songs, not one that can be heard, or an `out_dir` that holds something else or lies within
+        DeamError: There are no songs or none can be predicted, or `out_dir` holds something else or lies within
             `audio_dir`.
-        OSError: the disk is full; a further run goes on from there.
+        OSError: The disk is full; another run continues from there.
     """
     source, folder = Path(audio_dir).expanduser().resolve(), Path(out_dir).expanduser().resolve()
     if not source.is_dir():
@@ -97,7 +97,7 @@ def listen(
         raise DeamError(f"{audio_dir}: expected songs ({', '.join(AUDIO_SUFFIXES)}), found none")
     corpus = _manifest(source, model, extractor, recogniser, hop_seconds)
     claim_folder(folder, corpus)
-    skipped = list(_hear_all(files, source, folder, model, extractor, hop_seconds))
+    skipped = list(_label_all(files, source, folder, model, extractor, hop_seconds))
     songs = read_heard(folder)
     write_skipped(folder / SKIPPED_FILE, skipped)
     if not songs:
@@ -105,11 +105,11 @@ def listen(
     write_tables(folder, songs)
     corpus = replace(corpus, n_songs=len(songs), n_skipped=len(skipped))
     write_manifest(folder, corpus)
-    return Heard(corpus, songs, skipped, others)
+    return PseudoLabelled(corpus, songs, skipped, others)
 
 
 def _list_files(source: Path) -> tuple[list[Path], dict[str, int]]:
-    """Songs by their path, and what else there is by its ending; hidden files and folders are passed over."""
+    """Return songs in the order of their paths, and counts of other files by suffix; hidden files are ignored."""
     found = (path for path in source.rglob("*") if path.is_file())
     visible = [path for path in found if not any(part.startswith(".") for part in path.relative_to(source).parts)]
     songs = sorted(
@@ -141,14 +141,14 @@ def _manifest(
 
 
 def weights_hash(model: MusemoViTForEmotionRegression) -> str:
-    """Sha256 of names and values of a model's weights and buffers."""
+    """Return the SHA-256 of names and values of a model's weights and buffers."""
     digest = hashlib.sha256()
     for name, values in sorted(model.state_dict().items()):
         digest.update(name.encode() + b"\0" + values.cpu().contiguous().float().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _hear_all(
+def _label_all(
     files: list[Path],
     source: Path,
     folder: Path,
@@ -156,7 +156,7 @@ def _hear_all(
     extractor: MusemoFeatureExtractor,
     hop_seconds: float | None,
 ) -> Iterator[SkippedSong]:
-    """Write what is heard, song by song; gives those left out."""
+    """Write the pseudo-label of each song when it is ready, and yield the songs left out."""
     before = read_heard(folder)
     done = {song.file for song in before}
     next_id = max((song.song_id for song in before), default=FIRST_OTHER_ID - 1) + 1
@@ -165,7 +165,7 @@ def _hear_all(
         if file in done:
             continue
         try:
-            song = _hear(path, file, next_id, model, extractor, hop_seconds)
+            song = _label(path, file, next_id, model, extractor, hop_seconds)
         except (AudioDecodingError, TooShortError) as error:
             reason = "too short" if isinstance(error, TooShortError) else "corrupt"
             detail = str(error) if str(path) in str(error) else f"{file}: {error}"
@@ -177,7 +177,7 @@ def _hear_all(
         next_id += 1
 
 
-def _hear(
+def _label(
     path: Path,
     file: str,
     song_id: int,
@@ -185,15 +185,15 @@ def _hear(
     extractor: MusemoFeatureExtractor,
     hop_seconds: float | None,
 ) -> HeardSong:
-    """What the recogniser hears; shorter than a window, it would hear silence beside the song."""
+    """Predict a song, which must be as long as a window: a shorter one would be padded with silence."""
     wanted, rate = _window_seconds(extractor), extractor.sampling_rate
     if (duration := file_duration(path)) < wanted - TOLERANCE:
         raise TooShortError(f"expected at least the {wanted:.3g} s that the recogniser hears, got {duration:.2f} s")
     samples = read_audio(path, rate)
     if len(samples) < (wanted - TOLERANCE) * rate:
         raise AudioDecodingError(f"{path}: expected {duration:.2f} s, it breaks off after {len(samples) / rate:.2f} s")
-    heard = emotion_path(model, extractor, samples, rate, hop_seconds)
-    (valence, arousal), (valence_std, arousal_std) = np.round([heard.mean, _deviation(heard)], 4).tolist()
+    emotions = emotion_path(model, extractor, samples, rate, hop_seconds)
+    (valence, arousal), (valence_std, arousal_std) = np.round([emotions.mean, _deviation(emotions)], 4).tolist()
     names = song_names(path)
     return HeardSong(
         song_id=song_id,
@@ -202,18 +202,18 @@ def _hear(
         arousal=arousal,
         valence_std=valence_std,
         arousal_std=arousal_std,
-        n_windows=len(heard.emotion),
-        duration=round(heard.duration, 2),
+        n_windows=len(emotions.emotion),
+        duration=round(emotions.duration, 2),
         artist=names.artist,
         title=names.title,
         genre=names.genre,
     )
 
 
-def _deviation(heard: EmotionPath) -> np.ndarray:
-    if heard.deviation is not None:
-        return heard.deviation.mean(axis=0).clip(0, 2)  # the width of the plane
-    return heard.emotion.std(axis=0, ddof=1) if len(heard.emotion) > 1 else np.zeros(2)
+def _deviation(path: EmotionPath) -> np.ndarray:
+    if path.deviation is not None:
+        return path.deviation.mean(axis=0).clip(0, 2)  # the width of the plane
+    return path.emotion.std(axis=0, ddof=1) if len(path.emotion) > 1 else np.zeros(2)
 
 
 def _window_seconds(extractor: MusemoFeatureExtractor) -> float:
