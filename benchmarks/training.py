@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 import torch
 from accelerate import Accelerator
 
-from benchmarks.straightforward import Straightforward
+from benchmarks.baseline_gan import BaselineGan
 from benchmarks.timing import seconds, threads
 from musemo_hf import MusemoGanConfig
 from musemo_hf.audio.mel import denormalise
@@ -67,7 +67,7 @@ def measured(n_frames, batch_size, widths=WIDTHS, repeats=1):
             for precision, bfloat16 in PRECISIONS.items()
         }
         device = next(iter(trainers.values())).parallel.device
-        plain = Straightforward(clips.spectrogram, clips.emotion, batch_size, device=device)
+        plain = BaselineGan(clips.spectrogram, clips.emotion, batch_size, device=device)
         clock = process_time if device.type == "cpu" and torch.get_num_threads() == 1 else perf_counter
         steps = [trainer.update for trainer in trainers.values()]
         *taken, theirs = seconds(*steps, plain.step, repeats=repeats, clock=clock)
@@ -130,7 +130,7 @@ def competitors(clips, batch_size, n_steps, seed):
 
         return step, generate
 
-    plain = Straightforward(
+    plain = BaselineGan(
         clips.spectrogram,
         clips.emotion,
         batch_size,

@@ -26,7 +26,7 @@ def trainer(clips, gan_training, tmp_path):
     def make(recipe, folder="run", bfloat16=True, **changes):
         networks, training = RECIPES[recipe]
         small = {"n_frames": 32, "generator_channels": 16, "discriminator_channels": 8, "group_norm_groups": 2}
-        small |= {"transformer_dim": 16, "transformer_layers": 1, "style_dim": 8}
+        small |= {"transformer_dim": 16, "transformer_layers": 1}
         settings = {"bfloat16": bfloat16, "balance": False, "instance_noise": 0.0}
         return GanTrainer(
             MusemoGanConfig(**(small | networks)),

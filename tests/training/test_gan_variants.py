@@ -56,7 +56,7 @@ def variant(clips, gan_training, pretrained, tmp_path):
             for key in values.keys() & {"pretrained_discriminator", "recogniser", "perceptual_model"}:
                 values[key] = str(pretrained / values[key])
         small = {"n_frames": 32, "generator_channels": 16, "discriminator_channels": 4, "group_norm_groups": 2}
-        small |= {"transformer_dim": 16, "transformer_layers": 1, "style_dim": 8}
+        small |= {"transformer_dim": 16, "transformer_layers": 1}
         config = MusemoGanConfig(**(small | networks))
         return GanTrainer(config, gan_training(**(training | changes)), clips, tmp_path / folder)
 

@@ -15,14 +15,7 @@ from musemo_hf.training.recogniser.masked_pretraining import MaskedPretraining
 from musemo_hf.training.recogniser.prediction import predict
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
-EVERYTHING = {
-    "stem": "convolution",
-    "pooling": "mean+deviation",
-    "statistics_read_out": True,
-    "read_outs": "two",
-    "uncertainty": True,
-    "head_dropout": 0.2,
-}
+EVERYTHING = {"window_frames": 24, "uncertainty": True}
 TRAINING = {"layer_decay": 0.7, "augmentation": "shift_gain+mixup", "pretraining_steps": 5, "test_crops": 3}
 
 

@@ -1,4 +1,4 @@
-"""DEAM's tables as they are written by corpora that take its layout: its own headers, odd spaces and all."""
+"""Writing DEAM's tables, with its own headers and their odd spaces, for corpora in its layout."""
 
 import csv
 from collections.abc import Iterable
