@@ -22,14 +22,7 @@ from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 STEPS = 8
 FLOW = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
-FULL_RECOGNISER = {
-    "stem": "convolution",
-    "pooling": "mean+deviation",
-    "statistics_read_out": True,
-    "read_outs": "two",
-    "uncertainty": True,
-    "head_dropout": 0.2,
-}
+FULL_RECOGNISER = {"window_frames": 24, "uncertainty": True}
 KINDS = {  # name: (statistics and class of the trainer, changes of its training)
     "gan": ("gan", {}),
     "gan, balanced often": ("gan", {"balance_window": 2, "accuracy_band": (0.0, 1e-6)}),

@@ -32,7 +32,7 @@ def layer_groups(model: MusemoViTForEmotionRegression, lr: float, decay: float) 
 
 
 def _depth(name: str, n_layers: int) -> int:
-    """Return 0 for embeddings and stem, i for the i-th layer from 1, and one more for the norm and the head."""
+    """Return 0 for the embeddings, i for the i-th layer from 1, and one more for the norm and the head."""
     if name.startswith("vit.embeddings."):
         return 0
     if name.startswith("vit.layers."):
