@@ -129,9 +129,9 @@ def test_the_generator_leaves_the_discriminator_alone(variant, clips):
     updates = variant("rpgan").updates
     before = {name: value.clone() for name, value in updates.discriminator.state_dict().items()}
     batch = Batch(clips.spectrogram[:4], clips.emotion[:4], torch.randn(4, 100))
-    judged, _ = updates.update_discriminator(1, batch, clips.spectrogram[4:8], False, torch.Generator())
+    real_output, _ = updates.update_discriminator(1, batch, clips.spectrogram[4:8], False, torch.Generator())
     fake = updates.generator(emotion=batch.emotion, noise=batch.noise).spectrogram
-    updates.update_generator(1, batch, fake, judged, torch.Generator())
+    updates.update_generator(1, batch, fake, real_output, torch.Generator())
     assert all(torch.equal(value, before[name]) for name, value in updates.discriminator.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in updates.discriminator.parameters())
 
