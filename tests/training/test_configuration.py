@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from musemo_hf.training.configuration import Configuration, load_configuration
+from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
 
 
 @pytest.fixture
@@ -218,3 +218,15 @@ def test_what_is_printed_reads_back_to_the_same(yaml_file, values, rate, band, s
     again = load_configuration(yaml_file(configuration.to_yaml()))
     assert again == configuration
     assert type(again.gan_training.betas) is tuple
+
+
+REMOVED_KEYS = [(section, key) for section, keys in REMOVED.items() for key in keys]
+
+
+@pytest.mark.parametrize(("section", "key"), REMOVED_KEYS)
+def test_a_removed_key_loads_with_its_former_default_and_no_other(yaml_file, section, key):
+    path = yaml_file(f"{section}: {{{key}: {REMOVED[section][key]}, seed: 3}}")
+    with pytest.warns(FutureWarning, match=rf"run\.yaml: {section}: {key} was removed"):
+        assert getattr(load_configuration(path), section).seed == 3
+    with pytest.raises(ValueError, match=rf"{section}: {key} was removed: expected its former default .*, got 7"):
+        load_configuration(None, [f"{section}.{key}=7"])

@@ -26,7 +26,6 @@ def build_recogniser_report(
     songs: SongArrays,
     fold: int | None,
     corpus: dict[str, Any],
-    crops: int,
     command: str,
     budget: str,
     seeds: list[int],
@@ -38,7 +37,6 @@ def build_recogniser_report(
         songs: the whole corpus.
         fold: that it was trained and calibrated without; None where it was trained on all.
         corpus: `name`, `procedural` (bool), and what else describes it.
-        crops: copies of a clip that are averaged for its agreement; its intervals are of one pass, as in the pipelines.
         command: that made the report.
         budget: name of the configuration.
         seeds: of the training.
@@ -62,7 +60,7 @@ def build_recogniser_report(
     }
     if tested is not None:
         groups = artist_groups(tested.artist)
-        predicted = predict(trained.model, Clips.of_songs(tested).spectrogram, crops=crops)
+        predicted = predict(trained.model, Clips.of_songs(tested).spectrogram)
         own = concordance_report(predicted.numpy(), tested.emotion, groups, confidence=0.95)
         report["corpus"] |= {"n_tested": len(tested), "n_artists": len(set(groups))}
         report["ccc_real_only"] = {"value": own["ccc_mean"], "interval": own["ccc_mean_interval"]}

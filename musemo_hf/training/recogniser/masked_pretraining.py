@@ -33,6 +33,8 @@ from .settings import RecogniserTraining
 
 logger = logging.getLogger(__name__)
 STREAM = 2000  # of the random numbers, apart from those of the recogniser's own training
+MASK_SHARE = 0.75  # of the patches are hidden (He et al. 2022, section 4.1)
+BLOCK = 2  # side of the hidden blocks, in patches
 DECODER_LAYERS = 1  # He et al. 2022, table 1a: depth hardly matters where the encoder is trained further
 
 
@@ -188,7 +190,7 @@ class _Pretraining:
         batch, _ = shift_gain(batch, torch.zeros(len(batch), 2), generator)
         if network.config.window_frames is not None:
             batch = random_windows(batch, network.config.window_frames)
-        masked = draw_mask(len(batch), network.grid, training.pretraining_mask, training.pretraining_block, generator)
+        masked = draw_mask(len(batch), network.grid, MASK_SHARE, BLOCK, generator)
         loss = network(batch, masked.to(batch.device))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
