@@ -19,6 +19,8 @@ GENERATOR_KINDS = ("gan", "flow")
 # keys of earlier versions, and the value that each had unless a file said otherwise: the only one that still loads
 REMOVED: dict[str, dict[str, Any]] = {
     "gan_training": {"instance_noise_share": 0.5, "feature_matching_weight": 0.0},
+    "generator": {"emotion_hidden_dim": 128, "style_dim": 64},
+    "flow": {"detail": True, "mlp_ratio": 4.0},
     "flow_training": {
         "betas": [0.9, 0.99],
         "time_mean": 0.0,

@@ -11,12 +11,12 @@ from accelerate import Accelerator
 from musemo_hf import MusemoGanGenerator
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.experiments.study import variant as study_rung
+from musemo_hf.experiments.study.networks import check_networks
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.experiments.study.study import Study
-from musemo_hf.experiments.study.trainers import check_networks
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 N_SONGS, N_FRAMES = 40, 256
 TINY = [
@@ -99,7 +99,7 @@ def test_finished_pieces_are_read_and_lost_ones_made_again(finished, songs, monk
     lost = finished.run_dir / "enhanced-seed1/figures.json"
     before = json.loads(lost.read_text())
     lost.unlink()
-    monkeypatch.setattr(study_rung, "make_trainer", lambda *_: pytest.fail("the generator was trained"))
+    monkeypatch.setattr(study_rung, "create_trainer", lambda *_: pytest.fail("the generator was trained"))
     again = make(songs, finished.run_dir, *RUNGS)
     assert again.run()
     assert json.loads(lost.read_text())["samplings"] == before["samplings"]
@@ -123,20 +123,20 @@ def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path)
 
 def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_path, monkeypatch):
     study = make(songs, tmp_path)
-    original = study_rung.make_trainer
+    original = study_rung.create_trainer
 
     def failing(*arguments):
         trainer = original(*arguments)
 
         def train():
-            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_generator}, {}, {})
+            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_model}, {})
             trainer.step = 2
             raise RedFlagError("red flag at step 2: mode collapse")
 
         trainer.train = train
         return trainer
 
-    monkeypatch.setattr(study_rung, "make_trainer", failing)
+    monkeypatch.setattr(study_rung, "create_trainer", failing)
     assert study.run()
     result = study.rungs[0].figures()
     assert result["training"]["red_flag"] == "mode collapse"
