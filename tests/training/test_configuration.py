@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
+
+CONFIGS = Path(__file__).parents[2] / "training/configs"
 
 
 @pytest.fixture
@@ -45,6 +50,14 @@ def test_an_integer_is_a_number_and_null_is_allowed_where_declared():
     assert (merged.gan_training.instance_noise, merged.data.n_songs, merged.gan_training.epochs) == (0.0, 12, 2.0)
     assert isinstance(merged.gan_training.instance_noise, float)
     assert load_configuration(None, ["data.n_songs=null"]).data.n_songs is None
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_every_shipped_configuration_loads_and_prints_to_the_same(path, yaml_file):
+    defaults = StudyConfiguration() if path.parent.name == "study" else Configuration()
+    configuration = load_configuration(path, defaults=defaults)
+    assert configuration != defaults
+    assert load_configuration(yaml_file(configuration.to_yaml()), defaults=defaults) == configuration
 
 
 def test_an_empty_file_or_section_is_the_defaults(yaml_file):
