@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from musemo_hf.checkpoints import embedded_checkpoint
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
 
@@ -243,3 +245,12 @@ def test_a_removed_key_loads_with_its_former_default_and_no_other(yaml_file, sec
         assert load_configuration(path) == Configuration()
     with pytest.raises(ValueError, match=rf"{section}: {key} was removed: expected its former default .*, got 7"):
         load_configuration(None, [f"{section}.{key}=7"])
+
+
+def test_the_configuration_of_a_packaged_run_of_an_earlier_version_still_loads(yaml_file):
+    report = json.loads(Path(embedded_checkpoint("recogniser"), "report.json").read_text())
+    with pytest.warns(FutureWarning, match="was removed"):
+        loaded = load_configuration(yaml_file(json.dumps(report["configuration"])))
+    assert loaded.recogniser == report["configuration"]["recogniser"]
+    now = load_configuration(CONFIGS / "recogniser_10s.yaml")
+    assert loaded.recogniser_training == now.recogniser_training
