@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from musemo_hf.training.flow.settings import FlowTraining
 from musemo_hf.training.gan.settings import GanTraining
@@ -161,7 +162,11 @@ def _read(path: Path) -> dict[str, Any]:
     below = _values(base)
     if "base" in below:
         raise ValueError(f"{path}: base: expected a file that has no base itself, got {base}")
-    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(below, values)))
+    values = {name: section for name, section in values.items() if section is not None}
+    try:
+        return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(below, values)))
+    except (OmegaConfBaseException, TypeError) as error:
+        raise ValueError(f"{path}: expected values that can be merged over {base}, got {error}") from error
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -213,7 +218,7 @@ def _merged(configuration: Any, sources: list[tuple[str, dict[str, Any]]]) -> An
 def _without_removed(section: str, changes: dict[str, Any], where: str) -> dict[str, Any]:
     """Leave out keys of earlier versions, whose value is refused unless it is what is done today."""
     removed = REMOVED.get(section, {})
-    for key in removed.keys() & changes.keys():
+    for key in sorted(removed.keys() & changes.keys()):
         if changes[key] != removed[key]:
             expected = f"expected its former default {removed[key]}, got {changes[key]!r}"
             raise ValueError(f"{where}: {key} was removed: {expected}")

@@ -147,7 +147,7 @@ def test_values_that_need_each_other_come_in_any_order():
 
 def test_a_file_is_merged_over_its_base(tmp_path, yaml_file):
     (tmp_path / "common.yaml").write_text("generator: {preset: simple, scales: 3}\ngan_training: {steps: 7}\n")
-    merged = load_configuration(yaml_file("base: common.yaml\ngenerator: {preset: enhanced}"), ["gan_training.seed=3"])
+    merged = load_configuration(yaml_file("base: common.yaml\ngenerator: {preset: enhanced}\ngan_training:"), ["gan_training.seed=3"])
     assert merged.generator == {"preset": "enhanced", "scales": 3}
     assert (merged.gan_training.steps, merged.gan_training.seed) == (7, 3)
 
@@ -155,11 +155,13 @@ def test_a_file_is_merged_over_its_base(tmp_path, yaml_file):
 @pytest.mark.parametrize(
     ("base", "error", "message"),
     [
+        ("other.yaml\ngenerator: {a: {b: 1}}", ValueError, r"run\.yaml: expected values that can be merged over"),
         ("run.yaml", ValueError, r"run\.yaml: base: expected a file that has no base itself"),
         ("missing.yaml", FileNotFoundError, r"found no file .*missing\.yaml"),
     ],
 )
-def test_refuses_a_base_that_is_missing_or_has_a_base(yaml_file, base, error, message):
+def test_refuses_a_base_that_is_missing_or_has_a_base_or_another_shape(tmp_path, yaml_file, base, error, message):
+    (tmp_path / "other.yaml").write_text("generator: {a: [1]}")
     with pytest.raises(error, match=message):
         load_configuration(yaml_file(f"base: {base}"))
 
