@@ -147,7 +147,8 @@ def test_values_that_need_each_other_come_in_any_order():
 
 def test_a_file_is_merged_over_its_base(tmp_path, yaml_file):
     (tmp_path / "common.yaml").write_text("generator: {preset: simple, scales: 3}\ngan_training: {steps: 7}\n")
-    merged = load_configuration(yaml_file("base: common.yaml\ngenerator: {preset: enhanced}\ngan_training:"), ["gan_training.seed=3"])
+    path = yaml_file("base: common.yaml\ngenerator: {preset: enhanced}\ngan_training:")
+    merged = load_configuration(path, ["gan_training.seed=3"])
     assert merged.generator == {"preset": "enhanced", "scales": 3}
     assert (merged.gan_training.steps, merged.gan_training.seed) == (7, 3)
 
