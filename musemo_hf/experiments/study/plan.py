@@ -138,15 +138,3 @@ class StudyConfiguration(Configuration):
         self.of_variant(variant)
         if unequal := sorted(set(changes.get("gan_training") or {}) & set(EQUAL)):
             raise ValueError(f"{where}: expected equal {', '.join(EQUAL)} in all, got {', '.join(unequal)}")
-
-    # the former names, until every caller has moved
-    of_rung = of_variant
-
-    @property
-    def rungs(self) -> dict[str, Any]:
-        """The variants."""
-        return self.variants
-
-    def is_flow(self, variant: str) -> bool:
-        """Return whether the variant is a flow."""
-        return self.kind_of(variant) == "flow"
