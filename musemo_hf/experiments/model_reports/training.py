@@ -1,4 +1,4 @@
-"""What a generator was trained on, where that is not songs with labels of people, for a card before any measurement."""
+"""The training data of a generator, for a card before any measurement."""
 
 import json
 from pathlib import Path
@@ -10,20 +10,20 @@ from musemo_hf.reporting.provenance import caveats, versions
 def write_training_report(
     folder: Path, corpus: dict[str, Any], n_training: int, budget: str, seeds: list[int], command: str
 ) -> None:
-    """Write `report.json` into a generator's folder, which its card is filled from, with no figure in it.
+    """Write a `report.json` without figures into a generator's folder, for its card.
 
-    Of songs with labels of people nothing is written: that is what a card without a report says.
+    Nothing is written for songs with labels of people, which a card without a report assumes.
 
     Args:
-        folder: of the generator.
-        corpus: `name`, `procedural`, `heard`, and what else describes it.
-        n_training: songs trained on.
-        budget: name of the configuration.
-        seeds: of the training.
-        command: that trained it.
+        folder: The folder of the generator.
+        corpus: The description of the corpus, with `name`, `procedural` and `heard` (pseudo-labels).
+        n_training: The number of training songs.
+        budget: The name of the configuration.
+        seeds: The seeds of the training.
+        command: The command line of the training.
     """
-    said = caveats(corpus)
-    if not said:
+    sentences = caveats(corpus)
+    if not sentences:
         return
     report = {
         "corpus": corpus | {"n_songs": n_training},
@@ -31,6 +31,6 @@ def write_training_report(
         "seeds": seeds,
         "command": command,
         "versions": versions(),
-        "findings": [*said, f"Trained on {n_training} of its songs; nothing was measured."],
+        "findings": [*sentences, f"Trained on {n_training} of its songs; nothing was measured."],
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
