@@ -1,16 +1,15 @@
 """Packaging trained models as the checkpoints of this package, each with its report and its card."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.files import atomic_folder
 from musemo_hf.hub.models import model_facts, write_card
-from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
-from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
+from musemo_hf.pipelines.generators import load_generator
 
 MAX_BYTES = 25_000_000  # of all networks together, so that the repository stays light
 
@@ -42,7 +41,7 @@ def package_checkpoints(
     """
     report = _read(report_path)
     own_report = report if recogniser_report_path is None else _read(recogniser_report_path)
-    generator = MusemoPipeline.from_pretrained(generator_dir).generator
+    generator = load_generator(generator_dir)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(recogniser_dir)
     recogniser.config.emotion_error = [round(error, 4) for error in _errors(own_report)]
     discriminator = _discriminator(Path(generator_dir))
@@ -77,7 +76,7 @@ def package_flow(flow_dir: str | Path, report_path: str | Path, target: str | Pa
     Raises:
         ValueError: It is over 25 MB together with the other checkpoints; nothing is replaced then.
     """
-    flow = MusemoFlowGenerator.from_pretrained(flow_dir).half()
+    flow = load_generator(flow_dir).half()
     others = [path for path in Path(target).rglob("*.safetensors") if "flow" not in path.parts]
     n_bytes = 2 * sum(weight.numel() for weight in flow.state_dict().values()) + sum(p.stat().st_size for p in others)
     _check_size(n_bytes)
@@ -117,16 +116,12 @@ def _discriminator(generator_dir: Path) -> MusemoGanDiscriminator | None:
 
 
 def _package(name: Any, model: Any, source: str | Path, report: dict[str, Any], target: Path) -> Path:
-    folder, partial = target / name, target / f"{name}.part"
-    shutil.rmtree(partial, ignore_errors=True)
-    extractor = MusemoFeatureExtractor.from_pretrained(source)
-    model.save_pretrained(partial)
-    extractor.save_pretrained(partial)
-    discriminator = _discriminator(Path(source))
-    if discriminator is not None:
-        discriminator.save_pretrained(partial / "discriminator")
-    facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
-    write_card(partial, "generator" if name == "flow" else name, f"<user>/musemo-{name}", report, facts)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    return folder
+    extractor, discriminator = MusemoFeatureExtractor.from_pretrained(source), _discriminator(Path(source))
+    with atomic_folder(target / name) as partial:
+        model.save_pretrained(partial)
+        extractor.save_pretrained(partial)
+        if discriminator is not None:
+            discriminator.save_pretrained(partial / "discriminator")
+        facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
+        write_card(partial, "generator" if name == "flow" else name, f"<user>/musemo-{name}", report, facts)
+    return target / name

@@ -18,10 +18,10 @@ from musemo_hf.data.deam.metadata import FIRST_OTHER_ID
 from musemo_hf.data.deam.songs import list_songs
 from musemo_hf.data.pack import read_pack
 from musemo_hf.data.pseudo_labels import read_manifest
-from musemo_hf.experiments.model_reports.training import write_training_report
 from musemo_hf.hub.cards import render_card
 from musemo_hf.training.configuration import DataSettings
 from musemo_hf.training.corpus import load_songs
+from musemo_hf.training.generators import write_training_report
 
 TITLE = "pseudo-labels by"
 

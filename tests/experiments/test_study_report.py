@@ -6,7 +6,7 @@ import pytest
 from musemo_hf.experiments.study.report.aims import aims, flow_against_sources
 from musemo_hf.experiments.study.report.findings import findings
 from musemo_hf.experiments.study.report.page import difference_table, markdown, table
-from musemo_hf.experiments.study.report.report import FIGURES, differences, variant_rows, seed_spread
+from musemo_hf.experiments.study.report.report import FIGURES, differences, seed_spread, variant_rows
 
 BASE = {
     "quality_score": 70.0,

@@ -100,9 +100,8 @@ def _findings(report: dict[str, Any]) -> list[str]:
         low, high = own["ccc_mean_interval"]
         sentences.append(
             f"Trained on {corpus['n_training']} songs, evaluated on {corpus['n_tested']} songs of "
-            f"{corpus['n_artists']} other artists (fold {corpus['fold']}): CCC {own['ccc_mean']:.3f} ({low:.3f} to {high:.3f}), "
-            + _each("{:.3f} ({:.3f} to {:.3f})", own["ccc"], own["ccc_interval"])
-            + "."
+            f"{corpus['n_artists']} other artists (fold {corpus['fold']}): CCC {own['ccc_mean']:.3f} "
+            f"({low:.3f} to {high:.3f}), " + _each("{:.3f} ({:.3f} to {:.3f})", own["ccc"], own["ccc_interval"]) + "."
         )
     else:
         sentences.append(f"Trained on all {corpus['n_training']} songs: no fold was held out, so no CCC is known.")
