@@ -4,7 +4,7 @@ from musemo_hf.experiments.ablation.arms import arm_and_share
 
 ARM_NAMES = {
     "real": "real songs",
-    "real_longer": "real, 3.3x updates",
+    "real_longer": "real, 3.3x updates (published mixture)",
     "real_resampled": "real, uniform over the plane",
     "specaugment": "real, SpecAugment",
     "mixup": "real, mixup",
