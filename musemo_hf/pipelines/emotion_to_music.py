@@ -1,6 +1,5 @@
 """Emotion to music, through a log-mel, as a diffusers pipeline."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from huggingface_hub.errors import EntryNotFoundError
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanGenerator, check_emotion, expand_seeds
+from musemo_hf.pipelines.generators import load_generator
 from musemo_hf.pipelines.song import Song
 
 # the five published points of the valence-arousal plane
@@ -92,8 +92,7 @@ class MusemoPipeline(DiffusionPipeline):
         }
         if _holds_pipeline(path, hub):
             return super().from_pretrained(path, **kwargs)
-        generator = _generator_class(path, hub).from_pretrained(path, **hub)
-        return cls(generator, MusemoFeatureExtractor.from_pretrained(path, **hub))
+        return cls(load_generator(path, **hub), MusemoFeatureExtractor.from_pretrained(path, **hub))
 
     @torch.no_grad()
     def __call__(
@@ -202,16 +201,6 @@ def _holds_pipeline(path: str, hub: dict[str, Any]) -> bool:
     except EntryNotFoundError:
         return False
     return True
-
-
-def _generator_class(path: str, hub: dict[str, Any]) -> Any:
-    """Return the class of a generator, of which diffusers writes the name and transformers a type."""
-    try:
-        file = path if Path(path).is_dir() else Path(hf_hub_download(path, "config.json", **hub)).parent
-        named = json.loads((Path(file) / "config.json").read_text(encoding="utf-8")).get("_class_name")
-    except (EntryNotFoundError, FileNotFoundError):
-        return MusemoGanGenerator  # whose own error says what is missing
-    return MusemoFlowGenerator if named == MusemoFlowGenerator.__name__ else MusemoGanGenerator
 
 
 def _positive(name: str, value: int) -> int:

@@ -14,7 +14,7 @@ from musemo_hf.experiments.ablation.report.page import markdown, write_reports
 from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.splits import Split
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 TINY = [
     "generator.generator_channels=8",
