@@ -55,8 +55,7 @@ def train_recogniser(
 ) -> TrainedRecogniser:
     """Train a recogniser on songs, or with `uncertainty` on nine tenths of them, and calibrate it on the rest.
 
-    The rest is by artists of its own. Predictions are calibrated as the pipelines make them: in one pass over the
-    unchanged clip, whatever `test_crops` is.
+    The rest is by artists of its own. Predictions are calibrated as the pipelines make them: in one pass over the clip.
 
     Args:
         config: The configuration of the network.

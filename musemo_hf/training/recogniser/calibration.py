@@ -114,7 +114,7 @@ def calibrate(
 
 
 def calibrate_recogniser(
-    model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], crops: int = 1, n_folds: int = PARTS
+    model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], n_folds: int = PARTS
 ) -> Calibration:
     """Calibrate a recogniser on clips that it was not trained on, and write the result into its configuration.
 
@@ -123,10 +123,9 @@ def calibrate_recogniser(
             `emotion_error`.
         clips: Clips of other artists than those of the training songs.
         artists: The artists of the clips.
-        crops: See `predict`.
         n_folds: The number of artist-disjoint parts in which the coverage is measured.
     """
-    emotion, deviation = predict_with_deviation(model, clips.spectrogram, crops=crops)
+    emotion, deviation = predict_with_deviation(model, clips.spectrogram)
     spread = None if deviation is None else deviation.numpy()
     found = calibrate(emotion.numpy(), clips.emotion.cpu().numpy(), artists, spread, n_folds)
     found.apply(model.config)
