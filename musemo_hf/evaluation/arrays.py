@@ -102,5 +102,5 @@ def check_units(references: NDArray, predictions: NDArray) -> None:
 
 
 def evenly_spaced(rows: NDArray, n_rows: int) -> NDArray:
-    """Select `n_rows` of the rows, evenly spaced; a sorted set stays as mixed as it was. All rows if there are fewer."""
+    """Select `n_rows` of the rows, evenly spaced, so that a sorted set stays mixed; all rows if there are fewer."""
     return rows[np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(int)]

@@ -21,7 +21,7 @@ class SingleBlas(ContextDecorator):
     """Limits BLAS to one thread; a context manager and a decorator, which may be nested.
 
     numpy and scipy bring an OpenBLAS each, whose threads spin for a while after every product: with matrices of a
-    hundred rows that costs more than the product. The limit applies to the whole process, hence the count of open contexts.
+    hundred rows that costs more than the product. The limit applies to the whole process, hence the count.
     """
 
     def __init__(self) -> None:

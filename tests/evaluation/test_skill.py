@@ -117,7 +117,8 @@ def four_sides():
     """Small sides, each of which contributes to the standard error or to the interval."""
     rng = np.random.default_rng(3)
     reference, held_out, candidate, noise = rng.normal(size=(4, 40, 2))
-    return reference, 2.5 * held_out + [0, 3], candidate * [3.5, 2.5] + [4, 0], noise + [7, 0]
+    far = np.array([7, 0])
+    return reference, 2.5 * held_out + np.array([0, 3]), candidate * [3.5, 2.5] + np.array([4, 0]), noise + far
 
 
 def test_the_bootstrap_draws_the_clips_of_every_side(four_sides):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from musemo_hf.evaluation.surrogates.transforms import transform_clips
+from musemo_hf.evaluation.surrogates.transforms import TRANSFORMS, transform_clips
 
 
 @pytest.fixture
@@ -20,6 +20,13 @@ def test_each_transform(clips):
     for frames, real in zip(shuffled, clamped, strict=True):
         order = np.lexsort(frames), np.lexsort(real)
         np.testing.assert_array_equal(frames[:, order[0]], real[:, order[1]])
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_clip_depends_on_the_seed_and_its_index_alone(clips, name):
+    whole = transform_clips(name, clips, seed=1)
+    np.testing.assert_array_equal(whole[:2], transform_clips(name, clips[:2], seed=1))
+    assert np.array_equal(whole, transform_clips(name, clips, seed=2)) == (name != "time-shuffle")
 
 
 def test_unknown_name(clips):

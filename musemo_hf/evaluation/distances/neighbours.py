@@ -90,7 +90,7 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> dict[str, f
 
 
 def authenticity(fake: np.ndarray, training: np.ndarray, held_out: np.ndarray, quantile: float = 0.05) -> Authenticity:
-    """Compute the share of samples that are not closer to a training clip than held-out clips are (PROTOCOL, section 2).
+    """Compute the share of samples no closer to a training clip than held-out clips are (PROTOCOL, section 2).
 
     A sample is closer if it is nearer to the training set than all but `quantile` of the held-out clips. Alaa et al.
     2022 compare with the training clips' own neighbours instead; several training clips of one song make these small.

@@ -76,9 +76,15 @@ class ReferenceSet:
         """
         rows = np.concatenate([self.reducer.predictions(part) for part in _batches(clips)])
         rows = rows[hashed_order(self.reducer.moments(rows))]
-        sides = {"training": self.training, "held_out": self.half}
         evidence = Evidence(
-            self.rows, rows, self.reducer, **sides, surrogates=self.surrogates, ladder=False, **self.options
+            self.rows,
+            rows,
+            self.reducer,
+            training=self.training,
+            held_out=self.half,
+            surrogates=self.surrogates,
+            ladder=False,
+            **self.options,
         )
         answer = quality_report(evidence)
         figures: dict[str, Any] = {"tier": answer["tier"], "kid_se": answer["kid_se"], "notes": {}}

@@ -2,9 +2,9 @@
 
 modulation-v1 measures the power of each octave of modulation, which is a second-order statistic: Gaussian noise with
 the same spectra has all of it. Noise differs from music in the phases, and so in higher moments: in music bands start
-together, starts are sharper than ends, and partials stand still. The features follow McDermott & Simoncelli 2011 (Neuron
-71, 926), who describe sound textures by marginal moments, modulation power and cross-band correlations; asymmetry in time
-and detail in frequency are added.
+together, starts are sharper than ends, and partials stand still. The features follow McDermott & Simoncelli 2011
+(Neuron 71, 926), who describe sound textures by marginal moments, modulation power and cross-band correlations;
+asymmetry in time and detail in frequency are added.
 
 The first and last frames of a clip are replaced by a mirror image of the frames inside. An mp3 that was cut and encoded
 again begins with the encoder's silence, and the first spectra are padded: every such clip has these events at the same
@@ -172,7 +172,7 @@ def _coherence(spectrum: Any, edges: tuple[int, ...], xp: Any) -> Any:
 
 
 def _onsets(flux: Any, xp: Any) -> list[Any]:
-    """Describe whether the whole spectrum rises, and falls, at once: level, spread, skewness, log kurtosis; the pulse."""
+    """Describe whether all bands rise, and fall, at once: level, spread, skewness, log kurtosis; and the pulse."""
     rises, falls = (xp.clip(side, 0, None).mean(axis=-2) for side in (flux, -flux))
     parts = []
     for side in (rises, falls):

@@ -23,8 +23,8 @@ def clamp_decibels(clips_db: np.ndarray) -> np.ndarray:
 def octave_edges(n_frames: int, n_octaves: int = N_OCTAVES) -> tuple[int, ...]:
     """Return the first bin of each modulation octave and the end, `n_octaves + 1` bins.
 
-    Octaves are counted down from half the frame rate. Octave j (0 is the slowest) holds the bins of (0.5 / 2^(n - j), 0.5 / 2^(n - j - 1)] cycles a frame: at 43.07 frames a
-    second 0.08 - 0.17 Hz up to 10.8 - 21.5 Hz.
+    Octaves are counted down from half the frame rate. Octave j (0 is the slowest) holds the bins of
+    (0.5 / 2^(n - j), 0.5 / 2^(n - j - 1)] cycles a frame: at 43.07 frames a second 0.08 - 0.17 Hz up to 10.8 - 21.5 Hz.
 
     Raises:
         ValueError: The clip is too short for a bin in the slowest octave.

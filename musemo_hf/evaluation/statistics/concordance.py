@@ -32,7 +32,7 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
 
 
 def pair_sums(predicted: Array, annotated: Array) -> Array:
-    """Compute the six summands `(6, N, dimensions)` of each item, about the annotations' mean so that no digits cancel."""
+    """Compute the six summands `(6, N, dimensions)` of each item, about the annotations' mean to keep digits."""
     centre = annotated.mean(axis=0)
     p, r = predicted - centre, annotated - centre
     return np.stack([np.ones_like(p), p, r, p * p, r * r, p * r])

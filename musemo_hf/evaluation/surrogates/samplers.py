@@ -154,8 +154,9 @@ def _modulation_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Samp
 def _impulse_noise(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
     """Draw noise with tapered modulation powers, whose bands are driven together by sparse random impulses.
 
-    This is the attack on modulation-v3. AR(1) bands are driven by Gaussian innovations and by shared gamma impulses with the skewness and kurtosis of the
-    reference's innovations, so that rises are sharper than falls, and many bands rise at once.
+    This is the attack on modulation-v3. AR(1) bands are driven by Gaussian innovations and by shared gamma impulses
+    with the skewness and kurtosis of the reference's innovations, so that rises are sharper than falls, and many bands
+    rise at once.
     """
     n_mels, lag, (share, shape) = statistics.n_mels, statistics.within_lag(), statistics.impulses()
     rest = covariance_root(statistics.innovation_covariance() - np.outer(share, share)).astype(np.float32)

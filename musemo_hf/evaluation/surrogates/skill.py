@@ -155,8 +155,8 @@ def _answer(measured: list[_Group], n_clips: int, confidence: float) -> Skill:
     }
     if unresolved:
         reason = (
-            f"D_n - D_r is {weakest.room:.2f} in feature group {weakest.name!r}, under {MIN_STANDARD_ERRORS:g} standard "
-            f"errors of {weakest.error:.2f}: {n_clips} clips do not resolve it"
+            f"D_n - D_r is {weakest.room:.2f} in feature group {weakest.name!r}, under {MIN_STANDARD_ERRORS:g} "
+            f"standard errors of {weakest.error:.2f}: {n_clips} clips do not resolve it"
         )
         return Skill(NAN, reason, **parts)
     # a clip is drawn in all groups at once, so that the smallest skill of a draw is the skill of that draw

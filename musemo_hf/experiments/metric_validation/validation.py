@@ -17,7 +17,7 @@ from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.evaluation.distances.kernel import kernel_distance
 from musemo_hf.evaluation.score.composite import quality_score
 from musemo_hf.evaluation.score.moments import SetMoments, clip_row, mel_statistics
-from musemo_hf.evaluation.score.reducer import DISTANCE_SPACE, SKILL_SPACE, ClipReducer
+from musemo_hf.evaluation.score.reducer import SKILL_SPACE, ClipReducer
 from musemo_hf.evaluation.score.reference_scale import SurrogateClips, draw_surrogates
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise

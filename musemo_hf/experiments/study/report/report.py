@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy import stats
 
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.reporting.provenance import caveats, versions
@@ -136,7 +136,7 @@ def _figure(name: str, measured: list[dict[str, Any]]) -> dict[str, Any]:
     figure: dict[str, Any] = {"value": float(values.mean()), "by_seed": values.tolist()}
     if len(values) < 3:
         return figure | {"interval": measured[0].get(f"{name}_interval"), "over": "clips"}
-    half = student.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return figure | {"interval": [figure["value"] - half, figure["value"] + half], "over": "seeds"}
 
 
@@ -183,17 +183,14 @@ def _difference(row: dict[str, Any], own: dict[str, Any], name: str, spread: dic
     seeds = min(len(values), len(base))
     result = {"value": float(values.mean() - base.mean()), "interval": None, "seeds": seeds}
     if seeds >= 3:
-        parts = [side.var(ddof=1) / len(side) for side in (values, base)]
-        total = max(sum(parts), 1e-18)
-        degrees = total**2 / max(
-            sum(part**2 / (len(side) - 1) for part, side in zip(parts, (values, base), strict=True)), 1e-36
-        )
-        half = student.ppf(0.5 + CONFIDENCE / 2, degrees) * np.sqrt(total)
-    elif spread is not None:
-        error = spread["deviation"] * np.sqrt(1 / len(values) + 1 / len(base))
-        half = student.ppf(0.5 + CONFIDENCE / 2, spread["degrees"]) * error
-    else:
+        if np.ptp(values) == np.ptp(base) == 0:  # scipy's interval would be NaN
+            return result | {"interval": [result["value"]] * 2}
+        ends = stats.ttest_ind(values, base, equal_var=False).confidence_interval(CONFIDENCE)
+        return result | {"interval": [float(ends.low), float(ends.high)]}
+    if spread is None:
         return result
+    error = spread["deviation"] * np.sqrt(1 / len(values) + 1 / len(base))
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, spread["degrees"]) * error
     return result | {"interval": [result["value"] - half, result["value"] + half]}
 
 
