@@ -26,7 +26,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 def main() -> None:
     """Run the ablation and write its report."""
-    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/ablation")
+    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/ablation", "report-only")
     configuration, accelerator = start(arguments)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     ablation = Ablation(configuration, songs, arguments.output_dir, accelerator)

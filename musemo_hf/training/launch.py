@@ -1,4 +1,4 @@
-"""What the scripts of `training/` share: arguments, the accelerator, and the configuration in print."""
+"""What the scripts of `training/` share: arguments, accelerator, printed configuration, and training a generator."""
 
 import argparse
 import logging
@@ -9,13 +9,24 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from .clips import Clips
 from .configuration import Configuration, load_configuration
+from .corpus import hold_out, load_songs
+from .generators import create_trainer, save_generator, write_training_report
 
-DATA_DIR = "folder of DEAM or of `musemo listen`, or a file of `musemo prepare --pack`; else the procedural corpus"
+DATA_DIR = (
+    "folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack`; else the procedural corpus"
+)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "hold-out": {"type": int, "metavar": "FOLD", "help": "leave out this artist-disjoint fold"},
+    "report-only": {"action": "store_true", "help": "report what is finished, compute nothing"},
+}
 
 
-def parse_arguments(description: str | None, default_config: Path, output_dir: str) -> argparse.Namespace:
-    """The arguments that every script takes; `--hold-out` and `--report-only` concern some of them."""
+def parse_arguments(
+    description: str | None, default_config: Path, output_dir: str, *options: str
+) -> argparse.Namespace:
+    """Parse the arguments that every script takes, and those of `OPTIONS` that this script takes too."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
@@ -25,21 +36,17 @@ def parse_arguments(description: str | None, default_config: Path, output_dir: s
     parser.add_argument(
         "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="override single values"
     )
-    parser.add_argument(
-        "--hold-out", type=int, metavar="FOLD", help="leave out this artist-disjoint fold (train_* only)"
-    )
-    parser.add_argument(
-        "--report-only", action="store_true", help="report what is finished, compute nothing (ablate.py only)"
-    )
+    for name in options:
+        parser.add_argument(f"--{name}", **OPTIONS[name])
     return parser.parse_args()
 
 
 def start(arguments: argparse.Namespace, defaults: Configuration | None = None) -> tuple[Any, Accelerator]:
-    """Read the configuration, print it in full, and start the accelerator with a tracker where one is installed.
+    """Read the configuration, print it in full, and start the accelerator, with a tracker if one is installed.
 
     Args:
-        arguments: of `parse_arguments`.
-        defaults: of a script that has sections of its own, see `load_configuration`.
+        arguments: The result of `parse_arguments`.
+        defaults: The defaults of a script that has sections of its own, see `load_configuration`.
     """
     configuration = load_configuration(arguments.config, arguments.set, defaults)
     tracker = "tensorboard" if find_spec("tensorboard") else None
@@ -52,19 +59,38 @@ def start(arguments: argparse.Namespace, defaults: Configuration | None = None) 
     return configuration, accelerator
 
 
+def train_generator(kind: str, arguments: argparse.Namespace) -> None:
+    """Train a generator as the arguments say, and write `generator/` into the output folder.
+
+    Args:
+        kind: "gan" or "flow".
+        arguments: The result of `parse_arguments`, with `hold-out`.
+    """
+    configuration, accelerator = start(arguments)
+    songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
+    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
+    trainer = create_trainer(kind, configuration, clips, arguments.output_dir, accelerator, data_parallel=True)
+    generator = trainer.train()
+    if accelerator.is_main_process:
+        folder = arguments.output_dir / "generator"
+        save_generator(folder, generator, trainer.objects.get("discriminator"))
+        budget, seeds = arguments.config.stem, [trainer.training.seed]
+        write_training_report(folder, corpus, len(clips), budget, seeds, command())
+        print(f"generator: {folder}")
+    del trainer
+    finish(accelerator)
+
+
 def finish(accelerator: Accelerator) -> None:
     """End what `start` began; call it when no trainer is left.
 
-    What wraps models for data parallelism goes first. It holds the process group, and were it the last to do so, gloo's
-    thread and Python's lock would wait for each other as it goes: the process then hangs, or aborts.
-
-    Args:
-        accelerator: of the launch.
+    The wrapper of a model for data parallelism holds the process group, so it must go first: if it were the last to do
+    so, gloo's thread and Python's lock would wait for each other, and the process would hang or abort.
     """
     accelerator.free_memory()
     accelerator.end_training()
 
 
 def command() -> str:
-    """The command line that reproduces this run."""
+    """Return the command line that reproduces this run."""
     return "accelerate launch " + " ".join([str(Path(sys.argv[0])), *sys.argv[1:]])

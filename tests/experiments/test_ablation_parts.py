@@ -14,7 +14,7 @@ from musemo_hf.experiments.ablation.report.page import markdown, write_reports
 from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.splits import Split
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 TINY = [
     "generator.generator_channels=8",
@@ -77,7 +77,7 @@ def test_an_unfinished_run_is_reported_and_extended(songs, tmp_path):
     assert list(report["arms"]) == ["real"]
     assert len(report["missing"]) == 11
     assert report["validation"]["verdict"] == "NOT MEASURED"
-    assert "Not finished: 11 pieces" in " ".join(report["findings"])
+    assert "Not finished: 11 tasks" in " ".join(report["findings"])
     write_reports(planned, report)
     assert (tmp_path / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "fold0/real-seed0.json").stat().st_mtime_ns == before

@@ -12,7 +12,7 @@ import pytest
 
 from musemo_hf.experiments.runner.claims import claim
 from musemo_hf.experiments.runner.pieces import Piece, work_through
-from musemo_hf.training.checkpoint import once
+from musemo_hf.files import once
 
 
 def piece(folder, name, made, needs=None):
@@ -48,7 +48,7 @@ def test_a_piece_that_fails_can_be_claimed_again(tmp_path):
 WORKER = """
     import json, os, sys, time
     from pathlib import Path
-    from musemo_hf.training.checkpoint import once
+    from musemo_hf.files import once
     from musemo_hf.experiments.runner.pieces import Piece, work_through
     folder, who = Path(sys.argv[1]), sys.argv[2]
 

@@ -11,12 +11,12 @@ from accelerate import Accelerator
 from musemo_hf import MusemoGanGenerator
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.experiments.study import variant as study_rung
+from musemo_hf.experiments.study.networks import check_networks
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.experiments.study.study import Study
-from musemo_hf.experiments.study.trainers import check_networks
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 N_SONGS, N_FRAMES = 40, 256
 TINY = [
@@ -59,8 +59,8 @@ def make(songs, folder, *overrides) -> Study:
 
 
 RUNGS = (
-    "rungs.enhanced={}",
-    "rungs.no-attention={generator: {attention_stage: -1}}",
+    "variants.enhanced={}",
+    "variants.no-attention={generator: {attention_stage: -1}}",
     "study.finalists=[enhanced]",
     "study.finalist_seeds=[0, 1]",
 )
@@ -99,7 +99,7 @@ def test_finished_pieces_are_read_and_lost_ones_made_again(finished, songs, monk
     lost = finished.run_dir / "enhanced-seed1/figures.json"
     before = json.loads(lost.read_text())
     lost.unlink()
-    monkeypatch.setattr(study_rung, "make_trainer", lambda *_: pytest.fail("the generator was trained"))
+    monkeypatch.setattr(study_rung, "create_trainer", lambda *_: pytest.fail("the generator was trained"))
     again = make(songs, finished.run_dir, *RUNGS)
     assert again.run()
     assert json.loads(lost.read_text())["samplings"] == before["samplings"]
@@ -123,20 +123,20 @@ def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path)
 
 def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_path, monkeypatch):
     study = make(songs, tmp_path)
-    original = study_rung.make_trainer
+    original = study_rung.create_trainer
 
     def failing(*arguments):
         trainer = original(*arguments)
 
         def train():
-            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_generator}, {}, {})
+            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_model}, {})
             trainer.step = 2
             raise RedFlagError("red flag at step 2: mode collapse")
 
         trainer.train = train
         return trainer
 
-    monkeypatch.setattr(study_rung, "make_trainer", failing)
+    monkeypatch.setattr(study_rung, "create_trainer", failing)
     assert study.run()
     result = study.rungs[0].figures()
     assert result["training"]["red_flag"] == "mode collapse"
@@ -146,10 +146,14 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("study.candidate=modern", "expected rungs out of enhanced, got modern"),
-        ("rungs.more={gan_training: {steps: 9}}", "expected equal steps, epochs, batch_size, seed in all, got steps"),
-        ("rungs.more={recogniser: {}}", "expected sections out of"),
-        ("rungs.more={gan_training: {magic: 1}}", "rungs: more: gan_training: expected one of"),
+        ("study.candidate=modern", "expected variants out of enhanced, got modern"),
+        (
+            "variants.more={gan_training: {steps: 9}}",
+            "expected equal steps, epochs, batch_size, seed in all, got steps",
+        ),
+        ("variants.more={recogniser: {}}", "expected kind or one of generator"),
+        ("variants.more={gan_training: {magic: 1}}", "variants: more: gan_training: expected one of"),
+        ("variants.more={kind: diffusion}", "variants: more: kind: expected one of gan, flow, got 'diffusion'"),
         ("study.fold=7", "expected a fold out of"),
     ],
 )
@@ -178,25 +182,26 @@ def test_every_rung_of_the_shipped_budgets_is_one_that_trains(budget):
     configuration.check()
     check_networks(configuration, n_frames=431)
     smallest = load_configuration(CONFIGS / "smoke.yaml", [], StudyConfiguration())
-    assert list(configuration.rungs) == list(smallest.rungs)
+    assert list(configuration.variants) == list(smallest.variants)
     assert configuration.study.budget == budget
-    merged = [configuration.of_rung(rung) for rung in configuration.rungs]
+    merged = [configuration.of_variant(rung) for rung in configuration.variants]
     common = [(rung.generator, rung.gan_training) for rung in merged if rung.flow_training == merged[0].flow_training]
     assert sum(values == common[0] for values in common) == 2  # `enhanced`, and the flow, which leaves the GAN as it is
 
 
 def test_a_misspelt_value_of_a_network_is_refused(songs, tmp_path):
-    with pytest.raises(ValueError, match="rungs: more: generator: expected known values, got atention_stage"):
-        make(songs, tmp_path, "rungs.more={generator: {atention_stage: -1}}")
+    with pytest.raises(ValueError, match="variants: more: generator: expected known values, got atention_stage"):
+        make(songs, tmp_path, "variants.more={generator: {atention_stage: -1}}")
 
 
 def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
     study = make(
         songs,
         tmp_path,
-        "rungs.cycle={gan_training: {cycle_weight: 1.0, recogniser: teacher}}",
-        "rungs.projected={generator: {pretrained_discriminator: teacher}}",
-        "rungs.flow={flow: {n_components: 8, width: 24, depth: 1, n_heads: 2}, flow_training: {batch_size: 4}}",
+        "variants.cycle={gan_training: {cycle_weight: 1.0, recogniser: teacher}}",
+        "variants.projected={generator: {pretrained_discriminator: teacher}}",
+        "variants.flow={kind: flow, flow_training: {batch_size: 4}}",
+        *(f"flow.{value}" for value in ("n_components=8", "width=24", "depth=1", "n_heads=2")),
         "study.sampling_steps=[1, 2]",
     )
     assert study.run()

@@ -14,12 +14,11 @@ from musemo_hf.data.deam.annotations import LAST_SWAPPED_ID
 from musemo_hf.experiments.ablation.baselines.band_statistics import band_statistics
 from musemo_hf.experiments.ablation.baselines.regressors import BASELINES, SEEDED
 from musemo_hf.experiments.runner.pieces import Piece, work_through
-from musemo_hf.training.checkpoint import write_text
+from musemo_hf.files import atomic_write
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.configuration import Configuration, load_configuration
+from musemo_hf.training.configuration import GENERATOR_KINDS, Configuration, load_configuration
 
 from .arms import arm_and_share
-from .fold_generator import GENERATORS
 from .leak_probes import leak_probes
 from .split_work import SplitWork
 from .splits import Split, make_splits, splits_hash
@@ -71,8 +70,8 @@ class Ablation:
             raise ValueError(f"expected arms with 'real' among them, got {plan.arms}")
         if unknown := sorted(set(plan.baselines) - set(BASELINES)):
             raise ValueError(f"expected baselines out of {', '.join(BASELINES)}, got {', '.join(unknown)}")
-        if plan.generator not in GENERATORS:
-            raise ValueError(f"expected generator to be one of {', '.join(GENERATORS)}, got {plan.generator!r}")
+        if plan.generator not in GENERATOR_KINDS:
+            raise ValueError(f"expected generator to be one of {', '.join(GENERATOR_KINDS)}, got {plan.generator!r}")
         if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
             raise ValueError(f"expected seeds, each once, got {plan.seeds}")
 
@@ -86,7 +85,7 @@ class Ablation:
             )
         if self.accelerator.is_main_process:
             self.run_dir.mkdir(parents=True, exist_ok=True)
-            write_text(path, first_line + self.configuration.to_yaml())
+            atomic_write(path, first_line + self.configuration.to_yaml())
         self.accelerator.wait_for_everyone()
 
     def _continues(self, path: Path) -> bool:

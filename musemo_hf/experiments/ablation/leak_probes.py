@@ -13,7 +13,7 @@ from musemo_hf.data.folds import artist_groups, random_split
 from musemo_hf.evaluation.distances.neighbours import nearest_distances
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.experiments.ablation.baselines.regressors import ArtistLookup, Songs
-from musemo_hf.training.checkpoint import once
+from musemo_hf.files import once
 
 from .splits import Split
 

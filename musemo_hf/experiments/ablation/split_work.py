@@ -16,10 +16,12 @@ from musemo_hf.data.folds import artist_folds
 from musemo_hf.experiments.ablation.baselines.kernel import fit_kernel
 from musemo_hf.experiments.ablation.baselines.regressors import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
 from musemo_hf.experiments.ablation.baselines.small_cnn import fit_cnn
+from musemo_hf.files import once
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
-from musemo_hf.training.checkpoint import checkpoints, once
+from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.recogniser.trainer import RecogniserTrainer, predict
+from musemo_hf.training.recogniser.prediction import predict
+from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 from .arms import ARMS, GENERATIVE, Arm, Material, arm_and_share, draw_emotions
 from .fold_generator import FoldGenerator

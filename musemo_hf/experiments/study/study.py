@@ -20,14 +20,16 @@ from musemo_hf.data.folds import artist_groups, folds_hash
 from musemo_hf.evaluation.score.reference_set import ReferenceSet
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.experiments.runner.claims import claim
+from musemo_hf.files import atomic_write, once
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
-from musemo_hf.training.checkpoint import once, save_model, write_text
+from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.corpus import hold_out, select
-from musemo_hf.training.recogniser.trainer import RecogniserTrainer, predict
+from musemo_hf.training.recogniser.prediction import predict
+from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
+from .networks import check_networks
 from .plan import StudyConfiguration
-from .trainers import check_networks
 from .variant import Rung
 
 logger = logging.getLogger(__name__)
@@ -80,7 +82,8 @@ class Study:
         self.songs_hash = folds_hash(songs.song_id, songs.fold)
         self.judge = Listener(self, "judge", self.plan.judge_seed)
         self.teacher = Listener(self, "teacher", self.plan.teacher_seed)
-        self.rungs = [Rung(self, name, seed) for name in configuration.rungs for seed in configuration.seeds_of(name)]
+        seeds = {name: configuration.seeds_of(name) for name in configuration.variants}
+        self.rungs = [Rung(self, name, seed) for name in seeds for seed in seeds[name]]
 
     @cached_property
     def training(self) -> Clips:
@@ -97,7 +100,7 @@ class Study:
     def pieces(self) -> Sequence[Piece]:
         """All of them, in the order in which they are begun: what others need comes first."""
         configuration = self.configuration
-        first = [self.judge, *([self.teacher] if any(map(configuration.uses_teacher, configuration.rungs)) else [])]
+        first = [self.judge, *([self.teacher] if any(map(configuration.uses_teacher, configuration.variants)) else [])]
         return [*first, *sorted(self.rungs, key=lambda rung: rung.name != self.plan.baseline)]
 
     def run(self) -> bool:
@@ -212,4 +215,4 @@ def _identify(path: Path, identity: dict[str, Any]) -> None:
     text = yaml.safe_dump(json.loads(json.dumps(identity)))
     if path.is_file() and path.read_text() != text:
         raise ValueError(f"{path.parent} was begun with other settings or songs: choose another folder, or remove it")
-    write_text(path, text)
+    atomic_write(path, text)

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.audio.mel import denormalise
+from musemo_hf.files import atomic_write, once
 from musemo_hf.pipelines.emotion_to_music import PRESETS
-from musemo_hf.training.checkpoint import checkpoints, once, read_state, save_model, write_text
-from musemo_hf.training.gan.red_flags import RedFlagError
-
-from .trainers import load_generator, make_trainer
+from musemo_hf.pipelines.generators import load_generator, sample_clips
+from musemo_hf.training.checkpoint import checkpoints, read_state
+from musemo_hf.training.generators import create_trainer, save_generator
+from musemo_hf.training.loop import RedFlagError
 
 if TYPE_CHECKING:
     from .study import Study
 
 TEST_SEED = 10_000_000  # apart from the seeds of training
-BATCH = 16
 TIMED = 5  # clips that the seconds of sampling are the median of
 
 
@@ -41,7 +40,7 @@ class Rung:
         self.study, self.name, self.seed = study, name, seed
         self.folder = study.run_dir / folder_name(name, seed)
         self.checkpoint = self.folder / "generator"
-        self.is_flow = study.configuration.is_flow(name)
+        self.is_flow = study.configuration.kind_of(name) == "flow"
 
     @property
     def done(self) -> bool:
@@ -67,7 +66,7 @@ class Rung:
 
     def identity(self) -> dict[str, Any]:
         """What decides its result."""
-        merged = self.study.configuration.of_rung(self.name).to_dict()
+        merged = self.study.configuration.of_variant(self.name).to_dict()
         kept = ("flow", "flow_training") if self.is_flow else ("generator", "gan_training")
         plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
         return self.study.common_identity() | {name: merged[name] for name in kept} | plan | {"seed": self.seed}
@@ -83,7 +82,7 @@ class Rung:
         result = {"rung": self.name, "seed": self.seed, "training": training, "samplings": measured}
         for checkpoint in checkpoints(self.folder / "run"):
             shutil.rmtree(checkpoint)  # the optimizer states of dozens of rungs would fill a disk
-        write_text(self.folder / "figures.json", json.dumps(result))
+        atomic_write(self.folder / "figures.json", json.dumps(result))
 
     def figures(self) -> dict[str, Any]:
         """The finished result."""
@@ -99,10 +98,11 @@ class Rung:
 
     def _train(self) -> dict[str, Any]:
         study = self.study
-        configuration = study.configuration.of_rung(self.name, study.teacher.checkpoint)
+        configuration = study.configuration.of_variant(self.name, study.teacher.checkpoint)
         budget = json.loads((self._baseline / "training.json").read_text())["seconds"] if self.is_flow else None
-        trainer = make_trainer(
-            configuration, study.n_frames, self.seed, budget, study.training, self.folder / "run", study.accelerator
+        kind = "flow" if self.is_flow else "gan"
+        trainer = create_trainer(
+            kind, configuration, study.training, self.folder / "run", study.accelerator, self.seed, budget
         )
         found = checkpoints(self.folder / "run")
         before = read_state(found[-1]) if found else {}
@@ -114,7 +114,8 @@ class Rung:
             model = self._last_good()
         seconds = time.perf_counter() - started
         per_step = seconds / max(trainer.step - before.get("step", 0), 1)
-        self._save(model, None if red_flag else getattr(trainer, "discriminator", None))
+        if model is not None:
+            save_generator(self.checkpoint, model, None if red_flag else trainer.objects.get("discriminator"))
         return {
             "steps": trainer.step,
             "seconds": per_step * trainer.step,
@@ -128,19 +129,7 @@ class Rung:
     def _last_good(self) -> Any:
         """The averaged generator of the last checkpoint before a red flag; None where there is none."""
         found = checkpoints(self.folder / "run")
-        return load_generator(found[-1] / "averaged_generator", self.is_flow) if found else None
-
-    def _save(self, model: Any, discriminator: Any) -> None:
-        if model is None:
-            return
-        partial = self.checkpoint.with_suffix(".part")
-        shutil.rmtree(partial, ignore_errors=True)
-        MusemoFeatureExtractor(n_frames=self.study.n_frames).save_pretrained(partial)
-        save_model(model, partial)
-        if discriminator is not None:
-            save_model(discriminator, partial / "discriminator")
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
-        partial.rename(self.checkpoint)
+        return load_generator(found[-1] / "averaged_generator") if found else None
 
     def _samplings(self) -> dict[str, dict[str, Any]]:
         """Label -> options of `generate`: one of a GAN, one a number of steps of a flow."""
@@ -150,19 +139,14 @@ class Rung:
 
     def generator(self) -> Any:
         """The trained generator, on the device."""
-        return load_generator(self.checkpoint, self.is_flow).to(self.study.accelerator.device)
+        return load_generator(self.checkpoint).to(self.study.accelerator.device)
 
     def _measure(self, options: dict[str, Any]) -> dict[str, Any]:
         study, generator = self.study, self.generator()
         n_songs = len(study.held_out)
         index = np.linspace(0, n_songs - 1, min(study.plan.n_clips or n_songs, n_songs)).round().astype(int)
         emotion = torch.from_numpy(study.held_out.emotion[index])
-        mels = torch.cat(
-            [
-                generator.generate(emotion[start : start + BATCH], seed=TEST_SEED + start, **options).float().cpu()
-                for start in range(0, len(emotion), BATCH)
-            ]
-        )
+        mels = sample_clips(generator, emotion, TEST_SEED, **options)
         figures = study.yardstick.measure(denormalise(mels[:, 0]).numpy())
         figures |= study.agreement(study.heard(mels), index)
         return figures | {"sampling_seconds": _seconds_of_one(generator, emotion[:1], options)}
@@ -170,8 +154,8 @@ class Rung:
     def _keep_examples(self) -> None:
         """One clip a preset, float16 dB `(5, 128, n_frames)`, for the page; a flow's by its most steps."""
         options = list(self._samplings().values())[-1]
-        clips = self.generator().generate(torch.tensor(list(PRESETS.values())), seed=0, **options)
-        np.save(self.folder / "examples.npy", denormalise(clips[:, 0].float().cpu()).numpy().astype(np.float16))
+        clips = sample_clips(self.generator(), torch.tensor(list(PRESETS.values())), 0, **options)
+        np.save(self.folder / "examples.npy", denormalise(clips[:, 0]).numpy().astype(np.float16))
 
 
 def folder_name(rung: str, seed: int) -> str:
