@@ -199,7 +199,7 @@ def _extrapolate(evidence: Evidence, scale: float) -> None:
         return
     real, fake = (mel_statistics(rows) / scale for rows in (evidence.real, evidence.fake))
     extrapolated = extrapolated_frechet(real, fake, seed=evidence.seed)
-    evidence.answer |= {name: extrapolated.distance, f"{name}_n": extrapolated.sizes[-1]}
+    evidence.answer |= {name: extrapolated.distance, f"{name}_n": extrapolated.n_clips}
 
 
 def _surrogates(evidence: Evidence) -> dict[str, SurrogateClips]:

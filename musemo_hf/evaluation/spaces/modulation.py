@@ -20,8 +20,8 @@ def clamp_decibels(clips_db: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def octave_edges(n_frames: int, n_octaves: int = N_OCTAVES) -> tuple[int, ...]:
-    """Return the first bin of each modulation octave and the end, `n_octaves + 1` bins.
+def octave_edges(n_frames: int) -> tuple[int, ...]:
+    """Return the first bin of each modulation octave and the end, nine bins.
 
     Octaves are counted down from half the frame rate. Octave j (0 is the slowest) holds the bins of
     (0.5 / 2^(n - j), 0.5 / 2^(n - j - 1)] cycles a frame: at 43.07 frames a second 0.08 - 0.17 Hz up to 10.8 - 21.5 Hz.
@@ -29,9 +29,9 @@ def octave_edges(n_frames: int, n_octaves: int = N_OCTAVES) -> tuple[int, ...]:
     Raises:
         ValueError: The clip is too short for a bin in the slowest octave.
     """
-    bounds = [int(n_frames / 2 ** (n_octaves + 1 - j)) + 1 for j in range(n_octaves + 1)]
+    bounds = [int(n_frames / 2 ** (N_OCTAVES + 1 - j)) + 1 for j in range(N_OCTAVES + 1)]
     if any(later <= first for first, later in pairwise(bounds)):
-        raise ValueError(f"expected at least {2**n_octaves} frames for {n_octaves} modulation octaves, got {n_frames}")
+        raise ValueError(f"expected at least {2**N_OCTAVES} frames for {N_OCTAVES} modulation octaves, got {n_frames}")
     return tuple(bounds)
 
 

@@ -25,7 +25,6 @@ def sample_surrogate(
     name: str,
     statistics: ReferenceStatistics,
     n_clips: int,
-    n_frames: int | None = None,
     seed: int = 0,
     clamp: bool = True,
 ) -> Iterator[np.ndarray]:
@@ -35,7 +34,6 @@ def sample_surrogate(
         name: The name of the surrogate, one of `SURROGATES`.
         statistics: The statistics of at least two reference clips.
         n_clips: The number of clips to draw.
-        n_frames: The number of frames of a clip; None for that of the references.
         seed: The seed; clip i depends on (seed, name, i) alone.
         clamp: Whether to clamp to [-60, 40] dB; PROTOCOL, section 1, also reports the surrogates as drawn.
 
@@ -43,24 +41,21 @@ def sample_surrogate(
         Batches of clips, float32 `(at most 32, n_mels, n_frames)` in dB.
 
     Raises:
-        ValueError: The name is unknown, there are too few clips, or `mean-spectrogram` is to have another number of
-            frames than the references.
+        ValueError: The name is unknown, or there are too few clips.
     """
-    draw = surrogate_sampler(name, statistics, n_frames, seed)
+    draw = surrogate_sampler(name, statistics, seed)
     for start in range(0, n_clips, BATCH_SIZE):
         batch = np.stack([draw(row) for row in range(start, min(start + BATCH_SIZE, n_clips))])
         yield clamp_decibels(batch) if clamp else batch
 
 
-def surrogate_sampler(
-    name: str, statistics: ReferenceStatistics, n_frames: int | None = None, seed: int = 0
-) -> Callable[[int], np.ndarray]:
+def surrogate_sampler(name: str, statistics: ReferenceStatistics, seed: int = 0) -> Callable[[int], np.ndarray]:
     """Return a function from the index of a clip to the clip `(n_mels, n_frames)`, float32 dB, not clamped."""
     if name not in SURROGATES:
         raise ValueError(f"expected a surrogate out of {', '.join(SURROGATES)}, got {name!r}")
     if statistics.n_clips < 2:
         raise ValueError(f"expected at least 2 reference clips to fit surrogates, got {statistics.n_clips}")
-    sampler = _SAMPLERS[name](statistics, n_frames or statistics.n_frames)
+    sampler = _SAMPLERS[name](statistics)
     order = SURROGATES.index(name)
     return lambda row: sampler(np.random.default_rng((seed, order, row))).astype(np.float32, copy=False)
 
@@ -84,43 +79,43 @@ def autoregressive(innovations: np.ndarray, lag: np.ndarray) -> np.ndarray:
     return driven
 
 
-def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.standard_normal(shape, dtype=np.float32)
+def _normal(rng: np.random.Generator, statistics: ReferenceStatistics) -> np.ndarray:
+    return rng.standard_normal((statistics.n_mels, statistics.n_frames), dtype=np.float32)
 
 
-def _white(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _white(statistics: ReferenceStatistics) -> Sampler:
     """Draw independent cells with the mean and deviation of the whole set."""
     means, deviations, _ = statistics.band_moments()
     mean, deviation = np.float32(means.mean()), np.float32(np.sqrt(np.square(deviations).mean() + means.var()))
-    return lambda rng: mean + deviation * _normal(rng, statistics.n_mels, n_frames)
+    return lambda rng: mean + deviation * _normal(rng, statistics)
 
 
-def _band_white(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _band_white(statistics: ReferenceStatistics) -> Sampler:
     """Draw independent cells with the mean and deviation of their band."""
     mean, deviation, _ = _columns(*statistics.band_moments())
-    return lambda rng: mean + deviation * _normal(rng, statistics.n_mels, n_frames)
+    return lambda rng: mean + deviation * _normal(rng, statistics)
 
 
-def _band_ar1(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _band_ar1(statistics: ReferenceStatistics) -> Sampler:
     """Draw AR(1) bands with the mean, deviation and lag-1 correlation of their band over the whole set."""
     moments = statistics.band_moments()
     mean, deviation, _ = _columns(*moments)
-    return lambda rng: mean + deviation * autoregressive(_normal(rng, statistics.n_mels, n_frames), moments[2])
+    return lambda rng: mean + deviation * autoregressive(_normal(rng, statistics), moments[2])
 
 
-def _gaussian_levels(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _gaussian_levels(statistics: ReferenceStatistics) -> Sampler:
     """Draw a clip's band levels from their Gaussian over clips, and AR(1) about them as within reference clips."""
     draw, lag = statistics.levels().sampler(), statistics.within_lag()
     deviation = _columns(statistics.within_deviation())[0]
 
     def sample(rng: np.random.Generator) -> np.ndarray:
         level = _columns(draw(rng))[0]
-        return level + deviation * autoregressive(_normal(rng, statistics.n_mels, n_frames), lag)
+        return level + deviation * autoregressive(_normal(rng, statistics), lag)
 
     return sample
 
 
-def _joint_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _joint_gaussian(statistics: ReferenceStatistics) -> Sampler:
     """Draw band means and log-deviations from their joint Gaussian, and AR(1) with correlated innovations."""
     n_mels, lag = statistics.n_mels, statistics.within_lag()
     draw = statistics.profile(slice(0, 2 * n_mels)).sampler()
@@ -129,12 +124,12 @@ def _joint_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
     def sample(rng: np.random.Generator) -> np.ndarray:
         drawn = draw(rng)
         level, deviation = _columns(drawn[:n_mels], np.exp(drawn[n_mels:]))
-        return level + deviation * autoregressive(mixing @ _normal(rng, n_mels, n_frames), lag)
+        return level + deviation * autoregressive(mixing @ _normal(rng, statistics), lag)
 
     return sample
 
 
-def _modulation_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _modulation_gaussian(statistics: ReferenceStatistics) -> Sampler:
     """Draw band means and modulation-v1 features from their joint Gaussian, and noise with these spectra.
 
     This is the attack on modulation-v1: the noise is Gaussian, correlated across bands as the frames of the references
@@ -145,13 +140,13 @@ def _modulation_gaussian(statistics: ReferenceStatistics, n_frames: int) -> Samp
 
     def sample(rng: np.random.Generator) -> np.ndarray:
         drawn = draw(rng)
-        noise = impose_powers(mixing @ _normal(rng, n_mels, n_frames), drawn[2 * n_mels :])
+        noise = impose_powers(mixing @ _normal(rng, statistics), drawn[2 * n_mels :])
         return _columns(drawn[:n_mels])[0] + noise
 
     return sample
 
 
-def _impulse_noise(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _impulse_noise(statistics: ReferenceStatistics) -> Sampler:
     """Draw noise with tapered modulation powers, whose bands are driven together by sparse random impulses.
 
     This is the attack on modulation-v3. AR(1) bands are driven by Gaussian innovations and by shared gamma impulses
@@ -164,8 +159,8 @@ def _impulse_noise(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
 
     def sample(rng: np.random.Generator) -> np.ndarray:
         drawn = draw(rng)
-        impulses = ((rng.standard_gamma(shape, n_frames) - shape) / np.sqrt(shape)).astype(np.float32)
-        noise = autoregressive(struck * impulses + rest @ _normal(rng, n_mels, n_frames), lag)
+        impulses = ((rng.standard_gamma(shape, statistics.n_frames) - shape) / np.sqrt(shape)).astype(np.float32)
+        noise = autoregressive(struck * impulses + rest @ _normal(rng, statistics), lag)
         return _columns(drawn[:n_mels])[0] + impose_powers(noise, drawn[-N_OCTAVES * N_BANDS :])
 
     return sample
@@ -193,10 +188,8 @@ def impose_powers(noise: np.ndarray, log_powers: np.ndarray) -> np.ndarray:
     return fft.irfft(spectrum, n_frames, axis=1)
 
 
-def _mean_spectrogram(statistics: ReferenceStatistics, n_frames: int) -> Sampler:
+def _mean_spectrogram(statistics: ReferenceStatistics) -> Sampler:
     """Repeat the mean of the references."""
-    if n_frames != statistics.n_frames:
-        raise ValueError(f"expected the reference's {statistics.n_frames} frames for mean-spectrogram, got {n_frames}")
     mean = (statistics.spectrogram_sum / statistics.n_clips).astype(np.float32)
     return lambda rng: mean
 
@@ -205,7 +198,7 @@ def _columns(*vectors: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(vector[:, None].astype(np.float32) for vector in vectors)
 
 
-_SAMPLERS: dict[str, Callable[[ReferenceStatistics, int], Sampler]] = {
+_SAMPLERS: dict[str, Callable[[ReferenceStatistics], Sampler]] = {
     "white": _white,
     "band-white": _band_white,
     "band-ar1": _band_ar1,

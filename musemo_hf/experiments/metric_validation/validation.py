@@ -169,7 +169,7 @@ def validate(clips: np.ndarray, n_clips: int = 300, say: Callable[[str], None] =
 
 def draw(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int) -> np.ndarray:
     """Draw clips of a surrogate and reduce them to rows."""
-    batches = sample_surrogate(name, statistics, n_clips, N_FRAMES, seed)
+    batches = sample_surrogate(name, statistics, n_clips, seed)
     return np.concatenate([REDUCER.predictions(batch) for batch in batches])
 
 
@@ -202,7 +202,7 @@ def gradient_attack(
 ) -> dict[str, dict[str, float]]:
     """Measure the clips of a search that knows modulation-v3, there and in spaces that it does not know."""
     rows = evenly_spaced(candidate, GRADIENT_CLIPS)
-    start = np.concatenate(list(sample_surrogate("joint-gaussian", statistics, len(rows), N_FRAMES, seed=7)))
+    start = np.concatenate(list(sample_surrogate("joint-gaussian", statistics, len(rows), seed=7)))
     sets = {
         "other songs": clips[rows],
         "joint-gaussian, where it begins": start,
