@@ -1,4 +1,4 @@
-"""What a caller hands over -> clips in dB: every check on an input's shape, numbers and unit, in one place."""
+"""Checks of clips given by a caller: their shape, numbers and unit."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 N_MELS = 128
 NORMALISED_LIMIT = 1.5  # a generator may overshoot [-1, 1] a little; no clip in dB stays within 1.5 dB of 0
-CENTRE_DB, HALF_DB = -10.0, 50.0  # normalised = (dB + 10) / 50, as the extractor has it
+CENTRE_DB, HALF_DB = -10.0, 50.0  # normalised = (dB + 10) / 50, as in the feature extractor
 
 
 def as_clips(clips: Any, side: str = "clips") -> list[NDArray]:
-    """Each clip on its own, in the unit and precision it came in.
+    """Check clips and return them as a list, in their own unit and precision.
 
     Args:
-        clips: `(B, 128, n_frames)`, `(B, 1, 128, n_frames)`, a list of `(128, n_frames)` or `(1, 128, n_frames)` that
-            may differ in n_frames, a torch tensor, or a column of a data set.
-        side: named in errors, such as "predictions".
+        clips: The clips: an array `(B, 128, n_frames)` or `(B, 1, 128, n_frames)`, a list of `(128, n_frames)` or
+            `(1, 128, n_frames)` that may differ in n_frames, a torch tensor, or a column of a data set.
+        side: The name of the clips in errors, such as "predictions".
 
     Returns:
-        A list of floating-point `(128, n_frames)`.
+        A list of floating-point arrays `(128, n_frames)`.
 
     Raises:
-        ValueError: another shape, under two frames, or NaN or infinity.
-        TypeError: not numbers.
+        ValueError: A clip has another shape, under two frames, or NaN or infinity.
+        TypeError: A clip does not consist of numbers.
     """
     if hasattr(clips, "detach"):  # torch, without importing it
         clips = clips.detach().cpu().float().numpy()
@@ -64,29 +64,29 @@ def _clip(clip: Any, where: str) -> NDArray:
 
 
 def all_finite(array: NDArray) -> bool:
-    """Whether no number is NaN or infinite: one pass and no mask, as a sum is finite unless a number is not."""
+    """Check that no number is NaN or infinite; one pass without a mask, as a sum is finite unless a number is not."""
     return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def looks_normalised(clip: NDArray) -> bool:
-    """Whether a clip `(128, n_frames)` is on the [-1, 1] scale and not in dB: dB reach far beyond 1.5."""
+    """Check whether a clip `(128, n_frames)` is on the [-1, 1] scale; values in dB reach far beyond 1.5."""
     return bool(clip.min() >= -NORMALISED_LIMIT and clip.max() <= NORMALISED_LIMIT)
 
 
 def to_decibels(clip: NDArray) -> NDArray:
-    """[-1, 1] -> dB in [-60, 40]; a clip that is in dB already comes back as it is."""
+    """Convert a clip from [-1, 1] to dB in [-60, 40]; a clip in dB is returned unchanged."""
     return clip * HALF_DB + CENTRE_DB if looks_normalised(clip) else clip
 
 
 def check_units(references: NDArray, predictions: NDArray) -> None:
-    """Refuse two sides in different units.
+    """Raise an error unless both sides are in one unit.
 
     Args:
-        references: bool `(N,)`, which clips look normalised.
-        predictions: bool `(M,)`.
+        references: Which reference clips look normalised, bool `(N,)`.
+        predictions: Which predicted clips look normalised, bool `(M,)`.
 
     Raises:
-        ValueError: a side mixes units, or one side looks normalised and the other is in dB.
+        ValueError: A side mixes units, or one side looks normalised and the other is in dB.
     """
     for side, flags in (("references", references), ("predictions", predictions)):
         if flags.any() and not flags.all():
@@ -99,3 +99,8 @@ def check_units(references: NDArray, predictions: NDArray) -> None:
         raise ValueError(
             f"expected both sides in the same unit, got normalised {normalised} ([-1, 1]) and {decibels} in dB"
         )
+
+
+def evenly_spaced(rows: NDArray, n_rows: int) -> NDArray:
+    """Select `n_rows` of the rows, evenly spaced, so that a sorted set stays mixed; all rows if there are fewer."""
+    return rows[np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(int)]

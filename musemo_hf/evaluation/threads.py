@@ -1,4 +1,4 @@
-"""Threads: ours over clips, and meanwhile one of BLAS, whose pools otherwise spin against ours and each other."""
+"""Threads over clips, with one BLAS thread meanwhile, as BLAS pools would compete with them and each other."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from threadpoolctl import ThreadpoolController
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-THREADS = min(4, os.cpu_count() or 1)  # numpy and scipy.fft let go of the interpreter
+THREADS = min(4, os.cpu_count() or 1)  # numpy and scipy.fft release the interpreter lock
 
 
 class SingleBlas(ContextDecorator):
-    """While anyone is inside, BLAS has one thread; a context and a decorator, which may be nested.
+    """Limits BLAS to one thread; a context manager and a decorator, which may be nested.
 
     numpy and scipy bring an OpenBLAS each, whose threads spin for a while after every product: with matrices of a
-    hundred rows that costs more than the product. The limit is the whole process's, hence the count of those inside.
+    hundred rows that costs more than the product. The limit applies to the whole process, hence the count.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class SingleBlas(ContextDecorator):
     def __enter__(self) -> SingleBlas:
         with self._lock:
             if self._inside == 0:
-                self._controller = self._controller or ThreadpoolController()  # looks through all libraries: once
+                self._controller = self._controller or ThreadpoolController()  # searches all libraries, once
                 self._limiter = self._controller.limit(limits=1, user_api="blas")
             self._inside += 1
         return self
@@ -49,6 +49,6 @@ single_blas = SingleBlas()
 
 
 def over_clips(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`function` of every item, in order, by `THREADS` threads while BLAS has one."""
+    """Apply `function` to every item with `THREADS` threads, while BLAS has one; results are in order."""
     with single_blas, ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(function, items))

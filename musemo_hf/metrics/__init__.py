@@ -1,4 +1,4 @@
-"""The packaged `evaluate` modules: one folder each, loadable as it stands and ready to be a Space."""
+"""The packaged `evaluate` modules: one folder each, loadable as it is and ready to be a Space."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ METRICS = ("concordance_correlation", "spectrogram_quality")
 
 
 def metric_path(name: str) -> str:
-    """The folder of a packaged `evaluate` module, for `evaluate.load(metric_path(name))`.
+    """Return the folder of a packaged `evaluate` module, for `evaluate.load(metric_path(name))`.
 
     Args:
-        name: "spectrogram_quality" or "concordance_correlation".
+        name: The name of the module, "spectrogram_quality" or "concordance_correlation".
 
     Returns:
-        The folder, absolute.
+        The absolute path of the folder.
 
     Raises:
-        ValueError: there is no such module.
+        ValueError: There is no such module.
     """
     if name not in METRICS:
         raise ValueError(f"expected a metric out of {', '.join(METRICS)}, got {name!r}")

@@ -3,11 +3,9 @@ import pytest
 from scipy import stats
 
 from musemo_hf.evaluation.distances.frechet import frechet_distance, mean_and_covariance
-from musemo_hf.evaluation.distances.neighbours import prdc
 from musemo_hf.evaluation.score.intervals import (
     frechet_interval,
     mean_interval,
-    neighbour_intervals,
     normal_interval,
     recentred,
     score_intervals,
@@ -40,18 +38,6 @@ def test_frechet_interval_is_not_moved_by_the_bias_of_resampling():
     value = frechet_distance(*mean_and_covariance(x), *mean_and_covariance(y))
     low, high = frechet_interval(x, y, 0.95, n_resamples=200)
     assert low < value < high
-
-
-def test_neighbour_intervals_are_about_the_figures_of_prdc():
-    rng = np.random.default_rng(0)
-    real, fake = rng.standard_normal((120, 4)), 0.8 * rng.standard_normal((90, 4)) + 0.3
-    figures, intervals = prdc(real, fake), neighbour_intervals(real, fake, 0.95)
-    for name, (low, high) in intervals.items():
-        assert low < figures[name] < high, name
-    n = 90
-    precision = figures["precision"]
-    half = 1.96 * np.sqrt(precision * (1 - precision) / n)  # a share of n independent clips
-    assert intervals["precision"] == pytest.approx([precision - half, precision + half], abs=0.03)
 
 
 def test_simple_intervals_are_the_textbooks():

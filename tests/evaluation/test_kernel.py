@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
 
+from musemo_hf.evaluation.distances import kernel
 from musemo_hf.evaluation.distances.kernel import cubic_kernel, kernel_distance
 
 
@@ -13,10 +14,11 @@ def brute_force(x, y):
 
 
 @pytest.mark.parametrize("block", [1, 7, 512])
-def test_value_and_jackknife_by_brute_force(block):
+def test_value_and_jackknife_by_brute_force(block, monkeypatch):
+    monkeypatch.setattr(kernel, "BLOCK", block)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, 6)), rng.normal(0.3, 1.2, (15, 6))
-    kid, error = kernel_distance(x, y, block=block)
+    kid, error = kernel_distance(x, y)
     assert kid == pytest.approx(brute_force(x, y), rel=1e-10)
     without_x = np.array([brute_force(np.delete(x, i, 0), y) for i in range(20)])
     without_y = np.array([brute_force(x, np.delete(y, i, 0)) for i in range(15)])

@@ -32,12 +32,13 @@ def test_prdc_by_brute_force(k, monkeypatch):
     assert prdc(real, fake, k) == pytest.approx(brute_force_prdc(real, fake, k), abs=1e-12)
 
 
-def test_nearest_distances_are_scikit_learns():
+def test_nearest_distances_are_scikit_learns(monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK", 9)
     rng = np.random.default_rng(0)
     x, y = rng.normal(100, 1, (40, 7)), rng.normal(100, 1, (33, 7))  # far from the origin: cancellation
     theirs = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(y).kneighbors(x)[0]
     for k in (1, 5):
-        np.testing.assert_allclose(nearest_distances(x, y, k, block=9), theirs[:, k - 1], rtol=1e-9)
+        np.testing.assert_allclose(nearest_distances(x, y, k), theirs[:, k - 1], rtol=1e-9)
     own = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(y).kneighbors(y)[0]
     np.testing.assert_allclose(nearest_distances(y, y, 5), own[:, 5], rtol=1e-9)
 

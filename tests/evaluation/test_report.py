@@ -6,6 +6,7 @@ import pytest
 from musemo_hf.evaluation.score.composite import WEIGHTS
 from musemo_hf.evaluation.score.reducer import ClipReducer
 from musemo_hf.evaluation.score.report import Evidence, quality_report
+from musemo_hf.evaluation.spaces.embedders import Embedder
 
 
 def _report(references, predictions, embedder="modulation-v1", **options):
@@ -103,7 +104,7 @@ def test_the_order_of_the_clips_does_not_matter(musical):
     assert first["ladder"] == pytest.approx(second["ladder"], abs=1e-6)
 
 
-def test_the_ladder_can_be_left_out(musical):
+def test_the_reference_scale_can_be_left_out(musical):
     answer = _report(musical(20), musical(20, seed=1), ladder=False)
     assert answer["ladder"] == {}
     assert np.isnan(answer["skill"])
@@ -191,3 +192,30 @@ def test_the_embedder_is_named_and_used(musical):
     assert answer["embedder"] == "mel-statistics-v1"
     assert answer["kid"] != other["kid"]
     assert answer["modulation_distance"] == other["modulation_distance"]
+
+
+def _planar(clips):
+    return np.stack([clips[:, :64].mean(axis=(1, 2)), clips[:, 64:].mean(axis=(1, 2))], axis=1)
+
+
+def _at(points):
+    """Clips whose two planar features are these."""
+    noise = np.random.default_rng(1).normal(-20, 5, (len(points), 128, 256))
+    return noise + np.repeat(points, 64, axis=1)[:, :, None]
+
+
+def test_every_interval_of_the_neighbours_is_that_of_its_own_figure():
+    """Candidates of little variety: all four figures are far apart, and each interval lies about its own."""
+    rng = np.random.default_rng(0)
+    real = _at(rng.normal(size=(100, 2)))
+    fake = _at(np.concatenate([0.25 * rng.normal(size=(60, 2)), 0.5 * rng.normal(size=(20, 2)) + 2]))
+    answer = _report(real, fake, Embedder("planar-v1", 2, _planar), ladder=False, confidence=0.95, n_resamples=400)
+    figures = {name: answer[name] for name in ("precision", "recall", "density", "coverage")}
+    values = sorted(figures.values())
+    assert np.diff(values).min() > 0.06, values
+    for name, value in figures.items():
+        low, high = answer[f"{name}_interval"]
+        assert low <= value <= high, name
+        if name != "density":  # the mean of independent yes or no
+            error = np.sqrt(value * (1 - value) / (100 if name in ("recall", "coverage") else 80))
+            assert [low, high] == pytest.approx([value - 1.96 * error, value + 1.96 * error], abs=0.03), name

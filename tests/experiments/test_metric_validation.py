@@ -4,8 +4,15 @@ import re
 import numpy as np
 import pytest
 
+from musemo_hf.evaluation.distances.neighbours import authenticity
+from musemo_hf.evaluation.score.reducer import SKILL_SPACE
+from musemo_hf.evaluation.score.reference_scale import draw_surrogates, hashed_order
+from musemo_hf.evaluation.score.report import Evidence, quality_report
+from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
+from musemo_hf.evaluation.surrogates.samplers import NOISES
+from musemo_hf.evaluation.surrogates.skill import skill
 from musemo_hf.experiments.metric_validation.page import FIGURES, missed, movements, number, unordered, write_page
-from musemo_hf.experiments.metric_validation.validation import load_excerpts, validate
+from musemo_hf.experiments.metric_validation.validation import REDUCER, SCORES, Judge, fit, load_excerpts, validate
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +69,31 @@ def test_what_is_missed_and_what_is_out_of_order():
 )
 def test_numbers(value, digits, text):
     assert number(value, digits) == text
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Clips with a beat, `(3, 40, 128, 256)`: reference, held-out and candidate."""
+    rng = np.random.default_rng(0)
+    beat = 9 * np.exp(-(np.arange(256) % rng.integers(9, 26, (120, 1))) / 4)[:, None]
+    noise = rng.normal(0, 3, (120, 128, 256)) + rng.normal(0, 3, (120, 128, 1)) - np.linspace(5, 35, 128)[:, None]
+    return (noise + beat).astype(np.float32).reshape(3, 40, 128, 256)
+
+
+def test_the_judge_reads_the_quality_report(made):
+    reference, held_out, candidate = (
+        rows[hashed_order(REDUCER.moments(rows))] for rows in map(REDUCER.predictions, made)
+    )
+    surrogates = draw_surrogates(fit(made[0]), 40, seed=1)
+    figures = Judge(reference, held_out, surrogates).figures(candidate)
+    report = quality_report(Evidence(reference, candidate, REDUCER, ladder=False))
+    for name in (*SCORES, "kid_se"):
+        assert figures[name] == report[name], name
+    space = get_embedder(SKILL_SPACE)
+    sides = [REDUCER.features(rows, SKILL_SPACE) for rows in (reference, held_out, candidate)]
+    noises = {name: surrogates[name].features[SKILL_SPACE] for name in NOISES}
+    expected = skill(*sides, noises, space.feature_groups, n_resamples=40)
+    assert (figures["skill"], figures["low"], figures["high"]) == (expected.skill, expected.low, expected.high)
+    assert {name: figures[name] for name in space.feature_groups} == expected.group_skills
+    real, fake, other = standardise(*(REDUCER.features(rows) for rows in (reference, candidate, held_out)))
+    assert figures["authenticity"] == authenticity(fake, real, other).share

@@ -1,7 +1,7 @@
-"""Frechet distance between two Gaussians: by Cholesky and symmetric eigenvalues, normalised, and extrapolated."""
+"""Frechet distance between two Gaussians by Cholesky and symmetric eigenvalues, normalised, and extrapolated."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -17,9 +17,9 @@ SMALL = 256  # dimensions up to which a second thread costs more than it gives
 
 
 def covariance_factor(covariance: Array) -> Array:
-    """`F` `(D, rank)` with `F F^T` = `covariance`: Cholesky, with pivots where the matrix has not full rank.
+    """Factor a covariance `(D, D)` into F F^T with F `(D, rank)`: Cholesky, with pivots where the rank is not full.
 
-    Pivots find the rank as they go (Higham 2002, section 10.3), so that few clips in many dimensions are cheap.
+    Pivoting finds the rank (Higham 2002, section 10.3), so that few clips in many dimensions are cheap.
     """
     try:
         lower = np.linalg.cholesky(covariance)
@@ -34,16 +34,16 @@ def covariance_factor(covariance: Array) -> Array:
 
 
 def _root_trace(cov_x: Array, cov_y: Array) -> float:
-    """tr((S_x S_y)^1/2) = tr((F^T S_y F)^1/2) with S_x = F F^T: roots of real eigenvalues."""
+    """Compute tr((S_x S_y)^1/2) = tr((F^T S_y F)^1/2) with S_x = F F^T: roots of real eigenvalues."""
     factor = covariance_factor(cov_x)
     squares = np.linalg.eigvalsh(factor.T @ cov_y @ factor)
     if squares.size and squares[0] > 1e-12 * squares[-1]:
         return float(np.sqrt(squares).sum())
-    return _nuclear_norm(factor.T @ covariance_factor(cov_y))  # squares cost the small ones their digits
+    return _nuclear_norm(factor.T @ covariance_factor(cov_y))  # squaring costs the small ones their digits
 
 
 def _nuclear_norm(product: Array) -> float:
-    """Sum of the singular values of `(M, N)`."""
+    """Sum the singular values of `(M, N)`."""
     if product.size == 0:
         return 0.0
     wide = product if product.shape[0] <= product.shape[1] else product.T
@@ -65,23 +65,23 @@ def _checked(mean: ArrayLike, covariance: ArrayLike, side: str) -> tuple[Array, 
 
 
 def frechet_distance(mean_x: ArrayLike, cov_x: ArrayLike, mean_y: ArrayLike, cov_y: ArrayLike) -> float:
-    """Squared 2-Wasserstein distance of two Gaussians (Dowson & Landau 1982; Heusel et al. 2017, eq. 6).
+    """Compute the squared 2-Wasserstein distance of two Gaussians (Dowson & Landau 1982; Heusel et al. 2017, eq. 6).
 
     |m_x - m_y|^2 + tr(S_x) + tr(S_y) - 2 tr((S_x S_y)^1/2). With S_x = F F^T the last trace is the sum of the roots of
-    the eigenvalues of F^T S_y F, symmetric, or where these lose digits of the singular values of F_x^T F_y: real, and
-    exact to rounding for covariances of any rank. No complex square root, no small imaginary part to throw away.
+    the eigenvalues of the symmetric F^T S_y F or, where these lose digits, of the singular values of F_x^T F_y. It is
+    real and exact to rounding for covariances of any rank, without a complex square root.
 
     Args:
-        mean_x: `(D,)`.
-        cov_x: symmetric `(D, D)`, positive semi-definite; N < D samples are allowed.
-        mean_y: `(D,)`.
-        cov_y: `(D, D)`.
+        mean_x: The mean `(D,)` of x.
+        cov_x: The covariance `(D, D)` of x, symmetric and positive semi-definite; N < D samples are allowed.
+        mean_y: The mean `(D,)` of y.
+        cov_y: The covariance `(D, D)` of y.
 
     Returns:
-        At least 0.
+        The distance, at least 0.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity.
+        ValueError: The shapes do not fit, or there is NaN or infinity.
     """
     mean_x, cov_x = _checked(mean_x, cov_x, "x")
     mean_y, cov_y = _checked(mean_y, cov_y, "y")
@@ -94,17 +94,17 @@ def frechet_distance(mean_x: ArrayLike, cov_x: ArrayLike, mean_y: ArrayLike, cov
 
 
 def mean_and_covariance(features: ArrayLike, weights: ArrayLike | None = None) -> tuple[Array, Array]:
-    """Mean `(D,)` and covariance `(D, D)` of `(N, D)` features.
+    """Compute the mean `(D,)` and the covariance `(D, D)` of features.
 
     Args:
-        features: `(N, D)`.
-        weights: how often each row counts, `(N,)`; once where None.
+        features: The features `(N, D)`.
+        weights: How often each row counts `(N,)`; None for once each.
 
     Returns:
         The mean, and the covariance with denominator N - 1 (the sum of the weights, less one).
 
     Raises:
-        ValueError: not `(N, D)`, or fewer than two rows.
+        ValueError: The features are not `(N, D)`, or there are fewer than two rows.
     """
     features = np.asarray(features, dtype=np.float64)
     if features.ndim != 2:
@@ -117,66 +117,53 @@ def mean_and_covariance(features: ArrayLike, weights: ArrayLike | None = None) -
     return mean, centred.T @ centred / (counts.sum() - 1)
 
 
-def frechet_score(distance: float, cov_reference: ArrayLike) -> float:
-    """clip(100 - 100 distance / tr(cov_reference), 0, 100): a Frechet distance with a scale.
+def features_frechet(
+    x: ArrayLike, y: ArrayLike, x_weights: ArrayLike | None = None, y_weights: ArrayLike | None = None
+) -> float:
+    """Compute the Frechet distance of two sets of features `(N, D)` and `(M, D)`, whose rows may have weights."""
+    return frechet_distance(*mean_and_covariance(x, x_weights), *mean_and_covariance(y, y_weights))
 
-    100 is the same distribution; 0 is as far from the reference as the reference spreads. NaN where it does not.
+
+def frechet_score(distance: float, cov_reference: ArrayLike) -> float:
+    """Put a Frechet distance on a scale: clip(100 - 100 distance / tr(cov_reference), 0, 100).
+
+    100 is the same distribution; 0 is as far from the reference as the reference spreads. NaN if it does not spread.
     """
     total = float(np.trace(np.asarray(cov_reference, dtype=np.float64)))
     return float(np.clip(100 - 100 * distance / total, 0, 100)) if total > 0 else float("nan")
 
 
-@dataclass(frozen=True)
-class ExtrapolatedFrechet:
-    """A Frechet distance at infinite N, and how it was reached.
-
-    Attributes:
-        distance: the intercept of the line through (1 / N, distance); may fall slightly below 0.
-        slope: of that line: the bias at N is slope / N.
-        sizes: the N that were drawn.
-        distances: the mean distance at each.
-    """
+class ExtrapolatedFrechet(NamedTuple):
+    """A Frechet distance extrapolated to infinite N, which may fall slightly below 0, and the largest N drawn."""
 
     distance: float
-    slope: float
-    sizes: tuple[int, ...]
-    distances: tuple[float, ...]
+    n_clips: int
 
 
-def extrapolated_frechet(
-    x: ArrayLike, y: ArrayLike, n_sizes: int = 8, n_repeats: int = 2, seed: int = 0
-) -> ExtrapolatedFrechet:
-    """Frechet distance at infinite N: linear in 1 / N (Chong & Forsyth 2020, section 4; FAD-inf, Gui et al. 2024).
+def extrapolated_frechet(x: ArrayLike, y: ArrayLike, seed: int = 0) -> ExtrapolatedFrechet:
+    """Extrapolate the Frechet distance to infinite N (Chong & Forsyth 2020, section 4; FAD-inf, Gui et al. 2024).
 
-    Both sides are drawn at the same N without replacement, from 40 % of the smaller side to all of it, as the bias of
-    both falls as 1 / N.
+    The bias is linear in 1 / N. Both sides are drawn twice without replacement at each of eight N, from 40 % of the
+    smaller side to all of it; the distance is the intercept of the line through (1 / N, distance).
 
     Args:
-        x: features `(N, D)`.
-        y: features `(M, D)`.
-        n_sizes: how many N.
-        n_repeats: draws at each.
-        seed: of the draws.
-
-    Returns:
-        The distance at infinite N, with the N and distances that it was extrapolated from.
+        x: The features `(N, D)` of one side.
+        y: The features `(M, D)` of the other side.
+        seed: The seed of the draws.
 
     Raises:
-        ValueError: fewer than 10 rows on a side.
+        ValueError: A side has fewer than 10 rows.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     smaller = min(len(x), len(y))
     if smaller < 10:
         raise ValueError(f"expected at least 10 rows on each side to extrapolate, got {len(x)} and {len(y)}")
-    sizes = np.unique(np.linspace(max(0.4 * smaller, 4), smaller, n_sizes).astype(int))
+    sizes = np.unique(np.linspace(0.4 * smaller, smaller, 8).astype(int))
     rng = np.random.default_rng((seed, smaller))
 
     def at(size: int) -> float:
-        pairs = [(rng.permutation(len(x))[:size], rng.permutation(len(y))[:size]) for _ in range(n_repeats)]
-        return float(
-            np.mean([frechet_distance(*mean_and_covariance(x[i]), *mean_and_covariance(y[j])) for i, j in pairs])
-        )
+        pairs = [(rng.permutation(len(x))[:size], rng.permutation(len(y))[:size]) for _ in range(2)]
+        return float(np.mean([features_frechet(x[i], y[j]) for i, j in pairs]))
 
-    distances = [at(int(size)) for size in sizes]
-    slope, intercept = np.polyfit(1 / sizes, distances, 1)
-    return ExtrapolatedFrechet(float(intercept), float(slope), tuple(map(int, sizes)), tuple(distances))
+    intercept = np.polyfit(1 / sizes, [at(int(size)) for size in sizes], 1)[1]
+    return ExtrapolatedFrechet(float(intercept), int(sizes[-1]))

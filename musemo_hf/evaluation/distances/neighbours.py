@@ -8,16 +8,17 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK = 256  # rows of the distance matrix held at once
+NEIGHBOURS = 5
 
 
 class Authenticity(NamedTuple):
-    """How far from the training clips the samples are, against held-out real clips.
+    """The distance of samples from the training clips, compared with that of held-out real clips.
 
     Attributes:
-        share: of samples that are no nearer to a training clip than held-out clips are; held-out clips have
-            1 - quantile, copies 0.
-        nearest: distance of each sample to its nearest training clip, `(N,)`.
-        threshold: the distance below which a sample counts as copied.
+        share: The share of samples that are no nearer to a training clip than held-out clips are: 1 - quantile for
+            held-out clips themselves, 0 for copies.
+        nearest: The distance of each sample to its nearest training clip `(N,)`.
+        threshold: The distance below which a sample counts as copied.
     """
 
     share: float
@@ -25,81 +26,86 @@ class Authenticity(NamedTuple):
     threshold: float
 
 
-def nearest_distances(x: np.ndarray, y: np.ndarray, k: int = 1, block: int = BLOCK) -> np.ndarray:
-    """Distance of each row of `x` to its k-th nearest row of `y`, itself left out where `x is y`.
+def nearest_distances(x: np.ndarray, y: np.ndarray, k: int = 1) -> np.ndarray:
+    """Compute the distance of each row of `x` to its k-th nearest row of `y`, excluding itself where `x is y`.
 
     Args:
-        x: `(N, D)`.
-        y: `(M, D)`, M >= k (M > k where `x is y`).
-        k: which neighbour, from 1.
-        block: rows of the distance matrix held at once.
+        x: The features `(N, D)`.
+        y: The features `(M, D)`, M >= k (M > k where `x is y`).
+        k: The number of the neighbour, from 1.
 
     Returns:
-        float64 `(N,)`.
+        The distances, float64 `(N,)`.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity, or too few rows.
+        ValueError: The shapes do not fit, there is NaN or infinity, or there are too few rows.
     """
     x_is_y = x is y
     x, y = _checked(x, y)
     if len(y) < k + x_is_y:
         raise ValueError(f"expected at least {k + x_is_y} rows for the {k}-th neighbour, got {len(y)}")
     return np.concatenate(
-        [np.partition(rows, k - 1, axis=1)[:, k - 1] for _, rows in _distances(x, y, block, x_is_y)] or [np.empty(0)]
+        [np.partition(rows, k - 1, axis=1)[:, k - 1] for _, rows in _distances(x, y, x_is_y)] or [np.empty(0)]
     )
 
 
-def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
-    """Precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+def neighbour_shares(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> dict[str, np.ndarray]:
+    """Compute what each clip contributes to precision, recall, density and coverage, which are the means.
 
-    With r_k(.) the distance to the k-th neighbour within a row's own set:
-    precision, the share of fakes within r_k of some real; recall, of reals within r_k of some fake; density, the number
-    of real balls a fake falls into, over k; coverage, the share of reals with a fake within r_k.
+    With r_k(.) the distance to the k-th neighbour within a row's own set: precision is the share of fakes within r_k of
+    some real, and recall of reals within r_k of some fake (Kynkaanniemi et al. 2019); density is the number of real
+    balls that a fake lies in, divided by k, and coverage the share of reals with a fake within r_k (Naeem et al. 2020).
 
     Args:
-        real: `(N, D)`, N > k.
-        fake: `(M, D)`, M > k, on the same scale.
-        k: neighbours.
+        real: The features `(N, D)` of real clips.
+        fake: The features `(M, D)` of generated clips, on the same scale.
+        k: The number of neighbours.
 
     Returns:
-        precision, recall and coverage in [0, 1], density >= 0; NaN with a set of k rows or fewer.
+        `precision` and `density` `(M,)`, one value for each fake; `recall` and `coverage` `(N,)`, one for each real;
+        all of one NaN if a set has k rows or fewer.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity.
+        ValueError: The shapes do not fit, or there is NaN or infinity.
     """
-    names = ("precision", "recall", "density", "coverage")
     real, fake = _checked(real, fake)
     if min(len(real), len(fake)) <= k:
-        return dict.fromkeys(names, float("nan"))
+        return dict.fromkeys(("precision", "recall", "density", "coverage"), np.array([np.nan]))
     real_radius, fake_radius = nearest_distances(real, real, k), nearest_distances(fake, fake, k)
-    balls = np.zeros(len(fake))
-    recalled, covered = np.empty(len(real), bool), np.empty(len(real), bool)
-    for rows, distances in _distances(real, fake, BLOCK):
+    balls, recalled, covered = np.zeros(len(fake)), np.empty(len(real)), np.empty(len(real))
+    for rows, distances in _distances(real, fake):
         inside = distances <= real_radius[rows, None]
         balls += inside.sum(axis=0)
         covered[rows] = inside.any(axis=1)
         recalled[rows] = (distances <= fake_radius).any(axis=1)
-    values = ((balls > 0).mean(), recalled.mean(), balls.mean() / k, covered.mean())
-    return dict(zip(names, map(float, values), strict=True))
+    return {"precision": (balls > 0).astype(float), "recall": recalled, "density": balls / k, "coverage": covered}
+
+
+def prdc(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> dict[str, float]:
+    """Compute precision, recall, density and coverage, the means of `neighbour_shares`.
+
+    Precision, recall and coverage are in [0, 1], density is at least 0; all are NaN if a set has k rows or fewer.
+    """
+    return {name: float(values.mean()) for name, values in neighbour_shares(real, fake, k).items()}
 
 
 def authenticity(fake: np.ndarray, training: np.ndarray, held_out: np.ndarray, quantile: float = 0.05) -> Authenticity:
-    """The share of samples not closer to a training clip than held-out real clips are (PROTOCOL, section 2).
+    """Compute the share of samples no closer to a training clip than held-out clips are (PROTOCOL, section 2).
 
-    "Closer than held-out clips are" is: nearer to the training set than all but `quantile` of the held-out clips. Alaa
-    et al. 2022 compare with the training clips' own neighbours instead, which training clips of one song make small.
+    A sample is closer if it is nearer to the training set than all but `quantile` of the held-out clips. Alaa et al.
+    2022 compare with the training clips' own neighbours instead; several training clips of one song make these small.
 
     Args:
-        fake: `(N, D)`.
-        training: `(T, D)`, what the generator was trained on.
-        held_out: `(H, D)`, real clips that it was not.
-        quantile: of the held-out distances, the threshold.
+        fake: The features `(N, D)` of samples.
+        training: The features `(T, D)` of the generator's training clips.
+        held_out: The features `(H, D)` of real clips that it was not trained on.
+        quantile: The quantile of the held-out distances that is the threshold.
 
     Returns:
         The share, the distances and the threshold.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity, or an empty set.
+        ValueError: The shapes do not fit, there is NaN or infinity, or a set is empty.
     """
     for name, rows in (("fake", fake), ("training", training), ("held_out", held_out)):
         if len(rows) == 0:
@@ -120,15 +126,13 @@ def _checked(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _distances(
-    x: np.ndarray, y: np.ndarray, block: int, leave_out_diagonal: bool = False
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of rows of the Euclidean distance matrix: (slice, `(rows, M)`)."""
-    centre = y.mean(axis=0)  # small norms, so that |x|^2 + |y|^2 - 2 x.y cancels little
+def _distances(x: np.ndarray, y: np.ndarray, leave_out_diagonal: bool = False) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the Euclidean distance matrix in blocks of rows: (slice, `(rows, M)`)."""
+    centre = y.mean(axis=0)  # small norms, so that |x|^2 + |y|^2 - 2 x.y loses few digits
     x, y = x - centre, y - centre
     squares = np.einsum("nd,nd->n", y, y)
-    for start in range(0, len(x), block):
-        rows = slice(start, min(start + block, len(x)))
+    for start in range(0, len(x), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(x)))
         squared = np.einsum("nd,nd->n", x[rows], x[rows])[:, None] + squares - 2 * x[rows] @ y.T
         distances = np.sqrt(np.maximum(squared, 0.0))
         if leave_out_diagonal:

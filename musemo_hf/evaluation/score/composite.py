@@ -1,4 +1,4 @@
-"""The published five-part quality score, bounded and on one scale: PROTOCOL's contract, not its proof."""
+"""The published five-part quality score, bounded and on one scale (PROTOCOL, section 2)."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class QualityScore:
     """The score of a candidate set against a reference set, every part in [0, 100]; NaN where it is undefined.
 
     Attributes:
-        quality_score: the weighted sum.
-        frechet_score: clip(100 - 100 FD / tr(S_ref), 0, 100) in mel-statistics-v1.
-        moment_score: of mean and deviation.
-        smoothness_score: of the lag-1 correlation, min of the two ratios.
-        frequency_score: correlation of the mean band profiles.
-        range_score: of maximum - minimum.
-        frechet_distance: FD in mel-statistics-v1, cells standardised by the reference.
-        normalised_frechet_distance: 100 FD / tr(S_ref); the published target is under 50.
-        smoothness: mean lag-1 correlation of the candidates; target over 0.7.
-        frequency_correlation: target over 0.6.
-        range_ratio: candidate range over reference range; target 0.8 to 1.2.
+        quality_score: The weighted sum of the parts.
+        frechet_score: The part clip(100 - 100 FD / tr(S_ref), 0, 100) in mel-statistics-v1.
+        moment_score: The part from mean and deviation.
+        smoothness_score: The part from the lag-1 correlation, the smaller of the two ratios.
+        frequency_score: The part from the correlation of the mean band profiles.
+        range_score: The part from maximum - minimum.
+        frechet_distance: The Frechet distance FD in mel-statistics-v1, cells standardised by the reference.
+        normalised_frechet_distance: The ratio 100 FD / tr(S_ref); the published target is under 50.
+        smoothness: The mean lag-1 correlation of the candidates; the target is over 0.7.
+        frequency_correlation: The correlation of the mean band profiles; the target is over 0.6.
+        range_ratio: The candidate range over the reference range; the target is 0.8 to 1.2.
     """
 
     quality_score: float
@@ -54,7 +54,7 @@ class QualityScore:
 
     @property
     def tier(self) -> str | None:
-        """`tier` of the total."""
+        """The tier of the total."""
         return tier(self.quality_score)
 
     @property
@@ -69,27 +69,27 @@ class QualityScore:
         return {name: None if np.isnan(value) else bool(met) for name, (value, met) in verdicts.items()}
 
     def figures(self) -> dict[str, Any]:
-        """All attributes by name, as floats."""
+        """Return all attributes by name, as floats."""
         return asdict(self)
 
 
 def tier(total: float) -> str | None:
-    """Poor < 50 <= good < 70 <= excellent, as published; None for NaN."""
+    """Name the published tier, poor < 50 <= good < 70 <= excellent; None for NaN."""
     if np.isnan(total):
         return None
     return next((name for least, name in TIERS if total >= least), "poor")
 
 
 def moment_score(reference: SetMoments, candidate: SetMoments) -> float:
-    """clip(100 (1 - (|d mean| + |d std|) / 2), 0, 100), cells standardised by the reference."""
+    """Compute clip(100 (1 - (|d mean| + |d std|) / 2), 0, 100), cells standardised by the reference."""
     difference = abs(candidate.mean - reference.mean) + abs(candidate.deviation - reference.deviation)
     return _percent(1 - difference / reference.deviation / 2)
 
 
 def smoothness_score(reference: SetMoments, candidate: SetMoments) -> float:
-    """100 min(s_f / s_r, s_r / s_f); 0 where s_f <= 0 or undefined or s_r <= 0, NaN where s_r is undefined.
+    """Compute 100 min(s_f / s_r, s_r / s_f); 0 if s_f <= 0 or undefined or s_r <= 0, NaN if s_r is undefined.
 
-    The same s on both sides is 100, also where neither is above 0: a set is not unlike itself.
+    The score is 100 for the same s on both sides, even if it is not above 0, so that a set equals itself.
     """
     if np.isnan(reference.smoothness):
         return float("nan")
@@ -102,7 +102,7 @@ def smoothness_score(reference: SetMoments, candidate: SetMoments) -> float:
 
 
 def frequency_correlation(reference: SetMoments, candidate: SetMoments) -> float:
-    """Pearson correlation of the two 128-band mean profiles; 0 for a flat candidate, NaN for a flat reference."""
+    """Correlate the two 128-band mean profiles (Pearson); 0 for a flat candidate, NaN for a flat reference."""
     x, y = reference.profile - reference.profile.mean(), candidate.profile - candidate.profile.mean()
     if np.abs(x).max() < 1e-9:
         return float("nan")
@@ -112,17 +112,17 @@ def frequency_correlation(reference: SetMoments, candidate: SetMoments) -> float
 
 
 def quality_score(reference: SetMoments, candidate: SetMoments) -> QualityScore:
-    """The five parts and their weighted sum.
+    """Compute the five parts and their weighted sum.
 
     Args:
-        reference: moments of real clips, clamped to [-60, 40] dB.
-        candidate: moments of the clips to judge.
+        reference: The moments of real clips, clamped to [-60, 40] dB.
+        candidate: The moments of the clips to score.
 
     Returns:
         The score; parts that need two clips are NaN with one, and so is the total.
 
     Raises:
-        ValueError: the reference is constant, so that nothing can be measured on its scale.
+        ValueError: The reference is constant, so that nothing can be measured on its scale.
     """
     if reference.deviation < 1e-6:
         raise ValueError(
@@ -151,7 +151,7 @@ def quality_score(reference: SetMoments, candidate: SetMoments) -> QualityScore:
 
 
 def standardised_frechet(reference: SetMoments, candidate: SetMoments) -> float:
-    """Frechet distance in mel-statistics-v1, cells standardised by the reference; NaN with under two clips a side."""
+    """Compute the Frechet distance in mel-statistics-v1, cells standardised by the reference; NaN under two clips."""
     if min(reference.n_clips, candidate.n_clips) < 2:
         return float("nan")
     distance = frechet_distance(

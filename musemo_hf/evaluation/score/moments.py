@@ -1,4 +1,4 @@
-"""The moments of a set of clips, streamed: a short row a clip, and the set's statistics from any weighting of rows."""
+"""Moments of clips: a short row for each clip, and the statistics of a set from any weighting of its rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 GROUP = 4  # mel bands averaged together in mel-statistics-v1
 N_GROUPS = N_MELS // GROUP
 
-# Columns of a row. All are in dB, so that the reference's scale, known only at the end, can be applied afterwards.
+# Columns of a row. All are in dB, so that the scale of the references, known only at the end, is applied afterwards.
 FRAMES, MEAN_SQUARE, MINIMUM, MAXIMUM, LAG, SHUFFLED_LAG, ROW_CORRELATION = range(7)
 PROFILE = slice(7, 7 + N_MELS)
 DEVIATIONS = slice(7 + N_MELS, 7 + N_MELS + N_GROUPS)
@@ -24,10 +24,10 @@ ROW_LENGTH = 7 + N_MELS + N_GROUPS
 
 
 def _lag_correlations(cells: Array, profile: Array, square: float) -> tuple[float, float]:
-    """Pearson correlation of x[:, :-1] and x[:, 1:], and its expectation over all shuffles of the frames.
+    """Correlate x[:, :-1] with x[:, 1:] (Pearson), and compute the expectation over all shuffles of the frames.
 
-    The products of two frames drawn without order average (|sum of frames|^2 - sum of |frame|^2) / (T (T - 1)). Cells
-    are about their common mean in all of this; taking it out of the sums spares a pass.
+    The product of two frames in random order is (|sum of frames|^2 - sum of |frame|^2) / (T (T - 1)) on average. Cells
+    are centred on their common mean; subtracting it from the sums saves a pass.
     """
     (n_mels, n_frames), mean = cells.shape, profile.mean()
     energy = square - cells.size * mean**2
@@ -42,23 +42,24 @@ def _lag_correlations(cells: Array, profile: Array, square: float) -> tuple[floa
 
 
 def _row_correlation(clip: NDArray) -> float:
-    """What the published `np.corrcoef(x[:, :-1], x[:, 1:])[0, 1]` really is: mel row 0 against mel row 1."""
+    """Correlate mel row 0 with mel row 1, which the published `np.corrcoef(x[:, :-1], x[:, 1:])[0, 1]` really does."""
     first, second = (row - row.mean() for row in clip[:2, :-1].astype(np.float64))
     scale = np.sqrt((first @ first) * (second @ second))
     return float(first @ second / scale) if scale > 0 else float("nan")
 
 
 def clip_row(clip_db: NDArray, clamp: bool = True) -> Array:
-    """All that the score needs of one clip.
+    """Compute all that the score needs of one clip.
 
     Args:
-        clip_db: `(128, n_frames)`, dB.
-        clamp: clamp to [-60, 40] dB first, as everything is but the ladder's unclamped surrogates.
+        clip_db: The clip `(128, n_frames)` in dB.
+        clamp: Whether to clamp to [-60, 40] dB first; only unclamped surrogates are not clamped.
 
     Returns:
-        float64 `(ROW_LENGTH,)`, 1.3 kB whatever the number of frames: frames, mean square, minimum, maximum, lag-1
-        Pearson correlation centred on the whole clip (NaN for a constant clip), the same with its frames shuffled,
-        the published row correlation, the temporal mean of every band, and the temporal deviations of 4-band averages.
+        The moments, float64 `(ROW_LENGTH,)`, 1.3 kB for any number of frames: frames, mean square, minimum, maximum,
+        lag-1 Pearson correlation centred on the whole clip (NaN for a constant clip), its expectation with shuffled
+        frames, the published row correlation, the temporal mean of every band, and the temporal deviations of 4-band
+        averages.
     """
     clip = clamp_decibels(clip_db) if clamp else clip_db
     cells = clip.astype(np.float64)
@@ -78,14 +79,14 @@ def clip_row(clip_db: NDArray, clamp: bool = True) -> Array:
 
 
 def shuffled_rows(rows: Array) -> Array:
-    """Rows of the same clips with their frames in random order, in expectation: only the lag changes."""
+    """Return the expected rows of the same clips with shuffled frames: only the lag changes."""
     shuffled = rows.copy()
     shuffled[:, LAG] = rows[:, SHUFFLED_LAG]
     return shuffled
 
 
 def flipped_rows(rows: Array) -> Array:
-    """Rows of the same clips upside down in frequency: profile and deviations reversed."""
+    """Return the rows of the same clips upside down in frequency: profile and deviations reversed."""
     flipped = rows.copy()
     flipped[:, PROFILE] = rows[:, PROFILE][:, ::-1]
     flipped[:, DEVIATIONS] = rows[:, DEVIATIONS][:, ::-1]
@@ -93,7 +94,7 @@ def flipped_rows(rows: Array) -> Array:
 
 
 def mel_statistics(rows: Array) -> Array:
-    """The mel-statistics-v1 space, `(N, 64)` in dB: temporal means, then deviations, of 4-band averages.
+    """Compute mel-statistics-v1, `(N, 64)` in dB: temporal means, then deviations, of 4-band averages.
 
     Standardising the cells by (m, s) turns means into (mean - m) / s and deviations into deviation / s: a Frechet
     distance is then s^2 smaller, and its ratio to the reference's variance is the same.
@@ -107,16 +108,16 @@ class SetMoments:
     """Statistics of a set of clips, in dB.
 
     Attributes:
-        n_clips: clips, or the sum of their weights.
-        mean: of all cells.
-        deviation: population deviation of all cells.
-        minimum: of all cells.
-        maximum: of all cells.
-        smoothness: mean over clips of the lag-1 correlation, leaving out constant clips; NaN where all are.
-        row_correlation: mean over clips of the published row correlation.
-        profile: mean of each band `(128,)`.
-        features_mean: of mel-statistics-v1 `(64,)`; NaN for under two clips.
-        features_covariance: `(64, 64)`; NaN for under two clips.
+        n_clips: The number of clips, or the sum of their weights.
+        mean: The mean of all cells.
+        deviation: The population deviation of all cells.
+        minimum: The minimum of all cells.
+        maximum: The maximum of all cells.
+        smoothness: The mean over clips of the lag-1 correlation, without constant clips; NaN if all are constant.
+        row_correlation: The mean over clips of the published row correlation.
+        profile: The mean of each band `(128,)`.
+        features_mean: The mean of mel-statistics-v1 `(64,)`; NaN for under two clips.
+        features_covariance: The covariance of mel-statistics-v1 `(64, 64)`; NaN for under two clips.
     """
 
     n_clips: float
@@ -132,10 +133,10 @@ class SetMoments:
 
     @classmethod
     def of(cls, rows: Array, weights: ArrayLike | None = None) -> SetMoments:
-        """Statistics of the clips behind `rows` `(N, ROW_LENGTH)`, each counted `weights` `(N,)` times.
+        """Compute the statistics of the clips with rows `(N, ROW_LENGTH)`, each counted `weights` `(N,)` times.
 
         Raises:
-            ValueError: no clips.
+            ValueError: There are no clips.
         """
         counts = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
         if counts.sum() < 1:
@@ -163,7 +164,7 @@ class SetMoments:
 
     @property
     def range(self) -> float:
-        """Maximum less minimum, dB."""
+        """The maximum less the minimum, in dB."""
         return self.maximum - self.minimum
 
 

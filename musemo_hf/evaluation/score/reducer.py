@@ -1,4 +1,4 @@
-"""Spectrograms -> short rows, as they stream by: what the quality report needs of a clip, and none of its frames."""
+"""Reduction of spectrograms to short rows, which hold all that the quality report needs of a clip."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ SKILL_SPACE = "modulation-v3"
 MIN_FRAMES = 2**N_OCTAVES  # the slowest modulation octave needs them
 BATCH = 32  # clips reduced, and handed to an embedder, at once
 
-# What stands in the first column of a row.
+# The values of the first column of a row.
 DECIBELS, NORMALISED, STATE = 0.0, 1.0, -1.0
 MOMENTS = slice(1, 1 + ROW_LENGTH)
 
 
 class ClipReducer:
-    """Reduces clips to rows, and gathers what surrogates of the references are drawn from.
+    """Reduces clips to rows, and accumulates the statistics of the references that surrogates are drawn from.
 
-    A row is float64: the unit it came in, the clip's moments, its features in modulation-v1, modulation-v3 and the
-    embedder's space (two of float32 in the room of one float64), and, for a reference, the moments of the same clip
-    blurred: 2.5 kB for a prediction and 3.9 kB for a reference, whatever the number of frames; an embedder of D
-    dimensions adds 4 D bytes. `statistics` does not grow with the clips.
+    A row is float64: the unit of the clip, its moments, its features in modulation-v1, modulation-v3 and the embedder's
+    space (two float32 in the place of one float64) and, for a reference, the moments of the blurred clip. It takes
+    2.5 kB for a prediction and 3.9 kB for a reference, whatever the number of frames; an embedder of D dimensions adds
+    4 D bytes. The size of `statistics` does not grow with the number of clips.
 
     Args:
-        embedder: the feature space of KID, precision, recall, density, coverage and authenticity, or its name.
+        embedder: The feature space of KID, precision, recall, density, coverage and authenticity, or its name.
 
     Attributes:
-        embedder: that space.
-        spaces: all spaces that rows have features in, by name.
-        statistics: of the references, for surrogates; None before the first, and where they have under 256 frames.
-        unfitted: why references are missing from `statistics`; None where none is.
+        embedder: The feature space.
+        spaces: All feature spaces of the rows, by name.
+        statistics: The statistics of the references; None before the first, and if they have under 256 frames.
+        unfitted: The reason why references are missing from `statistics`; None if none is missing.
     """
 
     def __init__(self, embedder: str | Embedder = DISTANCE_SPACE) -> None:
@@ -61,44 +61,44 @@ class ClipReducer:
         self._blurred = slice(stop, stop + ROW_LENGTH)
 
     def moments(self, rows: Array) -> Array:
-        """Moments of the clips, `(N, ROW_LENGTH)`."""
+        """Return the moments of the clips `(N, ROW_LENGTH)`."""
         return rows[:, MOMENTS]
 
     def blurred(self, rows: Array) -> Array:
-        """Moments of the references blurred, `(N, ROW_LENGTH)`."""
+        """Return the moments of the blurred references `(N, ROW_LENGTH)`."""
         return rows[:, self._blurred]
 
     def features(self, rows: Array, space: str | None = None) -> Array:
-        """Features `(N, D)` of the clips in a space, the embedder's where None; NaN where it has none of a clip."""
+        """Return the features `(N, D)` in a space, the embedder's if None; NaN if a clip is too short for it."""
         space = space or self.embedder.name
         packed = np.ascontiguousarray(rows[:, self._columns[space]])
         return packed.view(np.float32)[:, : self.spaces[space].dimension].astype(np.float64)
 
     def predictions(self, clips: Any) -> Array:
-        """Rows of generated clips.
+        """Reduce generated clips to rows.
 
         Args:
-            clips: as `arrays.as_clips` takes them, dB or normalised.
+            clips: The clips in any form that `arrays.as_clips` accepts, in dB or normalised.
 
         Returns:
-            `(B, columns)`; modulation features are NaN for clips under 256 frames.
+            The rows `(B, columns)`; modulation features are NaN for clips under 256 frames.
 
         Raises:
-            ValueError: a wrong shape, NaN or infinity.
+            ValueError: A clip has a wrong shape, NaN or infinity.
         """
         return self._rows(as_clips(clips, "predictions"), self._blurred.start)
 
     def references(self, clips: Any) -> Array:
-        """Rows of real clips, likewise; `statistics` takes them in."""
+        """Reduce real clips to rows, as `predictions` does, and add them to `statistics`."""
         return self._rows(as_clips(clips, "references"), self._blurred.stop)
 
     def embed(self, clips: Any, side: str) -> Array:
-        """The embedder's features `(B, D)` of clips, for training and held-out clips."""
+        """Compute the embedder's features `(B, D)` of training or held-out clips."""
         return self._embed([to_decibels(clip) for clip in as_clips(clips, side)])
 
     def _rows(self, clips: list[NDArray], width: int) -> Array:
         rows = np.full((len(clips), width), np.nan)
-        for start in range(0, len(clips), BATCH):  # what references add to the statistics is large until it is added
+        for start in range(0, len(clips), BATCH):  # the summands of the statistics are large
             batch = rows[start : start + BATCH]
             decibels = [to_decibels(clip) for clip in clips[start : start + BATCH]]
             batch[:, 0] = [NORMALISED if looks_normalised(clip) else DECIBELS for clip in clips[start : start + BATCH]]
@@ -111,7 +111,7 @@ class ClipReducer:
         return rows
 
     def _fill(self, clip: NDArray, row: Array) -> dict[str, NDArray]:
-        """One row, and, where it is long enough for a reference's, what the clip adds to the statistics."""
+        """Fill one row; return the summands of the statistics if it is that of a reference of enough frames."""
         clip = clamp_decibels(clip)
         row[MOMENTS] = clip_row(clip, clamp=False)
         long, features = clip.shape[1] >= MIN_FRAMES, np.full((1, 1), np.nan)
@@ -130,7 +130,7 @@ class ClipReducer:
         rows[:, columns] = packed.view(np.float64)
 
     def _embed(self, decibels: list[NDArray]) -> Array:
-        """In batches of clips of one length, as a network wants them."""
+        """Embed in batches of clips of one length, as a network needs them."""
         features = [np.empty((0, self.embedder.dimension))]
         for _, run in groupby(decibels, key=lambda clip: clip.shape):
             same = list(run)
@@ -151,13 +151,13 @@ class ClipReducer:
 
 
 def state_row(statistics: ReferenceStatistics) -> Array:
-    """Statistics as one row that no clip's can be mistaken for, to travel between processes."""
+    """Convert statistics to one row, marked by `STATE`, to be sent between processes."""
     header = [STATE, statistics.n_mels, statistics.n_frames]
     return np.concatenate([header, *(np.ravel(array) for array in statistics.arrays().values())])
 
 
 def statistics_of(row: Array) -> ReferenceStatistics:
-    """The inverse of `state_row`."""
+    """Invert `state_row`."""
     empty = ReferenceStatistics.empty(int(row[1]), int(row[2])).arrays()
     arrays, start = {}, 3
     for name, shaped in empty.items():
@@ -169,11 +169,11 @@ def statistics_of(row: Array) -> ReferenceStatistics:
 def merge_statistics(
     states: list[ReferenceStatistics], unfitted: str | None = None
 ) -> tuple[ReferenceStatistics | None, str | None]:
-    """The statistics of all shards, and why some references are missing from them.
+    """Merge the statistics of all processes, and give the reason why some references are missing from them.
 
     Args:
-        states: one a process.
-        unfitted: why one process left some out already.
+        states: The statistics of each process.
+        unfitted: The reason why a process omitted some, or None.
     """
     merged: ReferenceStatistics | None = None
     for state in states:

@@ -1,4 +1,7 @@
-"""The ladder: what real music, music taken apart, and noise without music score on the same scale."""
+"""The reference scale: the quality scores of real music, of music taken apart, and of noise without music.
+
+A score means something only beside them. The answer of the metric holds them under the key `ladder`.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ UNCLAMPED = " (unclamped)"
 
 @dataclass(frozen=True)
 class SurrogateClips:
-    """Drawn clips of one surrogate, reduced.
+    """Clips drawn from one surrogate, reduced to rows.
 
     Attributes:
-        rows: moments of the clamped clips `(N, ROW_LENGTH)`.
-        unclamped: of the clips as drawn.
-        features: of the clamped clips, by modulation space `(N, D)`.
+        rows: The moments of the clamped clips `(N, ROW_LENGTH)`.
+        unclamped: The moments of the clips as drawn `(N, ROW_LENGTH)`.
+        features: The features of the clamped clips `(N, D)`, by modulation space.
     """
 
     rows: Array
@@ -40,23 +43,23 @@ class SurrogateClips:
 
 
 def hashed_order(rows: Array) -> NDArray[np.intp]:
-    """An order of the clips behind `rows` that follows from the rows alone, by a hash of each.
+    """Order clips by a hash of their rows.
 
-    A set sorted by artist or genre is mixed by it, and whatever draws or halves clips by their place answers the same
-    for one process and two, and for clips that came in any order.
+    The order mixes a set sorted by artist or genre, and does not depend on the order in which clips or processes
+    came: whatever draws or halves clips by their position then gives the same answer.
     """
     digests = [blake2b(np.ascontiguousarray(row).tobytes(), digest_size=8).digest() for row in rows]
     return np.asarray(sorted(range(len(rows)), key=lambda index: digests[index]), dtype=np.intp)
 
 
 def shuffled_halves(rows: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices of two disjoint halves of the clips behind `rows`, every other one of `hashed_order`."""
+    """Return the indices of two disjoint halves of the clips, alternating in `hashed_order`."""
     order = hashed_order(rows)
     return order[::2], order[1::2]
 
 
 def draw_surrogates(statistics: ReferenceStatistics, n_clips: int, seed: int = 0) -> dict[str, SurrogateClips]:
-    """Draw and reduce every surrogate, `n_clips` each; a pure function of the statistics and the seed."""
+    """Draw and reduce `n_clips` of every surrogate; a pure function of the statistics and the seed."""
     reduced = over_clips(lambda name: _reduce(name, statistics, n_clips, seed), SURROGATES)
     return dict(zip(SURROGATES, reduced, strict=True))
 
@@ -79,17 +82,18 @@ def _reduce(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int)
     return SurrogateClips(repeated[0], repeated[1], dict(zip(names, repeated[2:], strict=True)))
 
 
-def rungs(moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips]) -> dict[str, tuple[Array, Array]]:
-    """Reference and candidate rows of every rung.
+def scale_steps(
+    moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips]
+) -> dict[str, tuple[Array, Array]]:
+    """Return the reference and candidate moments of every step of the scale, by name.
+
+    For real music and music taken apart, one half of the references is compared with the other, as a candidate
+    consists of other songs than the reference. Surrogates are compared with all references, as a candidate is.
 
     Args:
-        moments: rows of the references `(N, ROW_LENGTH)`, at least two.
-        blurred: rows of the same clips blurred.
-        surrogates: of `draw_surrogates`; may be empty.
-
-    Returns:
-        By name: real music and music taken apart are one half of the references against the other, as a candidate is
-        made of other songs than the reference; surrogates are against all of them, as a candidate is.
+        moments: The moments of the references `(N, ROW_LENGTH)`, at least two.
+        blurred: The moments of the same clips after a blur.
+        surrogates: The clips from `draw_surrogates`; may be empty.
     """
     first, second = shuffled_halves(moments)
     half, other = moments[first], moments[second]
@@ -106,10 +110,10 @@ def rungs(moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips])
     return steps
 
 
-def ladder(steps: dict[str, tuple[Array, Array]]) -> dict[str, float]:
-    """The quality score of every rung, best first; NaN last."""
+def scale_scores(steps: dict[str, tuple[Array, Array]]) -> dict[str, float]:
+    """Compute the quality score of every step, in descending order; NaN comes last."""
     scores = {
         name: quality_score(SetMoments.of(reference), SetMoments.of(candidate)).quality_score
         for name, (reference, candidate) in steps.items()
     }
-    return dict(sorted(scores.items(), key=lambda rung: -np.nan_to_num(rung[1], nan=-1.0)))
+    return dict(sorted(scores.items(), key=lambda step: -np.nan_to_num(step[1], nan=-1.0)))

@@ -1,7 +1,8 @@
-"""The quality report: the published score, and beside it all that tells whether to believe it."""
+"""The quality report: the published score, and the figures that show how to read it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musemo_hf.evaluation.arrays import check_units
-from musemo_hf.evaluation.distances.frechet import extrapolated_frechet, frechet_distance, mean_and_covariance
+from musemo_hf.evaluation.distances.frechet import extrapolated_frechet, features_frechet
 from musemo_hf.evaluation.distances.kernel import kernel_distance
-from musemo_hf.evaluation.distances.neighbours import authenticity, prdc
+from musemo_hf.evaluation.distances.neighbours import authenticity, neighbour_shares
 from musemo_hf.evaluation.spaces.embedders import standardise
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
@@ -19,11 +20,19 @@ from musemo_hf.evaluation.surrogates.skill import Skill, skill
 from musemo_hf.evaluation.threads import single_blas
 
 from .composite import quality_score
-from .intervals import frechet_interval, mean_interval, neighbour_intervals, normal_interval, score_intervals
+from .intervals import frechet_interval, mean_interval, normal_interval, score_intervals
 from .moments import FRAMES, LAG, SetMoments, mel_statistics
 from .published import published_score
 from .reducer import DISTANCE_SPACE, NORMALISED, SKILL_SPACE, ClipReducer
-from .reference_scale import MAX_NOISES, SurrogateClips, draw_surrogates, hashed_order, ladder, rungs, shuffled_halves
+from .reference_scale import (
+    MAX_NOISES,
+    SurrogateClips,
+    draw_surrogates,
+    hashed_order,
+    scale_scores,
+    scale_steps,
+    shuffled_halves,
+)
 
 Array = NDArray[np.float64]
 NAN = float("nan")
@@ -31,21 +40,25 @@ NAN = float("nan")
 
 @dataclass
 class Evidence:
-    """Both sides reduced to rows, and what the reader asked for.
+    """Both sides of a report, reduced to rows, and its options.
 
     Attributes:
-        references: rows of `ClipReducer.references`.
-        predictions: rows of `ClipReducer.predictions`.
-        reducer: what made them: it knows the columns and the embedder.
-        statistics: of the references, for surrogates; None where there are none.
-        training: embedder features of the generator's training clips, or None.
-        held_out: of real clips that it never saw, or None.
-        confidence: of the intervals; None for none.
-        n_resamples: bootstrap draws.
-        seed: of surrogates and bootstrap.
-        ladder: draw surrogates, for the ladder and the skill: the longest part of a report.
-        answer: what `quality_report` returns, as it grows.
-        notes: why a figure is NaN or None, or says less than it seems to, by its name.
+        references: The rows of real clips from `ClipReducer.references`.
+        predictions: The rows of generated clips from `ClipReducer.predictions`.
+        reducer: The reducer of both, which knows the columns of the rows and the embedder.
+        statistics: The statistics of the references that surrogates are drawn from, or None.
+        training: The embedder's features of the generator's training clips, or None.
+        held_out: The embedder's features of real clips that the generator was not trained on, or None.
+        confidence: The confidence level of the intervals; None for no intervals.
+        n_resamples: The number of bootstrap draws.
+        seed: The seed of surrogates and bootstrap.
+        ladder: Whether to draw surrogates and score the reference scale, which takes most of the time of a report.
+        surrogates: Surrogates drawn before, with which the skill is computed even without `ladder`; None to draw them.
+        other_real: Rows of other real clips whose skill is 1; None: halves of the references are compared.
+        skill_resamples: The number of bootstrap draws of each skill.
+        answer: The answer of `quality_report`.
+        notes: By the name of a figure, the reason why it is NaN or None, or says less than it seems to.
+        skills: The results behind `skill` and `protocol_skill`.
     """
 
     references: Array
@@ -58,44 +71,68 @@ class Evidence:
     n_resamples: int = 400
     seed: int = 0
     ladder: bool = True
+    surrogates: dict[str, SurrogateClips] | None = None
+    other_real: Array | None = None
+    skill_resamples: int = 100
     answer: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    skills: dict[str, Skill] = field(default_factory=dict)
 
     @property
     def real(self) -> Array:
-        """Moments of the references."""
+        """The moments of the references."""
         return self.reducer.moments(self.references)
 
     @property
     def fake(self) -> Array:
-        """Moments of the predictions."""
+        """The moments of the predictions."""
         return self.reducer.moments(self.predictions)
 
     def interval(self, name: str, ends: list[float]) -> None:
         """Put an interval beside its figure."""
         self.answer[f"{name}_interval"] = ends
 
+    def skill_in(self, space: str, noises: Sequence[str]) -> Skill:
+        """Compute the skill of the predictions in a space, relative to some of the surrogates drawn before."""
+        real = self.reducer.features(self.references, space)
+        if self.other_real is None:
+            first, second = (real[half] for half in shuffled_halves(self.real))
+        else:
+            first, second = real, self.reducer.features(self.other_real, space)
+        drawn = self.surrogates or {}
+        return skill(
+            first,
+            second,
+            self.reducer.features(self.predictions, space),
+            {noise: drawn[noise].features[space] for noise in noises},
+            feature_groups=self.reducer.spaces[space].feature_groups,
+            n_resamples=self.skill_resamples,
+            confidence=self.confidence or 0.95,
+            seed=self.seed,
+        )
+
 
 @single_blas
 def quality_report(evidence: Evidence) -> dict[str, Any]:
-    """The answer of `spectrogram_quality`.
+    """Compute the answer of `spectrogram_quality`.
 
     Args:
-        evidence: rows of both sides and the options.
+        evidence: The rows of both sides and the options.
 
     Returns:
         The published score and its parts (`quality_score`, `tier`, `targets`, ...), `published_score`, and beside it
-        `skill` (modulation-v3, against every noise known here) with its `skill_aspect`, `best_noise` and `skill_n`,
-        `protocol_skill` (modulation-v1, against five), `modulation_distance`, `kid`, `kid_se`, `precision`, `recall`,
-        `density`, `coverage`, `authenticity`, `frechet_distance_extrapolated` with its `_n`, `ladder` (name -> score),
-        `n_references`, `n_predictions`, `embedder`, and `notes` with a reason for each figure that is NaN or None.
-        With a confidence `<name>_interval` = [low, high]; `ladder_interval` has one a rung.
+        `skill` (modulation-v3, all noises) with its weakest feature group `skill_aspect`, `aspect_skills` of all
+        groups, `best_noise` and `skill_n`; `protocol_skill` (modulation-v1, five noises), `modulation_distance`, `kid`,
+        `kid_se`, `precision`, `recall`, `density`, `coverage`, `authenticity`, `frechet_distance_extrapolated` with its
+        `_n`, `ladder` (the score of each step of the reference scale by name), `n_references`, `n_predictions`,
+        `embedder`, and `notes` with a reason for each figure that is NaN or None. With a confidence there is
+        `<name>_interval` = [low, high]; `ladder_interval` has one for each step.
 
     Raises:
-        ValueError: no clips on a side, two units, or constant references.
+        ValueError: A side has no clips, the units differ, or the references are constant.
     """
     _check(evidence)
-    # resampling draws by place, so a place must not depend on the order in which clips or processes came
+    # resampling draws by position, which must not depend on the order in which clips or processes came
     evidence.references = evidence.references[hashed_order(evidence.real)]
     evidence.predictions = evidence.predictions[hashed_order(evidence.fake)]
     evidence.answer = {
@@ -104,9 +141,9 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
         "embedder": evidence.reducer.embedder.name,
     }
     _score(evidence)
-    surrogates = _surrogates(evidence)
-    _ladder(evidence, surrogates)
-    _modulation(evidence, surrogates)
+    evidence.surrogates = _surrogates(evidence)
+    _reference_scale(evidence, evidence.surrogates)
+    _modulation(evidence)
     _embedded(evidence)
     evidence.answer["notes"] = evidence.notes
     return evidence.answer
@@ -162,10 +199,12 @@ def _extrapolate(evidence: Evidence, scale: float) -> None:
         return
     real, fake = (mel_statistics(rows) / scale for rows in (evidence.real, evidence.fake))
     extrapolated = extrapolated_frechet(real, fake, seed=evidence.seed)
-    evidence.answer |= {name: extrapolated.distance, f"{name}_n": extrapolated.sizes[-1]}
+    evidence.answer |= {name: extrapolated.distance, f"{name}_n": extrapolated.n_clips}
 
 
 def _surrogates(evidence: Evidence) -> dict[str, SurrogateClips]:
+    if evidence.surrogates is not None:
+        return evidence.surrogates
     if not evidence.ladder:
         evidence.notes["surrogates"] = "not asked for"
         return {}
@@ -177,23 +216,23 @@ def _surrogates(evidence: Evidence) -> dict[str, SurrogateClips]:
     return draw_surrogates(evidence.statistics, n_clips, evidence.seed)
 
 
-def _ladder(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
+def _reference_scale(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
     if len(evidence.references) < 2 or not evidence.ladder:
         evidence.answer["ladder"] = {}
-        evidence.notes["ladder"] = "a ladder needs two references" if evidence.ladder else "not asked for"
+        evidence.notes["ladder"] = "a reference scale needs two references" if evidence.ladder else "not asked for"
         return
-    steps = rungs(evidence.real, evidence.reducer.blurred(evidence.references), surrogates)
-    evidence.answer["ladder"] = ladder(steps)
+    steps = scale_steps(evidence.real, evidence.reducer.blurred(evidence.references), surrogates)
+    evidence.answer["ladder"] = scale_scores(steps)
     if evidence.confidence is not None:
-        few = max(evidence.n_resamples // 4, 2)  # a dozen rungs, none of them the question
+        few = max(evidence.n_resamples // 4, 2)  # there are a dozen steps, and their intervals matter less
         evidence.answer["ladder_interval"] = {
             name: score_intervals(*steps[name], evidence.confidence, few, evidence.seed)["quality_score"]
             for name in evidence.answer["ladder"]
         }
 
 
-def _modulation(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> None:
-    """Distance in modulation-v1; skill in modulation-v3, and the protocol's own in modulation-v1."""
+def _modulation(evidence: Evidence) -> None:
+    """Compute the distance in modulation-v1, the skill in modulation-v3, and the protocol's skill in modulation-v1."""
     real, fake = (
         evidence.reducer.features(rows, DISTANCE_SPACE) for rows in (evidence.references, evidence.predictions)
     )
@@ -207,39 +246,28 @@ def _modulation(evidence: Evidence, surrogates: dict[str, SurrogateClips]) -> No
         evidence.notes |= dict.fromkeys(("modulation_distance", "skill", "protocol_skill"), reason)
         return
     base, other = standardise(real, fake)
-    distance = frechet_distance(*mean_and_covariance(base), *mean_and_covariance(other))
-    evidence.answer["modulation_distance"] = distance
+    evidence.answer["modulation_distance"] = features_frechet(base, other)
     if evidence.confidence is not None:
         ends = frechet_interval(base, other, evidence.confidence, evidence.n_resamples, evidence.seed)
         evidence.interval("modulation_distance", ends)
-    if not surrogates:
+    if not evidence.surrogates:
         reason = "no surrogates to compare with: " + evidence.notes.get("surrogates", "")
         evidence.notes |= dict.fromkeys(("skill", "protocol_skill"), reason)
         return
-    _skill(evidence, "protocol_skill", DISTANCE_SPACE, {name: surrogates[name] for name in PROTOCOL_NOISES})
-    result = _skill(evidence, "skill", SKILL_SPACE, {name: surrogates[name] for name in NOISES})
+    _skill(evidence, "protocol_skill", DISTANCE_SPACE, PROTOCOL_NOISES)
+    result = _skill(evidence, "skill", SKILL_SPACE, NOISES)
     evidence.answer |= {
         "skill_space": SKILL_SPACE,
         "skill_n": result.n_clips,
-        "skill_aspect": result.aspect or None,
-        "aspect_skills": result.aspect_skills,
+        "skill_aspect": result.group or None,
+        "aspect_skills": result.group_skills,
         "best_noise": result.best_noise or None,
         "noise_skills": result.noise_skills,
     }
 
 
-def _skill(evidence: Evidence, name: str, space: str, noises: dict[str, SurrogateClips]) -> Skill:
-    first, second = shuffled_halves(evidence.real)
-    real = evidence.reducer.features(evidence.references, space)
-    result = skill(
-        real[first],
-        real[second],
-        evidence.reducer.features(evidence.predictions, space),
-        {noise: clips.features[space] for noise, clips in noises.items()},
-        aspects=evidence.reducer.spaces[space].aspects,
-        confidence=evidence.confidence or 0.95,
-        seed=evidence.seed,
-    )
+def _skill(evidence: Evidence, name: str, space: str, noises: Sequence[str]) -> Skill:
+    result = evidence.skills[name] = evidence.skill_in(space, noises)
     evidence.answer[name] = result.skill
     if result.reason is not None:
         evidence.notes[name] = result.reason
@@ -249,7 +277,7 @@ def _skill(evidence: Evidence, name: str, space: str, noises: dict[str, Surrogat
 
 
 def _embedded(evidence: Evidence) -> None:
-    """KID, precision, recall, density, coverage and authenticity in the embedder's space, on the reference's scale."""
+    """Compute KID, neighbours and authenticity in the embedder's space, standardised by the references."""
     real, fake = evidence.reducer.features(evidence.references), evidence.reducer.features(evidence.predictions)
     evidence.answer |= dict.fromkeys(("kid", "kid_se", "precision", "recall", "density", "coverage"), NAN)
     evidence.answer["authenticity"] = None
@@ -273,12 +301,15 @@ def _kernel(evidence: Evidence, real: Array, fake: Array) -> None:
 
 
 def _neighbours(evidence: Evidence, real: Array, fake: Array) -> None:
-    evidence.answer |= prdc(real, fake)
+    shares = neighbour_shares(real, fake)
+    evidence.answer |= {name: float(values.mean()) for name, values in shares.items()}
     if np.isnan(evidence.answer["precision"]):
         evidence.notes["precision"] = "precision, recall, density and coverage need 6 clips on each side"
     elif evidence.confidence is not None:
-        options = {"n_resamples": evidence.n_resamples, "seed": evidence.seed}
-        for name, ends in neighbour_intervals(real, fake, evidence.confidence, **options).items():
+        # The balls stay as they are: their radii would shrink in a resample, as a clip drawn twice is its own
+        # neighbour. The intervals are therefore slightly too narrow.
+        for name, values in shares.items():
+            ends = mean_interval(values, evidence.confidence, evidence.n_resamples, evidence.seed)
             evidence.interval(name, ends)
 
 

@@ -1,4 +1,4 @@
-"""Clips -> feature vectors, by a versioned name that is part of every result."""
+"""The registry of embedders: functions from clips to feature vectors, under versioned names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from musemo_hf.evaluation.arrays import all_finite
 
-from .feature_groups import ASPECTS, aspect_features
+from .feature_groups import FEATURE_GROUPS, grouped_features
 from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, modulation_spectrum
 from .novelty import NOVELTY_DIMENSION, novelty_features
 
@@ -22,28 +22,28 @@ class Embedder:
     """A named feature space of log-mel clips.
 
     Attributes:
-        name: with its version, such as "modulation-v1": features of another name are not comparable.
-        dimension: D of the features.
-        function: `(B, n_mels, n_frames)` in dB -> `(B, D)`.
-        aspects: columns that are compared apart, by name, where the space has such parts.
+        name: The name with its version, such as "modulation-v1"; features of different names are not comparable.
+        dimension: The number of features D.
+        function: A function from clips `(B, n_mels, n_frames)` in dB to features `(B, D)`.
+        feature_groups: The columns of each group of features that is compared separately, by name; may be empty.
     """
 
     name: str
     dimension: int
     function: EmbedFunction = field(repr=False)
-    aspects: Mapping[str, slice] = field(default_factory=dict, repr=False)
+    feature_groups: Mapping[str, slice] = field(default_factory=dict, repr=False)
 
     def embed(self, clips_db: np.ndarray) -> np.ndarray:
-        """Features of clips.
+        """Compute the features of clips.
 
         Args:
-            clips_db: `(B, n_mels, n_frames)`, dB.
+            clips_db: The clips `(B, n_mels, n_frames)` in dB.
 
         Returns:
-            float64 `(B, dimension)`.
+            The features, float64 `(B, dimension)`.
 
         Raises:
-            ValueError: another rank, NaN or infinity, or an embedder that does not keep its word on D.
+            ValueError: The clips have another rank, contain NaN or infinity, or `function` returns another shape.
         """
         clips_db = np.asarray(clips_db)
         if clips_db.ndim != 3:
@@ -63,24 +63,24 @@ _REGISTRY: dict[str, Embedder] = {}
 
 
 def register_embedder(
-    name: str, dimension: int, aspects: Mapping[str, slice] | None = None
+    name: str, dimension: int, feature_groups: Mapping[str, slice] | None = None
 ) -> Callable[[EmbedFunction], EmbedFunction]:
-    """Decorator that adds a feature space under a new, versioned name.
+    """Return a decorator that registers a feature space under a new, versioned name.
 
         @register_embedder("loudness-v1", dimension=2)
         def loudness(clips_db):
             return np.stack([clips_db.mean(axis=(1, 2)), clips_db.std(axis=(1, 2))], axis=1)
 
     Args:
-        name: ends in `-v` and a number.
-        dimension: D of the features.
-        aspects: columns that are compared apart, by name.
+        name: The name; it ends in `-v` and a number.
+        dimension: The number of features D.
+        feature_groups: The columns of each group of features that is compared separately, by name.
 
     Returns:
-        The decorator, which hands the function back unchanged.
+        The decorator, which returns the function unchanged.
 
     Raises:
-        ValueError: a name without a version, or one that is taken.
+        ValueError: The name has no version or is registered already.
     """
     if not name.rpartition("-v")[2].isdigit():
         raise ValueError(f"expected an embedder name with a version, such as 'loudness-v1', got {name!r}")
@@ -88,17 +88,17 @@ def register_embedder(
         raise ValueError(f"expected a new embedder name, got {name!r}, which is registered; raise its version")
 
     def register(function: EmbedFunction) -> EmbedFunction:
-        _REGISTRY[name] = Embedder(name, dimension, function, dict(aspects or {}))
+        _REGISTRY[name] = Embedder(name, dimension, function, dict(feature_groups or {}))
         return function
 
     return register
 
 
 def get_embedder(name: str) -> Embedder:
-    """The embedder registered as `name`.
+    """Return the embedder registered as `name`.
 
     Raises:
-        ValueError: no such embedder.
+        ValueError: There is no such embedder.
     """
     if name not in _REGISTRY:
         raise ValueError(f"expected an embedder out of {', '.join(sorted(_REGISTRY))}, got {name!r}")
@@ -106,11 +106,11 @@ def get_embedder(name: str) -> Embedder:
 
 
 def standardise(reference: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Features on the reference's scale: less its mean, over its deviation, dimension by dimension.
+    """Subtract the reference's mean and divide by its deviation, dimension by dimension.
 
     Args:
-        reference: `(N, D)`.
-        others: `(M, D)` each.
+        reference: The features `(N, D)` that set the scale.
+        others: Further features `(M, D)`.
 
     Returns:
         The reference and the others, standardised; a dimension in which the reference is constant is only centred.
@@ -122,7 +122,7 @@ def standardise(reference: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray,
 
 @register_embedder("mel-statistics-v1", dimension=2 * N_GROUPS)
 def mel_statistics(clips_db: np.ndarray) -> np.ndarray:
-    """32 temporal means and 32 temporal deviations (dB) of 4-band averages, `(B, 64)`."""
+    """Compute 32 temporal means and 32 temporal deviations (dB) of 4-band averages, `(B, 64)`."""
     features = np.empty((len(clips_db), 2 * N_GROUPS))
     for row, clip in enumerate(clips_db):
         groups = clamp_decibels(clip).reshape(N_GROUPS, -1, clip.shape[-1]).mean(axis=1, dtype=np.float64)
@@ -132,9 +132,11 @@ def mel_statistics(clips_db: np.ndarray) -> np.ndarray:
 
 @register_embedder("modulation-v1", dimension=N_OCTAVES * N_BANDS)
 def modulation(clips_db: np.ndarray) -> np.ndarray:
-    """Mean log power in 8 octave modulation bands by 16 mel bands, `(B, 128)`."""
+    """Compute the mean log power in 8 octave modulation bands by 16 mel bands, `(B, 128)`."""
     return modulation_spectrum(clips_db).reshape(len(clips_db), -1)
 
 
-register_embedder("modulation-v3", dimension=ASPECTS["events"].stop, aspects=ASPECTS)(aspect_features)
+register_embedder("modulation-v3", dimension=FEATURE_GROUPS["events"].stop, feature_groups=FEATURE_GROUPS)(
+    grouped_features
+)
 register_embedder("novelty-v1", dimension=NOVELTY_DIMENSION)(novelty_features)

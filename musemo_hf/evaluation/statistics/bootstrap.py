@@ -1,6 +1,6 @@
 """Bootstrap over clips, or over groups of clips (artists), by multinomial weights."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,14 +12,14 @@ def group_indices(n: int, groups: Sequence | NDArray | None = None) -> tuple[NDA
     """Number the groups of `n` items from 0.
 
     Args:
-        n: items.
-        groups: one label an item, such as the artist; None makes each item its own group.
+        n: The number of items.
+        groups: One label for each item, such as the artist; None makes each item its own group.
 
     Returns:
-        The group of each item `(n,)`, and how many groups there are.
+        The group of each item `(n,)`, and the number of groups.
 
     Raises:
-        ValueError: the number of labels is not `n`.
+        ValueError: The number of labels is not `n`.
     """
     if groups is None:
         return np.arange(n), n
@@ -30,16 +30,16 @@ def group_indices(n: int, groups: Sequence | NDArray | None = None) -> tuple[NDA
 
 
 def multinomial_weights(n_groups: int, n_resamples: int, seed: int = 0, chunk: int = 512) -> Iterator[Array]:
-    """How often each group is drawn when `n_groups` are drawn with replacement.
+    """Draw `n_groups` groups with replacement, and count how often each is drawn.
 
     Args:
-        n_groups: groups, all equally likely.
-        n_resamples: draws in all.
-        seed: of the draws, which do not depend on `chunk`.
-        chunk: draws held at once, so that memory does not grow with `n_resamples`.
+        n_groups: The number of groups, all equally likely.
+        n_resamples: The number of draws.
+        seed: The seed of the draws, which do not depend on `chunk`.
+        chunk: The number of draws held at once, so that memory does not grow with `n_resamples`.
 
     Yields:
-        `(up to chunk, n_groups)` counts as float64; each row sums to `n_groups`.
+        The counts as float64 `(up to chunk, n_groups)`; each row sums to `n_groups`.
     """
     rng = np.random.default_rng((seed, n_groups))
     for start in range(0, n_resamples, chunk):
@@ -49,15 +49,37 @@ def multinomial_weights(n_groups: int, n_resamples: int, seed: int = 0, chunk: i
         yield np.bincount(drawn.ravel(), minlength=rows * n_groups).reshape(rows, n_groups).astype(np.float64)
 
 
-def interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Percentile interval of bootstrap draws (Efron 1979), leaving out the draws where the statistic is undefined.
+def resampled_sums(values: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int) -> Array:
+    """Resample items, or whole groups of them (the cluster bootstrap), and sum their values.
 
     Args:
-        draws: `(n_resamples, ...)`.
-        confidence: in (0, 1).
+        values: The values `(n, ...)`, such as the summands of a statistic.
+        groups: One label for each item; whole groups are drawn, since items of one artist are not independent.
+        n_resamples: The number of draws.
+        seed: The seed of the draws.
 
     Returns:
-        Lower and upper ends, each `(...)`; NaN where every draw is NaN.
+        The sum of each draw `(n_resamples, ...)`.
+
+    Raises:
+        ValueError: The number of labels is not n.
+    """
+    members, n_groups = group_indices(len(values), groups)
+    by_group = np.zeros((n_groups, int(np.prod(values.shape[1:]))))
+    np.add.at(by_group, members, values.reshape(len(values), -1))
+    drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])
+    return drawn.reshape(-1, *values.shape[1:])
+
+
+def interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Compute the percentile interval of bootstrap draws (Efron 1979), ignoring draws of an undefined statistic.
+
+    Args:
+        draws: The draws `(n_resamples, ...)`; NaN where the statistic is undefined.
+        confidence: The confidence level, in (0, 1).
+
+    Returns:
+        The lower and upper ends, each `(...)`; NaN where every draw is NaN.
 
     Raises:
         ValueError: `confidence` is not in (0, 1).
@@ -69,34 +91,3 @@ def interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
     undefined = np.isnan(values).all(axis=0)
     low, high = np.nanquantile(np.where(undefined, 0.0, values), [tail, 1 - tail], axis=0)
     return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
-
-
-def bootstrap_interval(
-    statistic: Callable[[Array], ArrayLike],
-    n: int,
-    groups: Sequence | NDArray | None = None,
-    confidence: float = 0.95,
-    n_resamples: int = 1000,
-    seed: int = 0,
-) -> tuple[Array, Array]:
-    """Percentile bootstrap interval of a weighted statistic; with `groups`, the cluster bootstrap.
-
-    Args:
-        statistic: maps weights `(n,)`, how often each item was drawn, to a number or an array of fixed shape.
-        n: items.
-        groups: one label an item; whole groups are then drawn, as items of one artist are not independent.
-        confidence: in (0, 1).
-        n_resamples: draws.
-        seed: of the draws.
-
-    Returns:
-        Lower and upper ends, in the shape of the statistic.
-
-    Raises:
-        ValueError: no items, a wrong number of labels, or a confidence outside (0, 1).
-    """
-    if n < 1:
-        raise ValueError(f"expected at least one item to resample, got {n}")
-    members, n_groups = group_indices(n, groups)
-    draws = [statistic(row[members]) for rows in multinomial_weights(n_groups, n_resamples, seed) for row in rows]
-    return interval(np.asarray(draws, dtype=np.float64), confidence)

@@ -1,4 +1,4 @@
-"""Arms compared on the same songs: agreement, paired differences over artists, and what could have been seen."""
+"""Comparison of arms on the same songs: agreement, paired differences over artists, and detectable effects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .bootstrap import group_indices, interval, multinomial_weights
-from .concordance import agreement, pair_sums
+from .bootstrap import interval
+from .concordance import agreement, pair_sums, resampled_agreement
 
 Array = NDArray[np.float64]
 POWER = 0.8
@@ -24,28 +24,30 @@ def compare_arms(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Agreement of each arm and its paired difference to the reference and to the best alternative.
+    """Compute the agreement of each arm and its paired difference from the reference and the best alternative.
 
-    Figures are of each seed's pooled predictions, then averaged over seeds; predictions are never averaged. The
-    bootstrap draws artists, the same for all arms and seeds; the best alternative is chosen again in each draw.
+    Figures are computed from each seed's pooled predictions and then averaged over seeds; predictions are never
+    averaged. The bootstrap draws artists, the same for all arms and seeds; the best alternative is chosen again in each
+    draw.
 
     Args:
-        predictions: arm -> `(seeds, N, 2)`.
-        labels: `(N, 2)`.
-        groups: artist of each song.
-        reference: the arm that differences are taken to; None for no differences.
-        alternatives: arms that need no generator; the best of them in mean CCC is the harder comparison.
-        confidence: of the intervals.
-        n_resamples: draws.
-        seed: of the draws.
+        predictions: The predictions `(seeds, N, 2)` of each arm, by its name.
+        labels: The labels `(N, 2)`.
+        groups: The artist of each song.
+        reference: The arm that others are compared with; None for no differences.
+        alternatives: The arms that need no generator; the best of them in mean CCC is the harder comparison.
+        confidence: The confidence level of the intervals.
+        n_resamples: The number of bootstrap draws.
+        seed: The seed of the draws.
 
     Returns:
-        arm -> figures: each of `ccc`, `pearson_r`, `bias`, `scale_ratio`, `rmse`, `r2`, `variance_matched_ccc` as
-        {"valence", "arousal", "mean"} of {"value", "interval", "seed_deviation"}; `delta_<reference>` and
-        `delta_best_alternative` of mean CCC as {"value", "interval", "p_value", "p_holm", "smallest_effect"}.
+        The figures of each arm by its name: each of `ccc`, `pearson_r`, `bias`, `scale_ratio`, `rmse`, `r2`,
+        `variance_matched_ccc` as {"valence", "arousal", "mean"} of {"value", "interval", "seed_deviation"};
+        `delta_<reference>` and `delta_best_alternative` of the mean CCC as {"value", "interval", "p_value", "p_holm",
+        "smallest_effect"}.
 
     Raises:
-        ValueError: an arm's shape does not fit the labels, or the reference is missing.
+        ValueError: The shape of an arm does not fit the labels, or the reference is missing.
     """
     labels = np.asarray(labels, dtype=np.float64)
     if reference is not None and reference not in predictions:
@@ -68,23 +70,24 @@ def compare_with_best(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """The CCC of an arm less that of the best of its rivals, which is chosen again in each draw.
+    """Compute the CCC of an arm less that of the best of its rivals, which is chosen again in each draw.
 
     Args:
-        predictions: arm -> `(seeds, N, 2)`, rivals included.
-        labels: `(N, 2)`.
-        groups: artist of each song.
-        arm: to compare.
-        rivals: at least one.
-        confidence: of the intervals.
-        n_resamples: draws.
-        seed: of the draws.
+        predictions: The predictions `(seeds, N, 2)` of each arm and rival, by its name.
+        labels: The labels `(N, 2)`.
+        groups: The artist of each song.
+        arm: The name of the arm to compare.
+        rivals: The names of at least one rival.
+        confidence: The confidence level of the intervals.
+        n_resamples: The number of bootstrap draws.
+        seed: The seed of the draws.
 
     Returns:
-        "valence", "arousal" and "mean" -> {"best" (on all songs), "value", "interval", "p_value", "smallest_effect"}.
+        For "valence", "arousal" and "mean": {"best" (on all songs), "value", "interval", "p_value",
+        "smallest_effect"}.
 
     Raises:
-        ValueError: as `compare_arms`, or an arm or rival without predictions.
+        ValueError: As in `compare_arms`, or an arm or rival has no predictions.
     """
     if not rivals or not {arm, *rivals} <= set(predictions):
         raise ValueError(f"expected predictions of {arm!r} and of rivals, got {sorted(predictions)} and {rivals}")
@@ -103,7 +106,7 @@ def compare_with_best(
 
 
 def _three(figures: Array) -> Array:
-    """Valence, arousal and their mean `(..., 3)`."""
+    """Append the mean of valence and arousal: `(..., 3)`."""
     return np.concatenate([figures, figures.mean(axis=-1, keepdims=True)], axis=-1)
 
 
@@ -114,7 +117,7 @@ def _all_figures(
     n_resamples: int,
     seed: int,
 ) -> tuple[dict[str, dict[str, Array]], dict[str, dict[str, Array]]]:
-    """Each arm's figures, and their draws."""
+    """Compute each arm's figures and their bootstrap draws."""
     point, drawn = {}, {}
     for arm, given in predictions.items():
         values = np.asarray(given, dtype=np.float64)
@@ -127,15 +130,10 @@ def _all_figures(
 def _figures(
     predicted: Array, labels: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Each figure as `(seeds, 2)`, and its draws averaged over seeds as `(n_resamples, 2)`."""
-    n_seeds, n, dimensions = predicted.shape
+    """Compute each figure as `(seeds, 2)`, and its draws averaged over seeds as `(n_resamples, 2)`."""
     sums = np.stack([pair_sums(one, labels) for one in predicted], axis=2)  # (6, N, seeds, 2)
-    members, n_groups = group_indices(n, groups)
-    by_group = np.zeros((n_groups, 6 * n_seeds * dimensions))
-    np.add.at(by_group, members, np.moveaxis(sums, 1, 0).reshape(n, -1))
-    drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])
-    shaped = np.moveaxis(drawn.reshape(-1, 6, n_seeds, dimensions), 1, 0)
-    return agreement(sums.sum(axis=1)), {name: values.mean(axis=1) for name, values in agreement(shaped).items()}
+    drawn = resampled_agreement(sums, groups, n_resamples, seed)
+    return agreement(sums.sum(axis=1)), {name: values.mean(axis=1) for name, values in drawn.items()}
 
 
 def _describe(point: dict[str, Array], drawn: dict[str, Array], confidence: float) -> dict[str, Any]:
@@ -184,7 +182,7 @@ def _add_deltas(
 
 def _delta(value: float, draws: Array, confidence: float) -> dict[str, Any]:
     share = float(np.mean(draws <= 0))
-    # two-sided, from the draws; one draw is the finest that can be told
+    # two-sided, from the draws; their number limits its resolution
     p_value = min(1.0, max(2 * min(share, 1 - share), 1 / len(draws)))
     return {
         "value": value,
@@ -195,7 +193,7 @@ def _delta(value: float, draws: Array, confidence: float) -> dict[str, Any]:
 
 
 def holm(deltas: Any) -> None:
-    """Add `p_holm` to each: Holm's (1979) step-down adjustment over all of them."""
+    """Add `p_holm` to each difference: Holm's (1979) step-down adjustment over all of them."""
     ordered = sorted(deltas, key=lambda delta: delta["p_value"])
     highest = 0.0
     for rank, delta in enumerate(ordered):
@@ -204,5 +202,5 @@ def holm(deltas: Any) -> None:
 
 
 def smallest_effect(standard_error: float, alpha: float = 0.05, power: float = POWER) -> float:
-    """The true difference that a two-sided test at `alpha` finds with probability `power`, given its standard error."""
+    """Compute the true difference that a two-sided test at `alpha` finds with probability `power`."""
     return float((stats.norm.isf(alpha / 2) + stats.norm.ppf(power)) * standard_error)

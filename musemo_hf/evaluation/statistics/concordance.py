@@ -1,4 +1,4 @@
-"""Agreement of predicted and annotated emotion: Lin's concordance correlation, and what it is made of."""
+"""Agreement of predicted and annotated emotion: Lin's concordance correlation coefficient (CCC) and its parts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .bootstrap import group_indices, interval, multinomial_weights
+from .bootstrap import interval, resampled_sums
 
 Array = NDArray[np.float64]
 
-# The sums that every figure of the report is a function of.
+# The summands of an item; every figure of the report is a function of their sums.
 _N, _P, _R, _PP, _RR, _PR = range(6)
 
 
 def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array, bool]:
-    """Both sides as float64 `(N, dimensions)`, and whether they were one-dimensional."""
+    """Return both sides as float64 `(N, dimensions)`, and whether they were one-dimensional."""
     predicted, annotated = (np.asarray(side, dtype=np.float64) for side in (predictions, references))
     if predicted.shape != annotated.shape:
         raise ValueError(f"expected as many predictions as references, got {predicted.shape} and {annotated.shape}")
@@ -32,14 +32,14 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
 
 
 def pair_sums(predicted: Array, annotated: Array) -> Array:
-    """Per item and dimension the six sums `(6, N, dimensions)`, about the annotations' mean so that nothing cancels."""
+    """Compute the six summands `(6, N, dimensions)` of each item, about the annotations' mean to keep digits."""
     centre = annotated.mean(axis=0)
     p, r = predicted - centre, annotated - centre
     return np.stack([np.ones_like(p), p, r, p * p, r * r, p * r])
 
 
 def agreement(sums: Array) -> dict[str, Array]:
-    """Every figure from the six sums `(6, ..., dimensions)`; NaN where it is undefined.
+    """Compute every figure from the six sums `(6, ..., dimensions)`; NaN where a figure is undefined.
 
     Population moments throughout, as Lin (1989, Biometrics 45, p. 257) defines the concordance correlation:
     2 s_pr / (s_p^2 + s_r^2 + (m_p - m_r)^2).
@@ -50,7 +50,7 @@ def agreement(sums: Array) -> dict[str, Array]:
     covariance = sums[_PR] / sums[_N] - mean_p * mean_r
     bias = mean_p - mean_r
     mse = (sums[_PP] - 2 * sums[_PR] + sums[_RR]) / sums[_N]
-    # a spread below rounding error is none: the correlation of a constant is undefined, not arbitrary
+    # a spread below rounding error counts as none: the correlation of a constant is undefined
     var_p, var_r = (np.where(v > 1e-20 * (1 + m**2), v, 0) for v, m in ((var_p, mean_p), (var_r, mean_r)))
     covariance = np.where((var_p > 0) & (var_r > 0), covariance, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,36 +67,34 @@ def agreement(sums: Array) -> dict[str, Array]:
 
 
 def concordance_correlation(predictions: ArrayLike, references: ArrayLike) -> float | Array:
-    """Concordance correlation coefficient, with population moments (Lin 1989).
+    """Compute the concordance correlation coefficient with population moments (Lin 1989).
 
     Args:
-        predictions: `(N,)`, or `(N, 2)` = (valence, arousal).
-        references: the same shape.
+        predictions: The predictions `(N,)`, or `(N, 2)` = (valence, arousal).
+        references: The annotations, in the same shape.
 
     Returns:
-        In [-1, 1]: a float for `(N,)`, float64 `(2,)` for `(N, 2)`. 0 where one side is constant, NaN where both are
-        the same constant.
+        The coefficient in [-1, 1]: a float for `(N,)`, float64 `(2,)` for `(N, 2)`. It is 0 where one side is constant
+        and NaN where both are the same constant.
 
     Raises:
-        ValueError: shapes that differ, another rank, nothing, NaN or infinity.
+        ValueError: The shapes differ, have another rank or are empty, or there is NaN or infinity.
     """
     predicted, annotated, single = _paired(predictions, references)
     ccc = agreement(pair_sums(predicted, annotated).sum(axis=1))["ccc"]
     return float(ccc[0]) if single else ccc
 
 
-def _resampled(sums: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int) -> dict[str, Array]:
-    """Every figure `(n_resamples, dimensions)` by resampling the groups' sums: a draw is one row of a product."""
-    n, dimensions = sums.shape[1:]
-    members, n_groups = group_indices(n, groups)
-    by_group = np.zeros((n_groups, 6 * dimensions))
-    np.add.at(by_group, members, np.moveaxis(sums, 1, 0).reshape(n, -1))
-    drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])
-    return agreement(np.moveaxis(drawn.reshape(-1, 6, dimensions), 1, 0))
+def resampled_agreement(
+    sums: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int
+) -> dict[str, Array]:
+    """Compute every figure `(n_resamples, ...)` of bootstrap draws from the summands `(6, N, ...)` of the items."""
+    drawn = resampled_sums(np.moveaxis(sums, 1, 0), groups, n_resamples, seed)
+    return agreement(np.moveaxis(drawn, 1, 0))
 
 
 def _plain(values: Array, single: bool) -> Any:
-    """A float, or a list of one float a dimension: what JSON can hold."""
+    """Convert to a float, or a list of one float for each dimension, as JSON needs it."""
     return float(values[0]) if single else [float(value) for value in values]
 
 
@@ -108,27 +106,27 @@ def concordance_report(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Concordance, and what it is made of, with bootstrap intervals where asked for.
+    """Compute the concordance correlation coefficient and its parts, with bootstrap intervals if requested.
 
     Args:
-        predictions: `(N,)`, or `(N, 2)` = (valence, arousal) in [-1, 1].
-        references: the same shape.
-        groups: one label a row, such as the artist: intervals then draw whole groups (cluster bootstrap).
-        confidence: of the intervals, such as 0.95; None for none.
-        n_resamples: bootstrap draws.
-        seed: of the draws.
+        predictions: The predictions `(N,)`, or `(N, 2)` = (valence, arousal) in [-1, 1].
+        references: The annotations, in the same shape.
+        groups: One label for each row, such as the artist: the bootstrap then draws whole groups (cluster bootstrap).
+        confidence: The confidence level of the intervals, such as 0.95; None for no intervals.
+        n_resamples: The number of bootstrap draws.
+        seed: The seed of the draws.
 
     Returns:
-        A float each for `(N,)`, a list of one float a dimension for `(N, 2)`: `ccc`, `pearson_r`, `bias` (mean
+        A float each for `(N,)`, a list of one float for each dimension for `(N, 2)`: `ccc`, `pearson_r`, `bias` (mean
         prediction less mean reference), `scale_ratio` (deviation of the predictions over that of the references),
         `rmse`, `r2` (1 - mean square error / variance of the references), `variance_matched_ccc` (CCC after the
-        predictions are stretched about their own mean to the spread of these references: how much of a CCC is
-        scale). `ccc_mean` is the mean of `ccc` over dimensions. With `confidence`, `<name>_interval` = [low, high]
-        for each, in the same nesting. `notes` holds a reason for every figure that is NaN.
+        predictions are stretched about their own mean to the spread of these references). `ccc_mean` is the mean of
+        `ccc` over dimensions. With `confidence`, `<name>_interval` = [low, high] for each, in the same nesting.
+        `notes` holds a reason for every figure that is NaN.
 
     Raises:
-        ValueError: shapes that differ, another rank, nothing, NaN or infinity, a wrong number of groups, or a
-            confidence outside (0, 1).
+        ValueError: The shapes differ, have another rank or are empty, there is NaN or infinity, the number of groups is
+            wrong, or the confidence is outside (0, 1).
     """
     predicted, annotated, single = _paired(predictions, references)
     sums = pair_sums(predicted, annotated)
@@ -136,7 +134,7 @@ def concordance_report(
     report: dict[str, Any] = {name: _plain(values, single) for name, values in figures.items()}
     report["ccc_mean"] = float(np.mean(figures["ccc"]))
     if confidence is not None:
-        draws = _resampled(sums, groups, n_resamples, seed)
+        draws = resampled_agreement(sums, groups, n_resamples, seed)
         for name, values in draws.items():
             ends = np.stack(interval(values, confidence), axis=-1)
             report[f"{name}_interval"] = ends[0].tolist() if single else ends.tolist()
@@ -147,7 +145,7 @@ def concordance_report(
 
 
 def _notes(predicted: Array, annotated: Array) -> dict[str, str]:
-    """Why a figure is undefined, or says less than it seems to."""
+    """Explain why a figure is undefined, or says less than it seems to."""
     notes = {}
     if len(predicted) < 2:
         notes["n"] = "one prediction has no spread: correlations are undefined"

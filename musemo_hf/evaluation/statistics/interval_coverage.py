@@ -1,4 +1,4 @@
-"""Whether the intervals of predictions hold what they promise: coverage, width and likelihood."""
+"""Calibration of prediction intervals: coverage, width and likelihood."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .bootstrap import group_indices, interval, multinomial_weights
+from .bootstrap import group_indices, interval, resampled_sums
 
 Array = NDArray[np.float64]
 LEVELS = (0.8, 0.95)
@@ -18,10 +18,10 @@ LEVELS = (0.8, 0.95)
 def errors_and_deviations(
     predictions: ArrayLike, references: ArrayLike, deviation: ArrayLike | None
 ) -> tuple[Array, Array]:
-    """Errors `(N, 2)`, reference less prediction, and the deviations that they are compared with, 1 where None.
+    """Return errors `(N, 2)`, reference less prediction, and predicted deviations `(N, 2)`, 1 where None.
 
     Raises:
-        ValueError: other shapes, values that are not finite, or deviations that are not positive.
+        ValueError: The shapes are wrong, values are not finite, or deviations are not positive.
     """
     guess, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references, dtype=np.float64)
     spread = np.ones_like(truth) if deviation is None else np.asarray(deviation, dtype=np.float64)
@@ -35,12 +35,12 @@ def errors_and_deviations(
 
 
 def interval_scores(error: Array, deviation: Array, levels: Sequence[float] = LEVELS) -> dict[str, Array]:
-    """What a normal prediction of each song is worth, `(N, 2)` each.
+    """Score normal predictions of each song, `(N, 2)` each.
 
     Args:
-        error: `(N, 2)`.
-        deviation: `(N, 2)`, positive.
-        levels: of the central intervals, in (0, 1).
+        error: The errors `(N, 2)`.
+        deviation: The predicted deviations `(N, 2)`, positive.
+        levels: The levels of the central intervals, in (0, 1).
 
     Returns:
         `nll`, the negative log-likelihood in nats, and for each level `inside 0.95` (1 or 0) and `width 0.95`.
@@ -64,42 +64,42 @@ def coverage_report(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Intervals from a deviation of each song's own, beside intervals from one error for all.
+    """Compare intervals from a deviation predicted for each song with intervals from one deviation for all songs.
 
-    The bootstrap draws whole groups. Where every song lies inside, so does every draw: that a share of 1 has no spread
-    there does not mean that it is certain.
+    The bootstrap draws whole groups. If every song lies inside, so does every draw: an interval [1, 1] of a share does
+    not mean that the share is certain.
 
     Args:
-        predictions: `(N, 2)` (valence, arousal) of songs that neither prediction nor deviations came from.
-        references: `(N, 2)`.
-        deviation: `(N, 2)`, calibrated.
-        constant: what stands for it where all songs are taken to be equally hard, `(2,)` or `(N, 2)`.
-        groups: one label a song, such as its artist.
-        levels: of the intervals.
-        confidence: of the bootstrap intervals.
-        n_resamples: draws.
-        seed: of the draws.
+        predictions: The predictions `(N, 2)` (valence, arousal) of songs used to fit neither them nor the deviations.
+        references: The labels `(N, 2)`.
+        deviation: The calibrated deviation predicted for each song `(N, 2)`.
+        constant: The deviation if all songs are equally hard, `(2,)` or `(N, 2)`.
+        groups: One label for each song, such as its artist.
+        levels: The levels of the prediction intervals.
+        confidence: The confidence level of the bootstrap intervals.
+        n_resamples: The number of bootstrap draws.
+        seed: The seed of the draws.
 
     Returns:
-        `own` and `constant`, each with `coverage` (level, such as "0.95" -> `value` and `interval` of the share of
-        labels inside), `width` (level -> mean) and `nll` (mean, nats a label); `nll_gain`, `value` and `interval` of
-        the constant's less the own: above zero where a deviation of each song's own says more; `n`, `n_groups`. Every
-        value is [valence, arousal], every interval [[low, high], [low, high]].
+        `own` and `constant`, each with `coverage` (for each level, such as "0.95", `value` and `interval` of the share
+        of labels inside), `width` (the mean for each level) and `nll` (the mean in nats a label); `nll_gain`, the
+        `value` and `interval` of the constant's NLL less the own, above zero if individual deviations are better; `n`,
+        `n_groups`. Every value is [valence, arousal], every interval [[low, high], [low, high]].
 
     Raises:
-        ValueError: other shapes, values that are not finite, deviations that are not positive, or a wrong number of
-            groups.
+        ValueError: The shapes are wrong, values are not finite, deviations are not positive, or the number of groups is
+            wrong.
     """
     error, own = errors_and_deviations(predictions, references, deviation)
     _, same = errors_and_deviations(predictions, references, np.broadcast_to(np.asarray(constant), error.shape))
     sides = {"own": interval_scores(error, own, levels), "constant": interval_scores(error, same, levels)}
-    members, n_groups = group_indices(len(error), groups)
 
     def with_interval(values: Array) -> dict[str, Any]:
-        ends = _bootstrap(values, members, n_groups, confidence, n_resamples, seed)
+        drawn = resampled_sums(np.column_stack([values, np.ones(len(values))]), groups, n_resamples, seed)
+        ends = interval(drawn[:, :2] / drawn[:, 2:], confidence)
         return {"value": values.mean(axis=0).tolist(), "interval": np.stack(ends, axis=-1).tolist()}
 
-    report: dict[str, Any] = {"n": len(error), "n_groups": n_groups}
+    report: dict[str, Any] = {"n": len(error), "n_groups": group_indices(len(error), groups)[1]}
     for side, scores in sides.items():
         report[side] = {
             "coverage": {f"{level:g}": with_interval(scores[f"inside {level:g}"]) for level in levels},
@@ -107,13 +107,3 @@ def coverage_report(
             "nll": scores["nll"].mean(axis=0).tolist(),
         }
     return report | {"nll_gain": with_interval(sides["constant"]["nll"] - sides["own"]["nll"])}
-
-
-def _bootstrap(
-    values: Array, members: NDArray[np.intp], n_groups: int, confidence: float, n_resamples: int, seed: int
-) -> tuple[Array, Array]:
-    """Interval of the mean of `(N, 2)` values, whole groups drawn."""
-    sums = np.zeros((n_groups, 3))
-    np.add.at(sums, members, np.column_stack([values, np.ones(len(values))]))
-    drawn = np.concatenate([weights @ sums for weights in multinomial_weights(n_groups, n_resamples, seed)])
-    return interval(drawn[:, :2] / drawn[:, 2:], confidence)

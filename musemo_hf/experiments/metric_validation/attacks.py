@@ -1,6 +1,6 @@
-"""Attacks on our own metric: noise that knows more than the surrogates do, and music stripped of one thing.
+"""Attacks on the metric: noise with more statistics of music than the surrogates have, and music without one property.
 
-None of these is part of the ladder or of the skill's zero; modulation-v3 was made with them at hand.
+None of these is part of the reference scale or among the noises of the skill; modulation-v3 was designed with them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Clip = np.ndarray  # (n_mels, n_frames), dB
 
 
 class Attacks:
-    """Makes clips that are not music from the statistics of a reference, and from real songs.
+    """Makes clips that are not music from the statistics of a reference and from real songs.
 
     Args:
-        statistics: of the reference.
+        statistics: The statistics of the reference.
     """
 
     def __init__(self, statistics: ReferenceStatistics) -> None:
@@ -31,20 +31,20 @@ class Attacks:
         self._draw = statistics.profile().sampler()
 
     def real_innovations(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Noise: AR(1) driven by one song's real steps, all bands at once, in random order; drawn levels, spreads."""
+        """Make noise: AR(1) driven by a song's steps in random order, all bands at once; drawn levels and spreads."""
         drawn = self._draw(rng)
         noise = self._innovations(song, rng)
         noise /= noise.std(axis=1, keepdims=True) + 1e-6
         return drawn[: self.n_mels, None] + np.exp(drawn[self.n_mels : 2 * self.n_mels, None]) * noise
 
     def matched_innovations(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Noise: the same, given drawn modulation powers, tapered as modulation-v3 measures them."""
+        """Make noise: the same with drawn modulation powers, tapered as in modulation-v3."""
         drawn = self._draw(rng)
         powers = drawn[-N_OCTAVES * N_BANDS :]
         return drawn[: self.n_mels, None] + impose_powers(self._innovations(song, rng), powers)
 
     def drum_machine(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Noise: a steady pulse of four decaying sounds with random spectra, and drawn modulation powers."""
+        """Make noise: a steady pulse of four decaying sounds with random spectra, and drawn modulation powers."""
         drawn, n_frames = self._draw(rng), song.shape[1]
         pulse = np.zeros(n_frames)
         period = int(rng.integers(8, 24))
@@ -55,7 +55,7 @@ class Attacks:
         return drawn[: self.n_mels, None] + impose_powers(noise, drawn[-N_OCTAVES * N_BANDS :])
 
     def real_ends(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Noise: drawn levels and modulation powers, and at either end four frames of a song, its encoder's silence."""
+        """Make noise: drawn levels and modulation powers, with four frames of a song at either end."""
         drawn = self._draw(rng)
         levels, powers = drawn[: self.n_mels, None], drawn[-N_OCTAVES * N_BANDS :]
         noise = impose_powers(rng.standard_normal(song.shape), powers)
@@ -64,14 +64,14 @@ class Attacks:
         return levels + noise
 
     def random_phases(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Stripped: a song with random phases, the same in all bands (Prichard & Theiler 1994): all spectra kept."""
+        """Strip a song: random phases, the same in all bands (Prichard & Theiler 1994); all spectra are kept."""
         spectrum = fft.rfft(song, axis=1)
         phases = rng.uniform(0, 2 * np.pi, spectrum.shape[1])
         phases[0] = 0
         return fft.irfft(spectrum * np.exp(1j * phases).astype(np.complex64), song.shape[1], axis=1)
 
     def random_phases_same_levels(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Stripped: the same, with each band's own distribution of levels (Schreiber & Schmitz 1996), 8 rounds."""
+        """Strip a song: the same, keeping each band's distribution of levels (Schreiber & Schmitz 1996), 8 rounds."""
         amplitude, levels = np.abs(fft.rfft(song, axis=1)), np.sort(song, axis=1)
         clip = self.random_phases(song, other, rng)
         for _ in range(8):
@@ -81,17 +81,17 @@ class Attacks:
         return clip
 
     def grains(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Stripped: a tenth of a second from anywhere in the song, again and again."""
+        """Strip a song: tenths of a second from random places of the song."""
         starts = rng.integers(0, song.shape[1] - 5, song.shape[1] // 5 + 1)
         return song[:, (starts[:, None] + np.arange(5)).ravel()[: song.shape[1]]]
 
     def patchwork(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """Stripped: a second of one song, a second of another, in turn."""
+        """Strip a song: its seconds alternate with those of another song."""
         turn = (np.arange(song.shape[1]) // 43) % 2
         return np.where(turn, song, other)
 
     def borrowed_phases(self, song: Clip, other: Clip, rng: np.random.Generator) -> Clip:
-        """A hybrid: the modulation amplitudes of one song, the phases of another."""
+        """Make a hybrid: the modulation amplitudes of one song and the phases of another."""
         phase = np.angle(fft.rfft(other, axis=1))
         return fft.irfft(np.abs(fft.rfft(song, axis=1)) * np.exp(1j * phase), song.shape[1], axis=1)
 
@@ -112,7 +112,7 @@ HYBRIDS = ("borrowed phases",)
 
 
 def attack_clips(name: str, attacks: Attacks, songs: np.ndarray, others: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Clips `(N, n_mels, n_frames)` float32 dB of one attack, named as in the tuples above; song i gives clip i."""
+    """Make the clips `(N, n_mels, n_frames)` (float32, dB) of one attack in the tuples above; song i gives clip i."""
     make: Callable[[Clip, Clip, np.random.Generator], Clip] = getattr(attacks, name.replace(" ", "_"))
     rngs = (np.random.default_rng((seed, index)) for index in range(len(songs)))
     clips = [make(song, other, rng) for song, other, rng in zip(songs, others, rngs, strict=True)]

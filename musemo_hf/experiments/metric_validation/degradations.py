@@ -1,4 +1,4 @@
-"""Real music made worse step by step, to see which figure sees which fault."""
+"""Degradations of real music in growing strength, to find which figure detects which fault."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SILENCE_DB = -60.0
 
 @dataclass(frozen=True)
 class Songs:
-    """What a degradation is made of, `(N, 128, n_frames)` dB each.
+    """The clips that degradations use, `(N, 128, n_frames)` in dB each.
 
     Attributes:
-        clips: what becomes worse.
-        others: other songs, to be mixed in; as many.
-        training: what the reference consists of, to be copied; as many.
+        clips: The clips to degrade.
+        others: As many other songs, to mix in.
+        training: As many songs of the reference, to copy.
     """
 
     clips: np.ndarray
@@ -31,10 +31,10 @@ class Degradation:
     """One fault at growing strength.
 
     Attributes:
-        name: of the fault.
-        unit: of a level.
-        levels: growing strength.
-        apply: (songs, level, rng) -> `(N, 128, n_frames)`.
+        name: The name of the fault.
+        unit: The unit of a level.
+        levels: The levels, in growing strength.
+        apply: A function from (songs, level, rng) to the degraded clips `(N, 128, n_frames)`.
     """
 
     name: str
@@ -44,22 +44,22 @@ class Degradation:
 
 
 def add_noise(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """White noise on the dB of every cell."""
+    """Add white noise to the dB of every cell."""
     return songs.clips + np.float32(level) * rng.standard_normal(songs.clips.shape, dtype=np.float32)
 
 
 def blur(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian blur over bands and frames."""
+    """Blur bands and frames with a Gaussian."""
     return ndimage.gaussian_filter(songs.clips, (0, level, level))
 
 
 def shuffle_time(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """A share (%) of the frames changes places."""
+    """Shuffle a share (%) of the frames."""
     return np.stack([clip[:, _partial_order(clip.shape[1], level, rng)] for clip in songs.clips])
 
 
 def shuffle_blocks(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Blocks of 1 / level seconds in random order."""
+    """Put blocks of 1 / level seconds in random order."""
     length = round(22050 / 512 / level)
     frames = np.arange(songs.clips.shape[2])
     blocks = np.array_split(frames, range(length, len(frames), length))
@@ -69,22 +69,22 @@ def shuffle_blocks(songs: Songs, level: float, rng: np.random.Generator) -> np.n
 
 
 def shuffle_bands(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """A share (%) of the mel bands changes places."""
+    """Shuffle a share (%) of the mel bands."""
     return np.stack([clip[_partial_order(clip.shape[0], level, rng)] for clip in songs.clips])
 
 
 def amplify(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Louder, and clamped."""
+    """Raise the level by some dB."""
     return songs.clips + np.float32(level)
 
 
 def shift_pitch(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Every band moves up: a transposition where mel is logarithmic, above 1 kHz, where 12 bands are an octave."""
+    """Shift every band up: a transposition above 1 kHz, where mel is logarithmic and an octave has 12 bands."""
     return ndimage.shift(songs.clips, (0, level, 0), order=1, mode="nearest")
 
 
 def slow_down(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Slower by a factor, pitch kept: the first frames of the log-mel, interpolated."""
+    """Slow down by a factor and keep the pitch, by interpolating the first frames of the log-mel."""
     frames = np.arange(songs.clips.shape[2]) / level
     first = frames.astype(int)
     share = (frames - first).astype(np.float32)
@@ -92,28 +92,28 @@ def slow_down(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarra
 
 
 def mix(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Another song takes a share (%) of the power."""
+    """Mix in another song with a share (%) of the power."""
     share = level / 100
     power = (1 - share) * 10 ** (songs.clips / 10) + share * 10 ** (songs.others / 10)
     return 10 * np.log10(power)
 
 
 def low_pass(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """The highest bands fall silent."""
+    """Silence the highest bands."""
     result = songs.clips.copy()
     result[:, result.shape[1] - int(level) :] = SILENCE_DB
     return result
 
 
 def drop_modes(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """A share (%) of the songs, the quietest, is missing; what is left is drawn again and again."""
+    """Remove a share (%) of the songs, the quietest, and draw the number of songs from the others."""
     loudness = songs.clips.mean(axis=(1, 2))
     kept = np.argsort(loudness)[int(len(loudness) * level / 100) :]
     return songs.clips[rng.choice(kept, len(loudness))]
 
 
 def copy_training(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """A share (%) is copied from the reference."""
+    """Replace a share (%) of the songs by songs of the reference."""
     result = songs.clips.copy()
     count = round(len(result) * level / 100)
     result[:count] = songs.training[:count]
@@ -121,7 +121,7 @@ def copy_training(songs: Songs, level: float, rng: np.random.Generator) -> np.nd
 
 
 def reverse(songs: Songs, level: float, rng: np.random.Generator) -> np.ndarray:
-    """A share (%) of the songs is played backwards."""
+    """Play a share (%) of the songs backwards."""
     result = songs.clips.copy()
     count = round(len(result) * level / 100)
     result[:count] = result[:count, :, ::-1]

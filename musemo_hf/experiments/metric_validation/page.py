@@ -1,4 +1,4 @@
-"""`docs/metric-validation.md` and its pictures, from the results of `metric_validation.validate`."""
+"""The page `docs/metric-validation.md` and its figures, from the results of `validation.validate`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from musemo_hf.evaluation.score.reducer import SKILL_SPACE
 from musemo_hf.evaluation.spaces.embedders import get_embedder
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
 from musemo_hf.reporting.figures import to_png
@@ -18,7 +19,7 @@ from musemo_hf.reporting.templates import render
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED
 from .validation import SIZES, WITHIN_CLIPS
 
-# name -> (heading, digits, +1 where more is better)
+# name: (heading, digits, +1 if more is better)
 FIGURES = {
     "quality_score": ("quality score", 1, 1),
     "published_score": ("published score", 1, 1),
@@ -51,19 +52,19 @@ PROTOCOL_TABLE = {
 
 
 def write_page(results: Mapping[str, Any], folder: str | Path, command: str) -> Path:
-    """Write `metric-validation.md` and three pictures into a folder.
+    """Write `metric-validation.md` and three figures into a folder.
 
     Args:
-        results: of `metric_validation.validate`.
-        folder: of the documents.
-        command: that made the results, to be printed.
+        results: The results of `validation.validate`.
+        folder: The folder to write to.
+        command: The command that made the results, shown on the page.
 
     Returns:
-        The page.
+        The path of the page.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"ladder": ladder_picture, "faults": faults_picture, "sizes": sizes_picture}
+    pictures = {"ladder": scale_picture, "faults": faults_picture, "sizes": sizes_picture}
     for name, draw in pictures.items():
         (folder / f"metric-validation-{name}.png").write_bytes(to_png(draw(results), dpi=80))
     page = folder / "metric-validation.md"
@@ -72,7 +73,7 @@ def write_page(results: Mapping[str, Any], folder: str | Path, command: str) -> 
 
 
 def markdown(results: Mapping[str, Any], command: str) -> str:
-    """The page as Markdown."""
+    """Render the page as Markdown."""
     return render(
         "metric-validation.md.jinja",
         number=number,
@@ -91,12 +92,12 @@ def markdown(results: Mapping[str, Any], command: str) -> str:
         missed=missed(results),
         targets=targets(results),
         differing=differing(results),
-        v2_dimension=get_embedder("modulation-v3").dimension,
+        skill_dimension=get_embedder(SKILL_SPACE).dimension,
     )
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Rounded, with thousands; a dash for NaN; two significant digits beyond a million."""
+    """Format a number, rounded, with thousands separators; a dash for NaN; two significant digits from 100,000."""
     if value is None or np.isnan(value):
         return "-"
     if abs(value) >= 1e5:
@@ -106,7 +107,7 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def movements(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """By fault and figure: how much worse the strongest step reads than undamaged songs, in units of noise.
+    """Compute by fault and figure how much worse the strongest step is than undamaged songs, in units of noise.
 
     The unit is the difference between two sets of undamaged songs, but at least 1 % of the figure's own size.
     """
@@ -127,14 +128,14 @@ def _unit(figure: str, songs: Mapping[str, float], again: Mapping[str, float]) -
 
 
 def missed(results: Mapping[str, Any], figure: str = "published_score", least: float = 3.0) -> list[str]:
-    """Faults whose strongest step moves a figure by under `least` units for the worse, or for the better."""
+    """List the faults whose strongest step makes a figure worse by under `least` units, or better."""
     return [name for name, moved in movements(results).items() if not moved[figure] >= least]
 
 
 def unordered(
     results: Mapping[str, Any], figure: str = "skill", slack: float = 0.02, floor: float = -np.inf
 ) -> list[str]:
-    """Faults on which a figure, but at least `floor`, does not fall from undamaged songs through every step."""
+    """List the faults on which a figure, limited to `floor`, does not fall from undamaged songs through every step."""
     sign = FIGURES[figure][2]
     start = results["ladder"]["other songs"][figure]
     found = []
@@ -146,13 +147,13 @@ def unordered(
 
 
 def differing(results: Mapping[str, Any]) -> list[str]:
-    """Rows of PROTOCOL's table whose total is over a point away."""
+    """List the rows of PROTOCOL's table whose total differs by over a point."""
     table = results["published_table"]
     return [name for name, total in PROTOCOL_TABLE.items() if abs(table[name][-1] - total) > 1]
 
 
 def targets(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What PROTOCOL, section 2, and issue B ask of the skill, as measured."""
+    """Collect the measurements that PROTOCOL, section 2, sets targets for."""
     ladder, attacks = results["ladder"], results["attacks"]
     noises = {name: {**ladder, **attacks}[name]["quality_score"] for name in (*NOISES, *NOISE_ATTACKS)}
     best = max(noises, key=lambda name: noises[name])
@@ -167,24 +168,24 @@ def targets(results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def ladder_picture(results: Mapping[str, Any]) -> Figure:
-    """Quality score and skill of music, music taken apart, and noise, side by side."""
-    rungs = {**results["ladder"], **results["attacks"]}
-    names = sorted(rungs, key=lambda name: rungs[name]["skill"])
+def scale_picture(results: Mapping[str, Any]) -> Figure:
+    """Draw the quality score and the skill of music, music taken apart, and noise, side by side."""
+    candidates = {**results["ladder"], **results["attacks"]}
+    names = sorted(candidates, key=lambda name: candidates[name]["skill"])
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     colours = [_colour(name) for name in names]
-    left.barh(names, [rungs[name]["quality_score"] for name in names], color=colours)
+    left.barh(names, [candidates[name]["quality_score"] for name in names], color=colours)
     left.axvline(70, color="black", linewidth=0.8, linestyle=":")
     left.set(xlabel="quality score (70 and more is 'excellent')", xlim=(0, 100))
-    right.barh(names, [max(rungs[name]["skill"], -2.0) for name in names], color=colours)
+    right.barh(names, [max(candidates[name]["skill"], -2.0) for name in names], color=colours)
     for value in (0, 1):
         right.axvline(value, color="black", linewidth=0.8, linestyle=":")
     right.set(xlabel="skill: 0 the best noise, 1 other music (cut at -2)", xlim=(-2.05, 1.3))
     for side in (left, right):
         side.spines[["top", "right"]].set_visible(False)
         side.tick_params(labelsize=8)
-    handles = [_patch(colour) for colour in _COLOURS.values()]
+    handles = [Patch(color=colour) for colour in _COLOURS.values()]
     right.legend(handles, list(_COLOURS), fontsize=8, frameon=False, loc="upper left")
     return figure
 
@@ -199,12 +200,8 @@ def _colour(name: str) -> str:
     return _COLOURS["noise" if noise else "music taken apart"]
 
 
-def _patch(colour: str) -> Patch:
-    return Patch(color=colour)
-
-
 def faults_picture(results: Mapping[str, Any]) -> Figure:
-    """Which figure sees which fault: how far the strongest step moves it."""
+    """Draw how far the strongest step of each fault moves each figure."""
     table = movements(results)
     values = np.array([[table[fault][figure] for figure in FIGURES] for fault in table])
     shown = np.clip(np.nan_to_num(values), -30, 30)
@@ -225,7 +222,7 @@ def faults_picture(results: Mapping[str, Any]) -> Figure:
 
 
 def sizes_picture(results: Mapping[str, Any]) -> Figure:
-    """How figures move with N."""
+    """Draw how figures depend on N."""
     shown = ("quality_score", "modulation_distance", "kid", "coverage")
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(shown)), shown, strict=True):

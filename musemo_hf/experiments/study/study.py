@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_groups, folds_hash
-from musemo_hf.evaluation.score.reference_set import Yardstick
+from musemo_hf.evaluation.score.reference_set import ReferenceSet
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.experiments.runner.claims import claim
 from musemo_hf.files import atomic_write, once
@@ -91,10 +91,10 @@ class Study:
         return Clips.of_songs(self.training_songs)
 
     @cached_property
-    def yardstick(self) -> Yardstick:
+    def yardstick(self) -> ReferenceSet:
         """What every rung is judged by."""
         held_out, training = self.held_out.spectrogram, self.training_songs.spectrogram
-        return Yardstick(held_out, training, n_resamples=self.plan.n_resamples)
+        return ReferenceSet(held_out, training, n_resamples=self.plan.n_resamples)
 
     @property
     def pieces(self) -> Sequence[Piece]:

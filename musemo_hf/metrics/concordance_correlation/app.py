@@ -1,4 +1,4 @@
-"""The Space of this metric: paste two columns, read the agreement."""
+"""The Space of this metric: computes the agreement of two pasted columns."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ metric = evaluate.load(str(HERE / "concordance_correlation.py"))
 
 
 def numbers(text: str) -> list:
-    """Lines of one number, or of valence and arousal, parted by spaces or commas."""
+    """Parse lines of one number, or of valence and arousal, separated by spaces or commas."""
     rows = [[float(cell) for cell in line.replace(",", " ").split()] for line in text.splitlines() if line.strip()]
     return [row[0] for row in rows] if all(len(row) == 1 for row in rows) else rows
 
 
 def agreement(predictions: str, references: str) -> dict[str, Any]:
-    """The metric's answer with 95 % intervals."""
+    """Compute the metric with 95 % intervals."""
     try:
         answer = metric.compute(predictions=numbers(predictions), references=numbers(references), confidence=0.95)
     except ValueError as error:

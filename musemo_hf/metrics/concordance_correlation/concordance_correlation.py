@@ -23,28 +23,28 @@ _CITATION = """\
 
 _DESCRIPTION = """\
 Lin's concordance correlation coefficient (CCC) with population moments, per dimension (valence, arousal) and averaged,
-with what it is made of: Pearson's r, bias, scale ratio, RMSE, R2, and the CCC that remains once the spread of the
+with its parts: Pearson's r, bias, scale ratio, RMSE, R2, and the CCC that remains once the spread of the
 predictions is matched to that of the references. Bootstrap intervals over items, or over groups such as artists.
 """
 
 _INPUTS = """
 Args:
-    predictions: (N,) numbers, or (N, 2) = (valence, arousal).
-    references: the same shape.
-    groups: one label an item, such as the artist; the bootstrap then draws whole groups.
-    confidence: of the intervals, such as 0.95; none by default.
-    n_resamples: bootstrap draws, 10,000 by default.
-    seed: of the draws, 0 by default.
+    predictions: The predictions, (N,) numbers, or (N, 2) = (valence, arousal).
+    references: The annotations, in the same shape.
+    groups: One label for each item, such as the artist; the bootstrap then draws whole groups.
+    confidence: The confidence level of the intervals, such as 0.95; no intervals by default.
+    n_resamples: The number of bootstrap draws, 10,000 by default.
+    seed: The seed of the draws, 0 by default.
 
 Returns:
-    A float each for (N,), a list of one float a dimension for (N, 2): `ccc`, `pearson_r`, `bias`, `scale_ratio`,
+    A float each for (N,), a list of one float for each dimension for (N, 2): `ccc`, `pearson_r`, `bias`, `scale_ratio`,
     `rmse`, `r2`, `variance_matched_ccc`; `ccc_mean`; `n`; `notes`, reasons for what is undefined; and with
     `confidence` an `<name>_interval` = [low, high] for each.
 """
 
 
 class ConcordanceCorrelation(evaluate.Metric):
-    """`concordance_report` behind `add`, `add_batch` and `compute`."""
+    """Computes `concordance_report` through `add`, `add_batch` and `compute`."""
 
     def _info(self) -> evaluate.MetricInfo:
         value = datasets.Value("float64")
@@ -72,7 +72,7 @@ class ConcordanceCorrelation(evaluate.Metric):
 
 
 def _numbers(values: Any, side: str) -> Any:
-    """A list of float64, or of lists of them."""
+    """Convert to a list of float64, or of lists of them."""
     if values is None:
         raise ValueError(f"expected {side} with every call, as agreement is measured in pairs, got none")
     if hasattr(values, "detach"):  # torch, without importing it

@@ -1,4 +1,4 @@
-"""The Space of this metric: two files of log-mels in, the score and its ladder out."""
+"""The Space of this metric: from two files of log-mels to the score and its reference scale."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ TABLE = ("quality_score", "tier", "skill", "kid", "precision", "recall", "densit
 
 
 def report(references: str | None, predictions: str | None) -> tuple[list[list[Any]], list[list[Any]], str]:
-    """The figures, the ladder with the predictions on it, and the notes, from two .npy files."""
+    """Return the figures, the reference scale with the predictions on it, and the notes, from two .npy files."""
     if references is None or predictions is None:
         raise gr.Error(
             "expected two .npy files of log-mels (N, 128, n_frames), got " + ("one" if predictions else "none")
@@ -24,10 +24,10 @@ def report(references: str | None, predictions: str | None) -> tuple[list[list[A
         answer = metric.compute()
     except ValueError as error:
         raise gr.Error(str(error)) from error
-    rungs = {**answer["ladder"], "YOUR PREDICTIONS": answer["quality_score"]}
-    ladder = sorted(([name, round(score, 1)] for name, score in rungs.items()), key=lambda rung: -rung[1])
+    steps = {**answer["ladder"], "YOUR PREDICTIONS": answer["quality_score"]}
+    scale = sorted(([name, round(score, 1)] for name, score in steps.items()), key=lambda step: -step[1])
     figures = [[name, str(answer[name])] for name in TABLE]
-    return figures, ladder, "\n".join(f"- {name}: {note}" for name, note in answer["notes"].items())
+    return figures, scale, "\n".join(f"- {name}: {note}" for name, note in answer["notes"].items())
 
 
 with gr.Blocks(title="Spectrogram quality") as app:
@@ -39,9 +39,9 @@ with gr.Blocks(title="Spectrogram quality") as app:
     button = gr.Button("Compute", variant="primary")
     with gr.Row():
         figures = gr.Dataframe(headers=["figure", "value"], label="Figures")
-        ladder = gr.Dataframe(headers=["what", "score"], label="Ladder: what others score")
+        scale = gr.Dataframe(headers=["candidate", "score"], label="Reference scale")
     notes = gr.Markdown()
-    button.click(report, files, [figures, ladder, notes])
+    button.click(report, files, [figures, scale, notes])
 
 if __name__ == "__main__":
     app.launch()

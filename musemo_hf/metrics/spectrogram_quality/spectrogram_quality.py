@@ -11,41 +11,42 @@ from musemo_hf.evaluation.score.reducer import STATE, ClipReducer, merge_statist
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 
 _DESCRIPTION = """\
-The published five-part quality score of generated spectrograms (bounded, on one scale), and beside it what tells
-whether to believe it: the same score for other real music and for noise without music (the ladder), the skill between
-the two, KID, precision, recall, density, coverage, authenticity, and bootstrap intervals.
+The published five-part quality score of generated spectrograms (bounded, on one scale), and the figures that show how
+to read it: the same score for other real music and for noise without music (the reference scale), the skill between the
+two, KID, precision, recall, density, coverage, authenticity, and bootstrap intervals.
 """
 
 _INPUTS = """
 Args:
-    predictions: generated clips, (B, 1, 128, n_frames), (B, 128, n_frames) or a list of clips, in dB or, on both
-        sides, normalised to [-1, 1]. numpy, torch, or a column of a data set.
-    references: real clips likewise. Their number may differ, and either side may be added without the other.
-    training: the clips that the generator was trained on, or their embeddings (N, D), or an .npz file with
-        `embeddings` in it; with held_out, for the authenticity.
-    held_out: real clips that the generator never saw, likewise.
-    confidence: of the bootstrap intervals, such as 0.95; none by default.
-    n_resamples: bootstrap draws, 400 by default.
-    seed: of surrogates and bootstrap, 0 by default.
-    ladder: False leaves out the ladder and the skill, the longest part.
+    predictions: The generated clips: (B, 1, 128, n_frames), (B, 128, n_frames) or a list of clips, in dB or, on both
+        sides, normalised to [-1, 1]; numpy, torch, or a column of a data set.
+    references: The real clips, in the same forms. Their number may differ, and either side may be added alone.
+    training: The clips that the generator was trained on, or their embeddings (N, D), or an .npz file with
+        `embeddings`; with held_out, for the authenticity.
+    held_out: Real clips that the generator was not trained on, in the same forms as training.
+    confidence: The confidence level of the bootstrap intervals, such as 0.95; no intervals by default.
+    n_resamples: The number of bootstrap draws, 400 by default.
+    seed: The seed of surrogates and bootstrap, 0 by default.
+    ladder: Whether to compute the reference scale (the figure `ladder`) and the skill, which take most of the time.
 
 Returns:
     quality_score, tier, frechet_score, moment_score, smoothness_score, frequency_score, range_score, targets,
     frechet_distance, frechet_distance_extrapolated, published_score, skill, protocol_skill, modulation_distance, kid,
-    kid_se, precision, recall, density, coverage, authenticity, ladder (name -> score), n_references, n_predictions,
-    embedder; notes, a reason for each figure that is NaN or None; with confidence, <name>_interval = [low, high].
+    kid_se, precision, recall, density, coverage, authenticity, ladder (the score of each step of the reference scale by
+    name), n_references, n_predictions, embedder; notes, a reason for each figure that is NaN or None; with confidence,
+    <name>_interval = [low, high].
 """
 
 
 class SpectrogramQuality(evaluate.Metric):
-    """`quality_report` behind `add`, `add_batch` and `compute`.
+    """Computes `quality_report` through `add`, `add_batch` and `compute`.
 
-    Clips become rows as they arrive, since raw spectrograms through the store of `evaluate` are ruinous; a row travels
-    as bytes. What surrogates are drawn from is a sum over references, and follows as one more row.
+    Clips are reduced to rows as they arrive, since raw spectrograms would fill the store of `evaluate`; rows are stored
+    as bytes. The statistics that surrogates are drawn from are stored as one more row.
 
     Args:
-        embedder: name of the feature space of KID, precision, recall, density, coverage and authenticity, or an
-            `Embedder`: `evaluate.load(path, embedder="mel-statistics-v1")`.
+        embedder: The feature space of KID, precision, recall, density, coverage and authenticity, an `Embedder` or its
+            name: `evaluate.load(path, embedder="mel-statistics-v1")`.
     """
 
     def __init__(self, *args: Any, embedder: Any = "modulation-v1", **kwargs: Any) -> None:
@@ -62,18 +63,18 @@ class SpectrogramQuality(evaluate.Metric):
         )
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Add clips of either side, or of both in any numbers."""
+        """Add clips of one side, or of both in any numbers."""
         fake = [] if predictions is None else [row.tobytes() for row in self.reducer.predictions(predictions)]
         real = [] if references is None else [row.tobytes() for row in self.reducer.references(references)]
         self._store(fake, real, **kwargs)
 
     def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
-        """Add one clip of either side, or of both, (128, n_frames) or (1, 128, n_frames)."""
+        """Add one clip of one side, or of each side, (128, n_frames) or (1, 128, n_frames)."""
         predictions, references = (None if clip is None else [clip] for clip in (prediction, reference))
         self.add_batch(predictions=predictions, references=references, **kwargs)
 
     def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
-        """The report on everything added, by any process, and on the clips given here; None but in process 0."""
+        """Report on all clips added by any process and on those given here; None except in process 0."""
         if predictions is not None or references is not None:
             self.add_batch(predictions=predictions, references=references)
         if self.writer is None and self.num_process == 1:
@@ -85,7 +86,7 @@ class SpectrogramQuality(evaluate.Metric):
         return super().compute(reducer=reducer, **sides, **kwargs)
 
     def _store(self, fake: list[bytes], real: list[bytes], **kwargs: Any) -> None:
-        longer = max(len(fake), len(real), 1)  # `evaluate` wants as many of either side: the rest is empty
+        longer = max(len(fake), len(real), 1)  # `evaluate` needs as many on both sides: the rest is empty
         padded = [side + [b""] * (longer - len(side)) for side in (fake, real)]
         super().add_batch(predictions=padded[0], references=padded[1], **kwargs)
 
@@ -103,7 +104,7 @@ def _stacked(rows: list[np.ndarray]) -> np.ndarray:
 
 
 def _features(value: Any, reducer: Any, side: str) -> np.ndarray | None:
-    """Clips, embeddings `(N, D)`, or the path of an .npz with `embeddings` -> embeddings `(N, D)`."""
+    """Convert clips, embeddings `(N, D)`, or the path of an .npz with `embeddings` to embeddings `(N, D)`."""
     if value is None:
         return None
     if isinstance(value, str | Path):

@@ -1,20 +1,20 @@
-"""What plain regressors read of a log-mel: statistics over time of each band."""
+"""The input of plain regressors: statistics over time of each band of a log-mel."""
 
 import numpy as np
 
 LEVELS = (0.1, 0.5, 0.9)
-FLOOR, CEILING = -60.0, 40.0  # dB, the extractor's range
+FLOOR, CEILING = -60.0, 40.0  # dB, the range of the feature extractor
 CHUNK = 64  # clips at once: quantiles sort a copy
 
 
 def band_statistics(spectrogram: np.ndarray) -> np.ndarray:
-    """Mean, deviation, deviation of the change from frame to frame, and percentiles 10, 50 and 90 of each band.
+    """Compute mean, deviation, deviation of the change between frames, and percentiles 10, 50 and 90 of each band.
 
     Args:
-        spectrogram: dB `(N, n_mels, n_frames)`; clipped to -60 to 40 dB.
+        spectrogram: The log-mels `(N, n_mels, n_frames)` in dB; they are clipped to -60 to 40 dB.
 
     Returns:
-        float64 `(N, 6 n_mels)`.
+        The statistics, float64 `(N, 6 n_mels)`.
     """
     parts = [_statistics(spectrogram[start : start + CHUNK]) for start in range(0, len(spectrogram), CHUNK)]
     return np.concatenate(parts).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The recogniser's kernel read-out by itself: what is left of the recogniser without its network."""
+"""Kernel ridge regression: the recogniser's kernel head alone, without its network."""
 
 import numpy as np
 import torch
@@ -11,15 +11,15 @@ from .regressors import INNER_FOLDS, Fitted
 
 
 def fit_kernel(train: Clips, test: Tensor, inner_folds: np.ndarray) -> Fitted:
-    """Fit it to training clips, and predict others.
+    """Fit the kernel head to training clips, and predict others.
 
     Args:
-        train: clips to learn from.
-        test: normalised log-mels to predict, `(M, 1, n_mels, n_frames)`.
-        inner_folds: `(N,)` artist-disjoint folds of the training clips, 0 to `INNER_FOLDS` - 1.
+        train: The training clips.
+        test: The normalised log-mels to predict `(M, 1, n_mels, n_frames)`.
+        inner_folds: The artist-disjoint fold of each training clip `(N,)`, 0 to `INNER_FOLDS` - 1.
 
     Returns:
-        Predictions; `inner` by fits that did not see a clip's fold.
+        The predictions; those of training clips (`inner`) are by fits without the fold of the clip.
     """
     inner = np.empty((len(train), 2))
     for fold in range(INNER_FOLDS):
@@ -30,6 +30,6 @@ def fit_kernel(train: Clips, test: Tensor, inner_folds: np.ndarray) -> Fitted:
 
 @torch.no_grad()
 def _predict(train: Clips, spectrogram: Tensor) -> np.ndarray:
-    read_out = KernelHead(spectrogram.shape[-1], 0)
-    read_out.fit(train.spectrogram, train.emotion)
-    return torch.cat([read_out(part.cpu()).double() for part in spectrogram.split(64)]).numpy()
+    head = KernelHead(spectrogram.shape[-1], 0)
+    head.fit(train.spectrogram, train.emotion)
+    return torch.cat([head(part.cpu()).double() for part in spectrogram.split(64)]).numpy()

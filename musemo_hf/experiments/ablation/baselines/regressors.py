@@ -1,13 +1,14 @@
-"""Plain regressors of emotion, which a recogniser has to beat: fitted in the same folds, scored in the same table."""
+"""Plain regressors of emotion, the baselines of the recogniser: fitted in the same folds, scored in the same table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
@@ -20,13 +21,13 @@ INNER_FOLDS = 3  # artist-disjoint, inside the training part
 
 @dataclass(frozen=True)
 class Songs:
-    """Songs as a baseline sees them.
+    """The input of the baselines.
 
     Attributes:
-        features: `band_statistics`, `(N, D)`.
-        emotion: `(N, 2)` in [-1, 1].
-        artist: N names.
-        year: N years.
+        features: The `band_statistics` of the songs `(N, D)`.
+        emotion: The labels `(N, 2)` in [-1, 1].
+        artist: The name of each song's artist.
+        year: The year of each song.
     """
 
     features: np.ndarray
@@ -38,15 +39,20 @@ class Songs:
         artist, year = [self.artist[i] for i in index], [self.year[i] for i in index]
         return Songs(self.features[index], self.emotion[index], artist, year)
 
+    @cached_property
+    def inner_folds(self) -> np.ndarray:
+        """The artist-disjoint inner fold of each song `(N,)`."""
+        return artist_folds(self.artist, self.emotion, self.year, INNER_FOLDS)
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """A baseline's answer.
+    """The predictions of a baseline.
 
     Attributes:
-        predictions: of the test songs `(M, 2)`.
-        inner: of the training songs `(N, 2)`, each by a fit that did not see its artist.
-        selected: values chosen inside the training part, for valence and for arousal.
+        predictions: The predictions of the test songs `(M, 2)`.
+        inner: The predictions of the training songs `(N, 2)`, each by a fit without the songs of its artist.
+        selected: The hyperparameters chosen inside the training part, for valence and for arousal.
     """
 
     predictions: np.ndarray
@@ -54,63 +60,42 @@ class Fitted:
     selected: list[dict[str, Any]]
 
     def rescaled(self, labels: np.ndarray) -> np.ndarray:
-        """Predictions with mean and spread matched to the labels by constants of the training songs alone."""
+        """Match the mean and spread of the predictions to the labels, with constants of the training songs alone."""
         spread = labels.std(axis=0) / np.maximum(self.inner.std(axis=0), 1e-6)
         matched = (self.predictions - self.inner.mean(axis=0)) * spread + labels.mean(axis=0)
-        # without any spread (the mean) there is nothing to stretch
+        # predictions without any spread (the mean) cannot be stretched
         return np.where(self.inner.std(axis=0) > 1e-6, matched, self.predictions)
 
 
 class MeanOfTraining:
-    """The mean emotion of the training songs."""
+    """Predicts the mean emotion of the training songs."""
 
     def fit(self, songs: Songs) -> "MeanOfTraining":
-        """Learn it."""
+        """Compute the mean."""
         self.mean = songs.emotion.mean(axis=0)
         return self
 
     def predict(self, songs: Songs) -> np.ndarray:
-        """`(M, 2)`."""
+        """Predict the emotion of songs `(M, 2)`."""
         return np.tile(self.mean, (len(songs.artist), 1))
 
 
 class ArtistLookup(MeanOfTraining):
-    """The mean emotion of the artist's training songs, the mean of all where there are none: no audio at all.
+    """Predicts the mean emotion of the artist's training songs, without audio; the mean of all for a new artist.
 
-    In artist-disjoint folds it knows nothing; what it scores in a random split is the leak through artists.
+    In artist-disjoint folds it knows no artist; its score in a random split measures the leak through artists.
     """
 
     def fit(self, songs: Songs) -> "ArtistLookup":
-        """Learn the artists' means."""
+        """Compute the mean of each artist."""
         super().fit(songs)
         keys = np.array(artist_groups(songs.artist))
         self.known = {key: songs.emotion[keys == key].mean(axis=0) for key in set(keys) if not key.startswith("\t")}
         return self
 
     def predict(self, songs: Songs) -> np.ndarray:
-        """`(M, 2)`."""
+        """Predict the emotion of songs `(M, 2)`."""
         return np.stack([self.known.get(key, self.mean) for key in artist_groups(songs.artist)])
-
-
-class OnStatistics:
-    """A scikit-learn regressor on band statistics, one for valence and one for arousal.
-
-    Args:
-        regressors: for each dimension.
-    """
-
-    def __init__(self, regressors: Sequence[Any]) -> None:
-        self.regressors = regressors
-
-    def fit(self, songs: Songs) -> "OnStatistics":
-        """Fit both."""
-        for regressor, labels in zip(self.regressors, songs.emotion.T, strict=True):
-            regressor.fit(songs.features, labels)
-        return self
-
-    def predict(self, songs: Songs) -> np.ndarray:
-        """`(M, 2)`."""
-        return np.stack([regressor.predict(songs.features) for regressor in self.regressors], axis=1)
 
 
 def _ridge(seed: int, n_features: int, alpha: float) -> Any:
@@ -122,13 +107,13 @@ def _svr(seed: int, n_features: int, penalty: float, width: float) -> Any:
 
 
 def _extra_trees(seed: int, n_features: int, leaf: int) -> Any:
-    # a tenth of the features a split: neighbouring bands say the same
+    # each split considers a tenth of the features, as neighbouring bands are alike
     return ExtraTreesRegressor(100, min_samples_leaf=leaf, max_features=0.1, random_state=seed)
 
 
 @dataclass(frozen=True)
 class Family:
-    """A regressor and the values that are chosen among inside the training part."""
+    """A scikit-learn regressor and the hyperparameters that are tried inside the training part."""
 
     make: Callable[..., Any]
     grid: tuple[dict[str, Any], ...]
@@ -140,47 +125,48 @@ FAMILIES = {
     "extra_trees": Family(_extra_trees, ({"leaf": 3},)),
 }
 LOOKUPS: dict[str, Callable[[], MeanOfTraining]] = {"mean": MeanOfTraining, "artist": ArtistLookup}
-BASELINES = (*LOOKUPS, *FAMILIES, "kernel", "cnn")  # see `kernel_baseline` and `small_cnn`
+BASELINES = (*LOOKUPS, *FAMILIES, "kernel", "cnn")  # the last two are in modules of their own
 SEEDED = frozenset({"extra_trees", "cnn"})
 
 
 def fit_baseline(name: str, train: Songs, test: Songs, seed: int = 0) -> Fitted:
-    """Fit a baseline on training songs, its own values chosen inside them, and predict the test songs.
+    """Fit a baseline on training songs, choose its hyperparameters inside them, and predict the test songs.
 
     Args:
-        name: out of `LOOKUPS` or `FAMILIES`.
-        train: songs to learn from; their inner folds are artist-disjoint.
-        test: songs to predict; their labels are not read.
-        seed: of the random ones.
+        name: The name of the baseline, in `LOOKUPS` or `FAMILIES`.
+        train: The training songs; their inner folds are artist-disjoint.
+        test: The songs to predict; their labels are not used.
+        seed: The seed of random regressors.
 
     Raises:
-        ValueError: no such baseline.
+        ValueError: There is no such baseline.
     """
     if name in LOOKUPS:
-        predictions = LOOKUPS[name]().fit(train).predict(test)
-        return Fitted(predictions, _inner(LOOKUPS[name], train), [{}, {}])
+        make = LOOKUPS[name]
+        inner = np.empty_like(train.emotion, dtype=np.float64)
+        for fold in range(INNER_FOLDS):
+            held_out = train.inner_folds == fold
+            known = train[np.flatnonzero(~held_out)]
+            inner[held_out] = make().fit(known).predict(train[np.flatnonzero(held_out)])
+        return Fitted(make().fit(train).predict(test), inner, [{}, {}])
     if name not in FAMILIES:
         raise ValueError(f"expected a baseline out of {', '.join((*LOOKUPS, *FAMILIES))}, got {name!r}")
-    family = FAMILIES[name]
-    make = partial(family.make, seed, train.features.shape[1])
-
-    def both(values: Sequence[dict[str, Any]]) -> OnStatistics:
-        return OnStatistics([make(**value) for value in values])
-
-    tried = [_inner(partial(both, [values, values]), train) for values in family.grid]
-    scores = np.stack([np.asarray(concordance_correlation(one, train.emotion)) for one in tried])
-    best = scores.argmax(axis=0)
-    chosen = both([family.grid[i] for i in best]).fit(train)
-    inner = np.stack([tried[i][:, dimension] for dimension, i in enumerate(best)], axis=1)
-    return Fitted(chosen.predict(test), inner, [dict(family.grid[i]) for i in best])
+    columns = [_fit_dimension(FAMILIES[name], train, test, labels, seed) for labels in train.emotion.T]
+    predictions, inner, selected = zip(*columns, strict=True)
+    return Fitted(np.stack(predictions, axis=1), np.stack(inner, axis=1), list(selected))
 
 
-def _inner(make: Callable[[], Any], train: Songs) -> np.ndarray:
-    """Predictions of the training songs by fits on the other inner folds."""
-    folds = artist_folds(train.artist, train.emotion, train.year, INNER_FOLDS)
-    predicted = np.empty_like(train.emotion, dtype=np.float64)
-    for fold in range(INNER_FOLDS):
-        fitted = make().fit(train[np.flatnonzero(folds != fold)])
-        held_out = np.flatnonzero(folds == fold)
-        predicted[held_out] = fitted.predict(train[held_out])
-    return predicted
+def _fit_dimension(
+    family: Family, train: Songs, test: Songs, labels: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Predict one dimension of the test songs and of the training songs, with the chosen hyperparameters.
+
+    They are chosen by the CCC of the pooled predictions of all inner folds, which `GridSearchCV` cannot score: it
+    averages the scores of folds, and the CCC of a fold depends on the spread of its labels.
+    """
+    candidates = [family.make(seed, train.features.shape[1], **values) for values in family.grid]
+    folds = PredefinedSplit(train.inner_folds)
+    tried = [cross_val_predict(candidate, train.features, labels, cv=folds) for candidate in candidates]
+    best = int(np.argmax([float(concordance_correlation(inner, labels)) for inner in tried]))
+    predictions = candidates[best].fit(train.features, labels).predict(test.features)
+    return predictions, tried[best], dict(family.grid[best])

@@ -1,4 +1,4 @@
-"""A small convolutional network: what a recogniser of a few hundred lines is to be better than."""
+"""A small convolutional network (CNN), a baseline of the recogniser."""
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ BATCH = 64
 
 
 class SmallCnn(nn.Module):
-    """Four convolutions of stride 2 with batch normalisation; mean over time, and a linear read-out of all bands.
+    """Four convolutions of stride 2 with batch normalisation, the mean over time, and a linear head on all bands.
 
     Args:
-        n_mels: bands.
+        n_mels: The number of mel bands.
     """
 
     def __init__(self, n_mels: int = 128) -> None:
@@ -30,24 +30,24 @@ class SmallCnn(nn.Module):
         for inside, outside in zip((1, *WIDTHS), WIDTHS, strict=False):
             blocks += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
         self.blocks = nn.Sequential(*blocks)
-        self.read_out = nn.Sequential(nn.Dropout(0.2), nn.Linear(WIDTHS[-1] * n_mels // 2 ** len(WIDTHS), 2))
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(WIDTHS[-1] * n_mels // 2 ** len(WIDTHS), 2))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """`(B, 2)` of normalised log-mels `(B, 1, n_mels, n_frames)`."""
-        return self.read_out(self.blocks(spectrogram).mean(dim=-1).flatten(1))
+        """Predict emotions `(B, 2)` from normalised log-mels `(B, 1, n_mels, n_frames)`."""
+        return self.head(self.blocks(spectrogram).mean(dim=-1).flatten(1))
 
 
 def fit_cnn(train: Clips, test: Tensor, training: RecogniserTraining, device: torch.device) -> Fitted:
-    """Train it by the recogniser's own batches and updates, and in its precision, with the squared error.
+    """Train the network with the squared error, on the same batches and updates as the recogniser.
 
     Args:
-        train: clips to learn from.
-        test: normalised log-mels to predict, `(M, 1, n_mels, n_frames)`.
-        training: of the recogniser; updates, batch size, epochs, weight decay, precision and seed are its own.
-        device: to train on.
+        train: The training clips.
+        test: The normalised log-mels to predict `(M, 1, n_mels, n_frames)`.
+        training: The recogniser's settings, whose updates, batch size, epochs, weight decay, precision and seed apply.
+        device: The device to train on.
 
     Returns:
-        Predictions; `inner` is of the training clips themselves, as for the recogniser.
+        The predictions; `inner` are those of the training clips themselves, as for the recogniser.
     """
     seed_step(training.seed, 0)
     model = SmallCnn(train.spectrogram.shape[2]).to(device)

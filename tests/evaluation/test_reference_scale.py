@@ -4,7 +4,13 @@ import pytest
 from musemo_hf.evaluation.score.composite import quality_score
 from musemo_hf.evaluation.score.moments import SetMoments, clip_row
 from musemo_hf.evaluation.score.reducer import DISTANCE_SPACE, MOMENTS, SKILL_SPACE, ClipReducer
-from musemo_hf.evaluation.score.reference_scale import UNCLAMPED, draw_surrogates, ladder, rungs, shuffled_halves
+from musemo_hf.evaluation.score.reference_scale import (
+    UNCLAMPED,
+    draw_surrogates,
+    scale_scores,
+    scale_steps,
+    shuffled_halves,
+)
 from musemo_hf.evaluation.spaces.embedders import get_embedder
 from musemo_hf.evaluation.surrogates.samplers import SURROGATES, sample_surrogate
 from musemo_hf.evaluation.surrogates.transforms import transform_clips
@@ -20,7 +26,7 @@ def reduced(musical):
 def test_every_surrogate_is_scored_clamped_and_not(reduced):
     _, reducer, rows = reduced
     surrogates = draw_surrogates(reducer.statistics, 20, seed=1)
-    scores = ladder(rungs(rows[:, MOMENTS], reducer.blurred(rows), surrogates))
+    scores = scale_scores(scale_steps(rows[:, MOMENTS], reducer.blurred(rows), surrogates))
     expected = {
         "copies",
         "real",
@@ -37,12 +43,12 @@ def test_every_surrogate_is_scored_clamped_and_not(reduced):
     assert scores["white"] < scores["gaussian-levels"]
 
 
-def test_a_rung_is_the_score_of_its_clips(reduced):
+def test_a_step_is_the_score_of_its_clips(reduced):
     """Streamed rows against clips taken apart in memory."""
     clips, reducer, rows = reduced
     surrogates = draw_surrogates(reducer.statistics, 12, seed=3)
-    steps = rungs(rows[:, MOMENTS], reducer.blurred(rows), surrogates)
-    scores = ladder(steps)
+    steps = scale_steps(rows[:, MOMENTS], reducer.blurred(rows), surrogates)
+    scores = scale_scores(steps)
     first, second = shuffled_halves(rows[:, MOMENTS])
     cases = {
         "real": (clips[first], clips[second], True, 1e-9),

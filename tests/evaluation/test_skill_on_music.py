@@ -9,7 +9,7 @@ from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES, SU
 from musemo_hf.evaluation.surrogates.skill import skill
 from musemo_hf.experiments.metric_validation.validation import load_excerpts
 
-V1, V2 = get_embedder("modulation-v1"), get_embedder("modulation-v3")
+V1, V3 = get_embedder("modulation-v1"), get_embedder("modulation-v3")
 
 
 def tune(seed, n_frames=320):
@@ -51,16 +51,16 @@ def skills(songs):
     """The skill of other songs and of every surrogate, drawn with another seed than the skill's own noises."""
     reference, held_out, other = (songs[first::3] for first in range(3))
     statistics = fit(reference)
-    noises = {name: V2.embed(drawn(name, statistics, len(reference), 1)) for name in NOISES}
-    sides = V2.embed(reference), V2.embed(held_out)
+    noises = {name: V3.embed(drawn(name, statistics, len(reference), 1)) for name in NOISES}
+    sides = V3.embed(reference), V3.embed(held_out)
 
     def read(features):
-        result = skill(*sides, features, noises, V2.aspects, n_resamples=20)
+        result = skill(*sides, features, noises, V3.feature_groups, n_resamples=20)
         assert result.reason is None, result.reason
         return result.skill
 
-    found = {name: read(V2.embed(drawn(name, statistics, len(reference), 2))) for name in SURROGATES}
-    return read(V2.embed(other)), found
+    found = {name: read(V3.embed(drawn(name, statistics, len(reference), 2))) for name in SURROGATES}
+    return read(V3.embed(other)), found
 
 
 def test_on_synthetic_tunes(tunes):
