@@ -52,7 +52,7 @@ def train(vit_config, recogniser_training):
 def report(songs):
     def build(trained, fold):
         return build_recogniser_report(
-            trained, songs, fold, {"name": "DEAM", "procedural": False}, 1, "train ...", "test", [0]
+            trained, songs, fold, {"name": "DEAM", "procedural": False}, "train ...", "test", [0]
         )
 
     return build

@@ -26,7 +26,6 @@ def build_recogniser_report(
     songs: SongArrays,
     fold: int | None,
     corpus: dict[str, Any],
-    crops: int,
     command: str,
     budget: str,
     seeds: list[int],
@@ -38,8 +37,6 @@ def build_recogniser_report(
         songs: The whole corpus.
         fold: The fold that was held out of training and calibration; None where all songs were used.
         corpus: The description of the corpus, with `name` and `procedural` (bool).
-        crops: The number of copies of a clip that are averaged for its agreement; intervals are of one pass, as in the
-            pipelines.
         command: The command line that made the report.
         budget: The name of the configuration.
         seeds: The seeds of the training.
@@ -63,7 +60,7 @@ def build_recogniser_report(
     }
     if tested is not None:
         groups = artist_groups(tested.artist)
-        predicted = predict(trained.model, Clips.of_songs(tested).spectrogram, crops=crops)
+        predicted = predict(trained.model, Clips.of_songs(tested).spectrogram)
         own = concordance_report(predicted.numpy(), tested.emotion, groups, confidence=0.95)
         report["corpus"] |= {"n_tested": len(tested), "n_artists": len(set(groups))}
         report["ccc_real_only"] = {"value": own["ccc_mean"], "interval": own["ccc_mean_interval"]}
