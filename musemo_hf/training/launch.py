@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from .configuration import Configuration, load_configuration
 DATA_DIR = "folder of DEAM or of `musemo listen`, or a file of `musemo prepare --pack`; else the procedural corpus"
 
 
-def parse_arguments(description: str | None, default_config: Path, output_dir: str) -> argparse.Namespace:
+def parse_arguments(
+    description: str | None,
+    default_config: Path,
+    output_dir: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> argparse.Namespace:
     """The arguments that every script takes; `--hold-out` and `--report-only` concern some of them."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
@@ -31,6 +37,8 @@ def parse_arguments(description: str | None, default_config: Path, output_dir: s
     parser.add_argument(
         "--report-only", action="store_true", help="report what is finished, compute nothing (ablate.py only)"
     )
+    if add_arguments is not None:
+        add_arguments(parser)
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""A study: what its pieces learn from, that none is computed twice, and that it compares what it says."""
+"""A study: what its tasks learn from, that none is computed twice, and that it compares what it says."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,13 @@ from accelerate import Accelerator
 
 from musemo_hf import MusemoGanGenerator
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.experiments.study import variant as study_rung
+from musemo_hf.experiments.study import variant as variant_module
 from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.experiments.study.recogniser import JUDGE, TEACHER, StudyRecogniser
 from musemo_hf.experiments.study.study import Study
+from musemo_hf.experiments.study.tasks import run_study
 from musemo_hf.experiments.study.trainers import check_networks
+from musemo_hf.experiments.study.variant import variants
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.gan.red_flags import RedFlagError
@@ -53,6 +56,12 @@ def songs() -> SongArrays:
     )
 
 
+def run(study: Study) -> None:
+    outcome = run_study(study)
+    assert outcome.failed == {}
+    assert outcome.left == []
+
+
 def make(songs, folder, *overrides) -> Study:
     configuration = load_configuration(None, [*TINY, *overrides], StudyConfiguration())
     return Study(configuration, songs, folder, Accelerator())
@@ -70,14 +79,14 @@ RUNGS = (
 def finished(songs, tmp_path_factory):
     """A study of two rungs, one of them with two seeds."""
     study = make(songs, tmp_path_factory.mktemp("study"), *RUNGS)
-    assert study.run()
+    run(study)
     return study
 
 
 def test_every_rung_and_seed_is_trained_saved_and_measured(finished):
-    names = {"judge", "enhanced-seed0", "enhanced-seed1", "no-attention-seed0"}
+    names = {"locks", "judge", "enhanced-seed0", "enhanced-seed1", "no-attention-seed0"}
     assert {folder.name for folder in finished.run_dir.iterdir()} == names
-    for rung in finished.rungs:
+    for rung in variants(finished):
         result = rung.figures()
         assert (result["rung"], result["seed"], result["training"]["steps"]) == (rung.name, rung.seed, 2)
         figures = result["samplings"][""]
@@ -95,13 +104,13 @@ def test_no_artist_is_trained_on_and_judged_by(finished):
     assert len(finished.training_songs) + len(finished.held_out) == N_SONGS
 
 
-def test_finished_pieces_are_read_and_lost_ones_made_again(finished, songs, monkeypatch):
+def test_finished_results_are_read_and_lost_ones_made_again(finished, songs, monkeypatch):
     lost = finished.run_dir / "enhanced-seed1/figures.json"
     before = json.loads(lost.read_text())
     lost.unlink()
-    monkeypatch.setattr(study_rung, "make_trainer", lambda *_: pytest.fail("the generator was trained"))
+    monkeypatch.setattr(variant_module, "make_trainer", lambda *_: pytest.fail("the generator was trained"))
     again = make(songs, finished.run_dir, *RUNGS)
-    assert again.run()
+    run(again)
     assert json.loads(lost.read_text())["samplings"] == before["samplings"]
 
 
@@ -109,21 +118,23 @@ def test_a_folder_takes_new_rungs_and_refuses_other_settings_of_those_it_has(fin
     path = finished.run_dir / "enhanced-seed0"
     (path / "figures.json").rename(path / "kept.json")
     try:
-        with pytest.raises(ValueError, match="was begun with other settings"):
-            make(songs, finished.run_dir, *RUNGS, "gan_training.generator_lr=0.1").run()
+        outcome = run_study(make(songs, finished.run_dir, *RUNGS, "gan_training.generator_lr=0.1"))
+        assert list(outcome.failed) == ["enhanced-seed0"]
+        assert "was begun with other settings" in outcome.failed["enhanced-seed0"]
     finally:
         (path / "kept.json").rename(path / "figures.json")
-    assert make(songs, finished.run_dir, *RUNGS).run()
+    run(make(songs, finished.run_dir, *RUNGS))
 
 
 def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path):
-    assert not make(songs, tmp_path, "study.minutes=0").run()
-    assert not list(tmp_path.iterdir())
+    outcome = run_study(make(songs, tmp_path, "study.minutes=0"))
+    assert outcome.left == ["judge", "enhanced-seed0"]
+    assert [path.name for path in tmp_path.iterdir()] == ["locks"]
 
 
 def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_path, monkeypatch):
     study = make(songs, tmp_path)
-    original = study_rung.make_trainer
+    original = variant_module.make_trainer
 
     def failing(*arguments):
         trainer = original(*arguments)
@@ -136,9 +147,9 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
         trainer.train = train
         return trainer
 
-    monkeypatch.setattr(study_rung, "make_trainer", failing)
-    assert study.run()
-    result = study.rungs[0].figures()
+    monkeypatch.setattr(variant_module, "make_trainer", failing)
+    run(study)
+    result = variants(study)[0].figures()
     assert result["training"]["red_flag"] == "mode collapse"
     assert np.isfinite(result["samplings"][""]["quality_score"])
 
@@ -161,7 +172,7 @@ def test_an_unfair_or_unknown_comparison_is_refused_before_training(songs, tmp_p
 
 def test_judge_and_generators_are_the_same_in_any_order(finished, songs, tmp_path):
     other = make(songs, tmp_path)
-    assert other.run()
+    run(other)
     weights = [
         MusemoGanGenerator.from_pretrained(folder / "enhanced-seed0/generator").state_dict()
         for folder in (finished.run_dir, tmp_path)
@@ -199,9 +210,9 @@ def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
         "rungs.flow={flow: {n_components: 8, width: 24, depth: 1, n_heads: 2}, flow_training: {batch_size: 4}}",
         "study.sampling_steps=[1, 2]",
     )
-    assert study.run()
+    run(study)
     assert {"judge", "teacher", "cycle-seed0", "projected-seed0"} <= {path.name for path in tmp_path.iterdir()}
-    judge, teacher = (listener.model.state_dict() for listener in (study.judge, study.teacher))
+    judge, teacher = (StudyRecogniser(study, name).model.state_dict() for name in (JUDGE, TEACHER))
     assert any(not torch.equal(judge[name], teacher[name]) for name in judge)
     flow = json.loads((tmp_path / "flow-seed0/figures.json").read_text())
     assert set(flow["samplings"]) == {"-1-steps", "-2-steps"}

@@ -195,6 +195,11 @@ def arm_and_share(name: str) -> tuple[str, float | None]:
     return base, share
 
 
+def needs_generator(name: str) -> bool:
+    """Return whether an arm cannot do without a generator."""
+    return arm_and_share(name)[0] in GENERATIVE
+
+
 def draw_emotions(training: Tensor, n: int, how: str, seed: int) -> Tensor:
     """Emotions to synthesise.
 

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from musemo_hf.experiments.study.study import Study
+from musemo_hf.experiments.study.tasks import agreement_of_judge
+from musemo_hf.experiments.study.variant import variants
 from musemo_hf.reporting.provenance import caveats, versions
 from musemo_hf.training.log import read_statistics
 
@@ -44,7 +46,7 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         `configuration`, `command`, `versions`, `curves`.
     """
     plan = study.plan
-    done = [rung.figures() for rung in study.rungs if rung.done]
+    done = [rung.figures() for rung in variants(study) if rung.done]
     rows = rung_rows(done)
     spread = seed_spread(rows)
     report: dict[str, Any] = {
@@ -55,15 +57,15 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         "seeds": {name: study.configuration.seeds_of(name) for name in study.configuration.rungs},
         "updates": {"steps": study.configuration.gan_training.steps} | _batch(study),
         "corpus": corpus | corpus_facts(study),
-        "judge": study.agreement_of_judge(),
+        "judge": agreement_of_judge(study),
         "rows": rows,
-        "missing": [f"{rung.name}, seed {rung.seed}" for rung in study.rungs if not rung.done],
+        "missing": [f"{rung.name}, seed {rung.seed}" for rung in variants(study) if not rung.done],
         "differences": differences(rows, plan.baseline, spread),
         "seed_spread": spread,
         "configuration": study.configuration.to_dict(),
         "command": command,
         "versions": versions(),
-        "curves": {f"{rung.name}-seed{rung.seed}": _curves(rung.folder) for rung in study.rungs if rung.done},
+        "curves": {f"{rung.name}-seed{rung.seed}": _curves(rung.folder) for rung in variants(study) if rung.done},
     }
     report["aims"] = aims(report)
     report["flow"] = flow_against_sources(report)
