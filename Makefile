@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-DEAM   ?= $(MUSEMO_DEAM)
+# folders of real data; the tests that need one that is not given are listed as skipped
+DEAM       ?= $(MUSEMO_DEAM)
+PRETRAINED ?= $(MUSEMO_PRETRAINED)
+DATA       := $(if $(DEAM),--deam $(DEAM)) $(if $(PRETRAINED),--pretrained $(PRETRAINED))
 # two processes share the cores: threads of each beside would wait for one another
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -27,10 +30,10 @@ ablation: install
 	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py
 
 test: install browser
-	$(PYTEST) tests $(if $(DEAM),--deam $(DEAM))
+	$(PYTEST) tests $(DATA)
 
 test-slow: install browser
-	$(PYTEST) tests --run-slow $(if $(DEAM),--deam $(DEAM))
+	$(PYTEST) tests --run-slow $(DATA)
 
 test-end-to-end: install
 	$(PYTEST) tests/scripts --run-slow

@@ -83,7 +83,7 @@ def epoch(config, training, clips, what, turns=TURNS, updates=UPDATES):
 
     def ours():
         for _ in range(updates):
-            trainer._update()
+            trainer.update()["loss"].item()
             trainer.step += 1
 
     def theirs():

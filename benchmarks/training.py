@@ -14,13 +14,14 @@ from time import perf_counter, process_time
 import torch
 from accelerate import Accelerator
 
-from benchmarks.straightforward import Straightforward
+from benchmarks.baseline_gan import BaselineGan
 from benchmarks.timing import seconds, threads
 from musemo_hf import MusemoGanConfig
 from musemo_hf.audio.mel import denormalise
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.distances.kernel import kernel_distance
 from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
+from musemo_hf.pipelines.generators import sample_clips
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import DataSettings, GanTraining
 from musemo_hf.training.corpus import hold_out, load_songs, select
@@ -66,9 +67,9 @@ def measured(n_frames, batch_size, widths=WIDTHS, repeats=1):
             for precision, bfloat16 in PRECISIONS.items()
         }
         device = next(iter(trainers.values())).parallel.device
-        plain = Straightforward(clips.spectrogram, clips.emotion, batch_size, device=device)
+        plain = BaselineGan(clips.spectrogram, clips.emotion, batch_size, device=device)
         clock = process_time if device.type == "cpu" and torch.get_num_threads() == 1 else perf_counter
-        steps = [trainer._iterate for trainer in trainers.values()]
+        steps = [trainer.update for trainer in trainers.values()]
         *taken, theirs = seconds(*steps, plain.step, repeats=repeats, clock=clock)
     return dict(zip(trainers, taken, strict=True)), theirs, device
 
@@ -121,16 +122,15 @@ def competitors(clips, batch_size, n_steps, seed):
         trainer = ours(clips, width, tempfile.gettempdir(), batch_size, **settings)
 
         def step():
-            trainer._iterate()
+            trainer.update()
             trainer.step += 1
 
         def generate(emotion):
-            parts = enumerate(emotion.split(16))
-            return torch.cat([trainer.averaged_generator.generate(part, seed=16 * i).cpu() for i, part in parts])
+            return sample_clips(trainer.averaged_model, emotion, seed=0)
 
         return step, generate
 
-    plain = Straightforward(
+    plain = BaselineGan(
         clips.spectrogram,
         clips.emotion,
         batch_size,
@@ -149,10 +149,10 @@ def shares(n_frames=431, batch_size=4, n_steps=4, widths=WIDTHS):
     for width in widths:
         with tempfile.TemporaryDirectory() as folder:
             trainer = ours(random_clips(n_frames), width, folder, batch_size, bfloat16=True)
-            trainer._iterate()
+            trainer.update()
             with torch.profiler.profile() as profile:
                 for _ in range(n_steps):
-                    trainer._iterate()
+                    trainer.update()
         device = trainer.parallel.device.type
         total = {e.key: e.cpu_time_total if device == "cpu" else e.device_time_total for e in profile.key_averages()}
         parts = {name: total.get(name, 0.0) for name in PARTS}  # a part that a recipe has not takes no time

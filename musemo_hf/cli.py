@@ -1,8 +1,9 @@
-"""`musemo generate | predict | listen | prepare | score | audit-labels | push | demo`."""
+"""`musemo generate | predict | pseudo-label | prepare | score | audit-labels | push | demo`."""
 
 import argparse
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 
 from musemo_hf import __version__
@@ -12,24 +13,27 @@ from musemo_hf.commands.score import command as score
 COMMANDS = {
     "generate": generate,
     "predict": predict,
-    "listen": pseudo_label,
+    "pseudo-label": pseudo_label,
     "prepare": prepare,
     "score": score,
     "audit-labels": audit_labels,
     "push": push,
     "demo": demo,
 }
+FORMER_NAMES = {"listen": "pseudo-label"}  # they still work, with a warning, and are not listed
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; builds without torch or transformers."""
+    """Build the parser of all commands, without importing torch or transformers."""
     parser = argparse.ArgumentParser(prog="musemo", description="Music and emotion for the Hugging Face ecosystem.")
     parser.add_argument("--version", action="version", version=f"musemo-hf {__version__}")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
+    for name in (*COMMANDS, *FORMER_NAMES):
+        module = COMMANDS[FORMER_NAMES.get(name, name)]
+        listed = {} if name in FORMER_NAMES else {"help": module.HELP}
+        formatter = argparse.RawDescriptionHelpFormatter
+        command = commands.add_parser(name, description=module.__doc__, formatter_class=formatter, **listed)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser
@@ -39,19 +43,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: the arguments; those of the process where None.
+        argv: The arguments, by default those of the process.
 
     Returns:
-        0; 1 where an input could not be used, after one line on standard error; 130 where it was interrupted.
-        argparse itself leaves with 2 where the arguments make no sense.
+        The exit status: 0; 1 after one line on standard error where an input cannot be used; 130 after an interrupt.
+        argparse itself exits with 2 where the arguments are wrong.
     """
     args = build_parser().parse_args(argv)
-    args.command_line = shlex.join(["musemo", *(sys.argv[1:] if argv is None else argv)])  # for a page's foot
+    args.command_line = shlex.join(["musemo", *(sys.argv[1:] if argv is None else argv)])  # pages show it
+    if args.command in FORMER_NAMES:
+        message = f"`musemo {args.command}` is now `musemo {FORMER_NAMES[args.command]}`; the old name will be removed"
+        warnings.warn(message, FutureWarning, stacklevel=2)
     try:
         return args.run(args)
     except KeyboardInterrupt:
         return 130
-    except (ValueError, OSError) as error:  # a missing file, a bad emotion, a full disk: what a user can mend
+    except (ValueError, OSError) as error:  # a missing file, a bad emotion, a full disk: what a user can fix
         if args.traceback:
             raise
         print(f"musemo {args.command}: {one_line(error)}", file=sys.stderr)
@@ -59,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error without line breaks."""
+    """Return the message of an error without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

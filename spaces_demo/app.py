@@ -1,13 +1,13 @@
-"""The Space: music from a point of the valence-arousal plane, and a point of the plane from music.
+"""The Space: music from a point of the valence-arousal plane, and the emotion of music as such a point.
 
     python spaces_demo/app.py
 
-MUSEMO_GENERATOR and MUSEMO_RECOGNISER name other checkpoints than the embedded ones (a folder or a repository).
+MUSEMO_GENERATOR and MUSEMO_RECOGNISER replace the packaged checkpoints by a folder or a Hub repository.
 """
 
 import os
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio: the page asks nobody outside
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio: the page sends no request elsewhere
 import gpu  # noqa: F401, I001  (before torch, see there)
 
 import json
@@ -18,17 +18,17 @@ from pathlib import Path
 
 import gradio as gr
 
-from belief import belief_html, load_report
-from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES, listen, read_song, reading_html, rebuilt_sounds
+from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES, read_song, reading_html, rebuilt_sounds, recognise
 from markup import ASSETS, asset
 from plane import click_plane, empty_plane
 from playback import REFERENCE_GAIN, Sound, cards, wav_bytes
 from presets import PRESETS
+from quality import load_report, quality_html
 from studio import MAX_SAMPLES, MAX_SEED, STUDIO, make_sounds
 
-CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # all that computes shares two places; the rest queues
+CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # at most two computations at once; the others queue
 PRIVATE = {"api_visibility": "private"}
-QUEUE = 64  # visitors beyond are told that the page is busy
+QUEUE = 64  # further visitors are told that the page is busy
 
 WELCOME = '<div class="empty"><p>Click anywhere on the plane.<br>Its music appears here.</p></div>'
 DROP = '<div class="empty"><p>Drop a song, and see where it lies.</p></div>'
@@ -41,7 +41,7 @@ HEADER = """<header><h1>Musemo</h1>
 
 
 def make(valence: float, arousal: float, seed: int, num_samples: int) -> Iterator[str]:
-    """The page's songs: cards, growing one by one."""
+    """Yield the cards of the page's songs, with one song more each time."""
     take, sounds = str(time.time_ns()), []
     for sound, _ in make_sounds(valence, arousal, seed, num_samples):
         sounds.append(sound)
@@ -49,7 +49,7 @@ def make(valence: float, arousal: float, seed: int, num_samples: int) -> Iterato
 
 
 def to_file(sound: Sound) -> str:
-    """A WAV file at the page's gain, in the folder that Gradio serves from and clears of files after an hour."""
+    """Write a WAV file at the page's gain into the folder that Gradio serves and clears after an hour."""
     folder = Path(gr.utils.get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
     file = Path(tempfile.mkdtemp(dir=folder)) / sound.file_name
@@ -58,7 +58,7 @@ def to_file(sound: Sound) -> str:
 
 
 def generate(valence: float, arousal: float, seed: int | None, num_samples: int) -> tuple[list[str], dict]:
-    """The API's songs: WAV files at the page's gain, and what they are."""
+    """Answer the API's request for songs with WAV files at the page's gain and their description."""
     files, songs = [], []
     for sound, number in make_sounds(valence, arousal, seed, num_samples):
         files.append(to_file(sound))
@@ -66,26 +66,27 @@ def generate(valence: float, arousal: float, seed: int | None, num_samples: int)
     return files, {"songs": songs, "gain": REFERENCE_GAIN, "sampling_rate": sound.sampling_rate}
 
 
-def hear(path: str | None) -> Iterator[tuple[str, str, str]]:
-    """The page's reading of a song: where it lies, then what a spectrogram keeps of it."""
+def show_song(path: str | None) -> Iterator[tuple[str, str, str]]:
+    """Yield the plane, the prediction and the sounds of an uploaded song, the sounds last."""
     samples = read_song(path)
-    drawn = reading_html(listen(samples))
+    drawn = reading_html(recognise(samples))
     yield *drawn, ""
     yield *drawn, cards(rebuilt_sounds(samples, Path(path or "").name))
 
 
 def predict(audio: str | None) -> dict:
-    """The API's reading of a song."""
-    return listen(read_song(audio)).to_dict()
+    """Answer the API's request for the emotion of a song; `windows` is the former name of `path`."""
+    answer = recognise(read_song(audio)).to_dict()
+    return answer | {"windows": answer["path"]}
 
 
 def invert(audio: str | None) -> str:
-    """The API's re-synthesis: the middle of a song through its spectrogram and back, as a WAV file."""
+    """Answer the API's request for the middle of a song rebuilt from its spectrogram, as a WAV file."""
     return to_file(rebuilt_sounds(read_song(audio), Path(audio or "").name)[1])
 
 
 def make_tab() -> None:
-    """Tab 1: the plane to click on."""
+    """Build the first tab, a plane to click on."""
     first_valence, first_arousal = PRESETS["happy & energetic"]
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320, elem_classes="stays"):
@@ -130,7 +131,7 @@ def make_tab() -> None:
 
 
 def listen_tab() -> None:
-    """Tab 2: a song of the visitor's."""
+    """Build the second tab, for a song of the visitor."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320, elem_classes="stays"):
             audio = gr.Audio(
@@ -147,31 +148,33 @@ def listen_tab() -> None:
                 elem_classes="note",
             )
     shown = [plane, summary, sounds]
-    heard = audio.upload(hear, audio, shown, show_progress="minimal", show_progress_on=summary, **CPU, **PRIVATE)
-    # what was read from the song before must not stand beside one that could not be read
-    heard.failure(lambda: (empty_plane(), DROP, "", None), None, [*shown, audio], **PRIVATE)
+    shown_song = audio.upload(
+        show_song, audio, shown, show_progress="minimal", show_progress_on=summary, **CPU, **PRIVATE
+    )
+    # the prediction for an earlier song must not stay beside one that could not be read
+    shown_song.failure(lambda: (empty_plane(), DROP, "", None), None, [*shown, audio], **PRIVATE)
     audio.clear(lambda: (empty_plane(), DROP, ""), None, shown, **PRIVATE)
     gr.on([], predict, audio, gr.JSON(visible=False), api_name="predict", **CPU)
     gr.on([], invert, audio, gr.File(visible=False), api_name="invert", **CPU)
 
 
 def build() -> gr.Blocks:
-    """The page; `launch` serves it."""
+    """Build the page."""
     with gr.Blocks(title="Musemo: music from emotion", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(HEADER, elem_id="head", apply_default_css=False)
         with gr.Tab("Make", id="make"):
             make_tab()
         with gr.Tab("Listen", id="listen"):
             listen_tab()
-        with gr.Tab("Believe?", id="believe"):
-            believe = gr.HTML("", elem_id="believe", apply_default_css=False)
-        page.load(lambda: belief_html(load_report()), None, believe, **PRIVATE)
+        with gr.Tab("Quality", id="quality"):
+            quality = gr.HTML("", elem_id="quality", apply_default_css=False)
+        page.load(lambda: quality_html(load_report()), None, quality, **PRIVATE)
         gr.on([], load_report, None, gr.JSON(visible=False), api_name="report")
     return page.queue(max_size=QUEUE)
 
 
 def launch(page: gr.Blocks) -> None:
-    """Serve the page at once, load the models behind it, and stay."""
+    """Serve the page at once, and load the models in the background."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is fetched
     page.launch(
         theme=gr.themes.Soft(

@@ -1,23 +1,19 @@
-"""ZeroGPU where there is one: `spaces` is installed on Hugging Face's GPU Spaces, and nowhere else."""
+"""ZeroGPU support: `spaces` is installed on Hugging Face's GPU Spaces only."""
 
 from collections.abc import Callable
 from typing import Any
 
-try:  # before torch, which `spaces` patches so that a GPU is there only while a decorated function runs
+try:  # before torch, which `spaces` patches so that a GPU exists only while a decorated function runs
     import spaces
 except ImportError:
     spaces = None
 
 
 def on_gpu(seconds: int) -> Callable[[Callable], Callable]:
-    """Decorator: the function runs with a GPU on ZeroGPU, and as it is elsewhere.
+    """Return a decorator that runs a function with a GPU on ZeroGPU, and unchanged elsewhere.
 
     Args:
-        seconds: the longest that it may take there.
+        seconds: The longest duration of a call on ZeroGPU.
     """
-
-    def unchanged(function: Callable) -> Callable:
-        return function
-
-    decorate: Any = unchanged if spaces is None else spaces.GPU(duration=seconds)
+    decorate: Any = (lambda function: function) if spaces is None else spaces.GPU(duration=seconds)
     return decorate

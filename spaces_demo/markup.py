@@ -1,4 +1,4 @@
-"""HTML and SVG of the page, from `templates/`; whatever is filled in is escaped."""
+"""HTML and SVG of the page from `templates/`, with all values escaped."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ _ENVIRONMENT = jinja2.Environment(
 
 
 def signed(value: float) -> str:
-    """A figure of the plane, with its sign: a true minus, two digits."""
+    """Format a coordinate of the plane with its sign (a true minus) and two digits."""
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, 3:07."""
+    """Format a time as minutes and seconds, such as 3:07."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
@@ -30,18 +30,18 @@ _ENVIRONMENT.filters |= {"signed": signed, "clock": clock}
 
 
 def render(template: str, **values: object) -> str:
-    """A template filled in.
+    """Render a template.
 
     Args:
-        template: file in `templates/`.
-        **values: what it names.
+        template: The file in `templates/`.
+        **values: The values that the template names.
 
     Raises:
-        jinja2.UndefinedError: it names something that was not given.
+        jinja2.UndefinedError: A value is missing.
     """
     return _ENVIRONMENT.get_template(template).render(**values)
 
 
 def asset(name: str) -> str:
-    """The text of a file in `assets/`."""
+    """Return the text of a file in `assets/`."""
     return (ASSETS / name).read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-"""The valence-arousal plane: one to click on, one that shows where a song lies."""
+"""The valence-arousal plane, to click on or to show a song."""
 
 import gradio as gr
 import numpy as np
 from markup import asset, render, signed
 from presets import PRESETS
 
-LEFT, TOP, SIZE = 40, 8, 380  # of the field, user units; JavaScript reads them off the picture
+LEFT, TOP, SIZE = 40, 8, 380  # of the field in user units; JavaScript reads them from the SVG
 
 CORNERS = (  # name, valence, arousal, colour class
     ("angry · tense", -1, 1, "red"),
@@ -16,12 +16,12 @@ CORNERS = (  # name, valence, arousal, colour class
 
 
 def to_x(valence: float) -> float:
-    """Valence in [-1, 1] -> user units, two digits."""
+    """Convert valence in [-1, 1] to user units, rounded to two digits."""
     return round(LEFT + (valence + 1) / 2 * SIZE, 2)
 
 
 def to_y(arousal: float) -> float:
-    """Arousal in [-1, 1] -> user units, upwards, two digits."""
+    """Convert arousal in [-1, 1] to user units (upwards), rounded to two digits."""
     return round(TOP + (1 - arousal) / 2 * SIZE, 2)
 
 
@@ -32,9 +32,9 @@ def _plane(name: str, label: str, **drawn: object) -> str:
 
 
 def click_plane(valence: float, arousal: float, elem_id: str) -> gr.HTML:
-    """A plane to choose a point on, by mouse, touch or arrow keys; its value is `{"valence": v, "arousal": a}`.
+    """Return a plane to choose a point on, by mouse, touch or arrow keys, with the value `{"valence", "arousal"}`.
 
-    Events: `input` while the point moves, `select` where it was let go, or Enter was pressed.
+    It sends `input` while the point moves, and `select` when it is released or Enter is pressed.
     """
     svg = _plane(
         "make",
@@ -48,27 +48,27 @@ def click_plane(valence: float, arousal: float, elem_id: str) -> gr.HTML:
 
 
 def empty_plane() -> str:
-    """The plane before a song was dropped."""
+    """Return the plane before a song is uploaded."""
     return _plane("listen", "Plane of valence and arousal, no song yet")
 
 
-def song_plane(way: np.ndarray, mean: np.ndarray, spread: np.ndarray | None) -> str:
-    """A plane with the way that a song takes.
+def song_plane(way: np.ndarray, mean: np.ndarray, interval: np.ndarray | None) -> str:
+    """Return a plane with the way of a song.
 
     Args:
-        way: `(n, 2)` (valence, arousal) over time, in [-1, 1].
-        mean: `(2,)`.
-        spread: `(2,)` half-widths of the interval around the mean; None for no interval.
+        way: The (valence, arousal) over time `(n, 2)`, in [-1, 1].
+        mean: The mean (valence, arousal) `(2,)`.
+        interval: The [low, high] of valence and of arousal `(2, 2)`, in [-1, 1]; None for no interval.
     """
-    interval = None
-    if spread is not None:
-        (left, bottom), (right, top) = np.clip(mean - spread, -1, 1), np.clip(mean + spread, -1, 1)
+    box = None
+    if interval is not None:
+        (left, right), (bottom, top) = interval
         x, y = to_x(left), to_y(top)
-        interval = {"x": x, "y": y, "width": round(to_x(right) - x, 2), "height": round(to_y(bottom) - y, 2)}
+        box = {"x": x, "y": y, "width": round(to_x(right) - x, 2), "height": round(to_y(bottom) - y, 2)}
     return _plane(
         "listen",
         f"The song lies at valence {signed(mean[0])}, arousal {signed(mean[1])}",
         way=[(to_x(valence), to_y(arousal)) for valence, arousal in way],
         mean=(to_x(mean[0]), to_y(mean[1])),
-        interval=interval,
+        interval=box,
     )

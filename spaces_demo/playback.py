@@ -1,4 +1,4 @@
-"""Songs as the page plays them: 16-bit audio at one fixed gain, under a spectrogram with real axes."""
+"""Players of the page: 16-bit audio at one fixed gain, and a spectrogram with axes."""
 
 import base64
 import io
@@ -11,9 +11,9 @@ import soundfile
 from markup import render
 from PIL import Image
 
-# One gain for every sound: relative loudness, and so arousal, is heard as it is. Gradio and players that are given
-# floats scale each clip to its own peak. Half of full scale leaves room for the peaks of Griffin-Lim, up to 1.5 on
-# loud songs; what still exceeds it is clipped, and said.
+# One gain for every sound keeps relative loudness, and so arousal. Gradio and players that are given floats scale each
+# clip to its own peak. Half of full scale leaves room for the peaks of Griffin-Lim, up to 1.5 on loud songs; what
+# still exceeds it is clipped, and the page says so.
 REFERENCE_GAIN = 0.5
 MIN_DB, MAX_DB = -60.0, 40.0
 TICKS_HZ = {100: "100", 500: "500", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k"}
@@ -22,16 +22,16 @@ TIME_STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120)  # s
 
 @dataclass(frozen=True)
 class Sound:
-    """What one card plays and shows.
+    """Contains what one card plays and shows.
 
     Attributes:
-        title: above the picture.
-        audio: float32 `(samples,)`, at its true loudness.
-        sampling_rate: Hz.
-        spectrogram: dB `(n_mels, n_frames)`.
-        hop_length: samples between frames.
-        file_name: of the download.
-        note: beside the title.
+        title: The title above the picture.
+        audio: The samples `(samples,)`, float32, at their true loudness.
+        sampling_rate: The sampling rate in Hz.
+        spectrogram: The log-mel `(n_mels, n_frames)` in dB.
+        hop_length: The number of samples between frames.
+        file_name: The file name of the download.
+        note: The note beside the title.
     """
 
     title: str
@@ -44,25 +44,25 @@ class Sound:
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:
-    """Samples at the reference gain, clipped to 16 bits; never scaled by their own peak."""
+    """Convert samples to 16 bits at the reference gain, clipped and never scaled by their own peak."""
     return (np.clip(audio * REFERENCE_GAIN, -1, 1) * 32767).round().astype(np.int16)
 
 
 def wav_bytes(audio: np.ndarray, sampling_rate: int) -> bytes:
-    """A 16-bit WAV file at the reference gain."""
+    """Return a 16-bit WAV file at the reference gain."""
     buffer = io.BytesIO()
     soundfile.write(buffer, to_int16(audio), sampling_rate, format="WAV", subtype="PCM_16")
     return buffer.getvalue()
 
 
 def level(audio: np.ndarray) -> str:
-    """Root mean square in dB re full scale, in words."""
+    """Return the root mean square in dB re full scale, in words."""
     power = float(np.mean(np.square(audio, dtype=np.float64)))
     return f"level {10 * np.log10(power):.0f} dB".replace("-", "\N{MINUS SIGN}") if power else "silent"
 
 
 def spectrogram_png(decibels: np.ndarray) -> bytes:
-    """The log-mel in magma, -60 to 40 dB, a pixel a cell, low bands at the bottom."""
+    """Draw the log-mel from -60 to 40 dB with one pixel for each value, low bands at the bottom."""
     shares = (np.clip(decibels, MIN_DB, MAX_DB) - MIN_DB) / (MAX_DB - MIN_DB)
     picture = Image.fromarray((shares[::-1] * 255).round().astype(np.uint8)).convert("P")
     picture.putpalette((matplotlib.colormaps["magma"](np.arange(256))[:, :3] * 255).astype(np.uint8).tobytes())
@@ -72,7 +72,7 @@ def spectrogram_png(decibels: np.ndarray) -> bytes:
 
 
 def frequency_ticks(n_mels: int, sampling_rate: int) -> list[tuple[str, float]]:
-    """(Hz, height in the picture from 0 at the bottom to 1): where the mel band of that centre is."""
+    """Return frequency labels with the relative height of their mel band, from 0 (bottom) to 1."""
     centres = librosa.mel_frequencies(n_mels + 2, fmin=0, fmax=sampling_rate / 2)[1:-1]
     shown = {hertz: text for hertz, text in TICKS_HZ.items() if hertz < sampling_rate / 2}
     places = (np.interp(list(shown), centres, np.arange(n_mels)) + 0.5) / n_mels
@@ -80,7 +80,7 @@ def frequency_ticks(n_mels: int, sampling_rate: int) -> list[tuple[str, float]]:
 
 
 def time_ticks(seconds: float) -> list[tuple[str, float]]:
-    """(time, place in the picture from 0 at the left to 1), at most seven."""
+    """Return at most seven time labels with their relative position, from 0 (left) to 1."""
     step = next(step for step in TIME_STEPS if seconds / step <= 6.1)
     return [(f"{i * step:g} s", i * step / seconds) for i in range(int(seconds / step) + 1)]
 
@@ -106,10 +106,10 @@ def _card(sound: Sound) -> dict:
 
 
 def cards(sounds: list[Sound], take: str = "") -> str:
-    """Cards: title, spectrogram with a playhead, player, download.
+    """Return the HTML of cards with title, spectrogram, player and download.
 
     Args:
-        sounds: one a card.
-        take: names an answer to a click: its first sound starts by itself, once; none does where empty.
+        sounds: The sounds, one for each card.
+        take: The name of an answer to a click, whose first sound starts by itself once; empty for none.
     """
     return render("cards.html.jinja2", cards=[_card(sound) for sound in sounds], take=take)

@@ -1,7 +1,7 @@
 """The five published points, in the order of the buttons.
 
-They are `musemo_hf.pipelines.emotion_to_music.PRESETS`, as a test asserts. The page has its own so that it can show
-itself before torch and diffusers are imported.
+A test keeps them equal to `musemo_hf.pipelines.emotion_to_music.PRESETS`. The page has its own copy so that it can
+appear before torch and diffusers are imported.
 """
 
 # name -> (valence, arousal)
@@ -15,5 +15,5 @@ PRESETS: dict[str, tuple[float, float]] = {
 
 
 def nearest_preset(valence: float, arousal: float) -> str:
-    """The name of the preset closest to a point of the plane."""
+    """Return the name of the preset closest to a point of the plane."""
     return min(PRESETS, key=lambda name: (PRESETS[name][0] - valence) ** 2 + (PRESETS[name][1] - arousal) ** 2)

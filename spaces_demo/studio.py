@@ -1,11 +1,11 @@
-"""The models of the page: loaded once, beside the page, and run on whatever device there is."""
+"""The models of the page, loaded once in the background and run on the available device."""
 
 import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -13,29 +13,32 @@ from gpu import on_gpu
 from markup import signed
 from playback import Sound
 
+if TYPE_CHECKING:
+    from musemo_hf.pipelines.emotion_path import EmotionPath
+
 MAX_SAMPLES = 4
 MAX_SEED = 2**31 - 1 - MAX_SAMPLES  # sample i has the seed `seed + i`
 WINDOWS_AT_ONCE = 8
 
 
 def checkpoint(name: str) -> str:
-    """Folder or repository of "generator" or "recogniser": MUSEMO_GENERATOR, MUSEMO_RECOGNISER, or the embedded one."""
+    """Return MUSEMO_GENERATOR or MUSEMO_RECOGNISER, or the packaged checkpoint of "generator" or "recogniser"."""
     from musemo_hf import embedded_checkpoint
 
-    packaged = "flow" if name == "generator" else name  # of the packaged generators the better one
+    packaged = "flow" if name == "generator" else name  # the better of the packaged generators
     return os.environ.get(f"MUSEMO_{name.upper()}") or embedded_checkpoint(packaged)
 
 
 @dataclass(frozen=True)
 class Recogniser:
-    """A model that reads emotions, and the extractor of its clips."""
+    """A recogniser and its feature extractor."""
 
     model: Any
     extractor: Any
 
     @property
     def seconds(self) -> float:
-        """Length of a clip."""
+        """The length of a clip in s."""
         settings = self.extractor.settings
         return settings.n_samples(self.extractor.n_frames) / settings.sampling_rate
 
@@ -45,7 +48,7 @@ def _load_pipeline() -> Any:
 
     pipeline = MusemoPipeline.from_pretrained(checkpoint("generator"))
     pipeline.set_progress_bar_config(disable=True)
-    pipeline(0.0, 0.0, seed=0, n_iter=1)  # the first song of a process takes longer than the others: not a visitor's
+    pipeline(0.0, 0.0, seed=0, n_iter=1)  # the first song of a process is slow
     return pipeline
 
 
@@ -58,34 +61,34 @@ def _load_recogniser() -> Recogniser:
 
 
 class Studio:
-    """Loads the models in a thread of its own, one after the other; whoever needs one waits for it."""
+    """Loads the models in a background thread, one after the other."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._models: dict[str, Future] = {}
 
     def start(self) -> None:
-        """Begin to load; again changes nothing."""
+        """Start loading; calling it again changes nothing."""
         for name, load in (("generator", _load_pipeline), ("recogniser", _load_recogniser)):
             if name not in self._models:
                 self._models[name] = self._thread.submit(load)
 
     def get(self, name: str) -> Any:
-        """The pipeline ("generator") or the `Recogniser` ("recogniser"); waits for it.
+        """Wait for the pipeline ("generator") or the `Recogniser` ("recogniser"), and return it.
 
         Raises:
-            gradio.Error: it could not be loaded.
+            gradio.Error: It could not be loaded.
         """
         self.start()
         if not self._models[name].done():
             gr.Info("The models are still loading: a few seconds more, on the first visit only.")
         try:
             return self._models[name].result()
-        except Exception as error:  # whatever it was, the page says so and stays up
+        except Exception as error:  # the page reports any error and stays up
             raise gr.Error(f"The {name} could not be loaded: {error}", duration=None) from error
 
 
-STUDIO = Studio()  # one a process; functions on ZeroGPU are forked from it, with the models that it then has
+STUDIO = Studio()  # one for each process; ZeroGPU forks functions from it, with its models
 
 
 def _device() -> str:
@@ -94,29 +97,24 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def new_seed() -> int:
-    """A seed that nobody chose."""
-    return random.randrange(MAX_SEED)
-
-
 def make_sounds(valence: float, arousal: float, seed: int | None, num_samples: int) -> Iterator[tuple[Sound, int]]:
-    """Songs one by one, each with its seed, so that the first is heard while the others are made.
+    """Yield songs one by one with their seeds, so that the first plays while the others are made.
 
     Args:
-        valence: in [-1, 1].
-        arousal: in [-1, 1].
-        seed: of the first song, the next has the next; a random one where None.
-        num_samples: 1 to 4.
+        valence: The valence in [-1, 1].
+        arousal: The arousal in [-1, 1].
+        seed: The seed of the first song, which increases by 1 for each further song; None for a random one.
+        num_samples: The number of songs, 1 to 4.
 
     Raises:
-        gradio.Error: a value out of its range, or no generator.
+        gradio.Error: A value is out of its range, or the generator could not be loaded.
     """
     for name, value in (("valence", valence), ("arousal", arousal)):
         if value is None or not -1 <= value <= 1:
             raise gr.Error(f"Expected {name} between -1 and 1, got {value}.")
     if num_samples is None or not 1 <= num_samples <= MAX_SAMPLES:
         raise gr.Error(f"Expected 1 to {MAX_SAMPLES} samples, got {num_samples}.")
-    first = new_seed() if seed is None else int(seed)
+    first = random.randrange(MAX_SEED) if seed is None else int(seed)
     if not 0 <= first <= MAX_SEED:
         raise gr.Error(f"Expected a seed between 0 and {MAX_SEED}, got {first}.")
     STUDIO.get("generator")  # before a GPU is asked for
@@ -140,30 +138,24 @@ def _generate(valence: float, arousal: float, seed: int) -> Sound:
 
 
 @on_gpu(seconds=60)
-def read_emotions(windows: list[np.ndarray]) -> np.ndarray:
-    """Windows `(samples,)` at the recogniser's rate -> `(n, 2)` (valence, arousal), clipped to [-1, 1]."""
-    import torch
+def predict_path(samples: np.ndarray) -> "EmotionPath":
+    """Predict valence and arousal over a song, given as samples `(samples,)` at the recogniser's rate."""
+    from musemo_hf.pipelines.emotion_path import emotion_path
 
     recogniser = STUDIO.get("recogniser")
-    device = _device()
-    model, extractor = recogniser.model.to(device), recogniser.extractor
-    emotions = []
-    with torch.inference_mode():
-        for start in range(0, len(windows), WINDOWS_AT_ONCE):
-            batch = extractor(windows[start : start + WINDOWS_AT_ONCE], sampling_rate=extractor.sampling_rate)
-            emotions.append(model(spectrogram=batch["spectrogram"].to(device)).emotion.float().cpu())
-    return torch.cat(emotions).clamp(-1, 1).numpy()
+    model, extractor = recogniser.model.to(_device()), recogniser.extractor
+    return emotion_path(model, extractor, samples, extractor.sampling_rate, batch_size=WINDOWS_AT_ONCE)
 
 
 @on_gpu(seconds=30)
 def rebuild(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Audio -> log-mel -> audio by Griffin-Lim, which shows how much of a sound a spectrogram keeps.
+    """Convert audio to a log-mel and back by Griffin-Lim, which shows how much of a sound a spectrogram keeps.
 
     Args:
-        samples: `(samples,)` at the recogniser's rate.
+        samples: The samples `(samples,)` at the recogniser's rate.
 
     Returns:
-        The rebuilt `(samples,)`, and the spectrogram in dB `(n_mels, n_frames)`.
+        The rebuilt samples `(samples,)`, and the spectrogram `(n_mels, n_frames)` in dB.
     """
     from musemo_hf import MusemoFeatureExtractor
 

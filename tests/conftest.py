@@ -1,4 +1,4 @@
-"""Markers, the DEAM folder, and the rule on skips: only `gpu`, `slow`, and `deam` without a folder may skip."""
+"""Markers, folders of real data, and the rule on skips: a test may skip only for a reason in `ALLOWED_SKIPS`."""
 
 import os
 from pathlib import Path
@@ -9,21 +9,25 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: one thread each, or they fight
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-ALLOWED_SKIPS = ("gpu:", "slow:", "deam:")
+ALLOWED_SKIPS = ("gpu:", "slow:", "deam:", "pretrained:")
+FOLDERS = {"deam": "real DEAM files", "pretrained": "pretrained audio models"}  # marker and option -> what is in it
 
 
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
     parser.addoption("--store-fixtures", action="store_true", help="store the answers of tests/regression anew")
-    parser.addoption("--deam", default=os.environ.get("MUSEMO_DEAM") or None, help="folder of real DEAM files")
+    for name, content in FOLDERS.items():
+        folder = os.environ.get(f"MUSEMO_{name.upper()}") or None
+        parser.addoption(f"--{name}", default=folder, metavar="DIR", help=f"folder of {content}")
 
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("slow") and not config.getoption("--run-slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
-        if item.get_closest_marker("deam") and not config.getoption("--deam"):
-            item.add_marker(pytest.mark.skip(reason="deam: no DEAM folder was given"))
+        for name, content in FOLDERS.items():
+            if item.get_closest_marker(name) and not config.getoption(f"--{name}"):
+                item.add_marker(pytest.mark.skip(reason=f"{name}: no folder of {content} was given"))
         if item.get_closest_marker("gpu") and not _has_gpu():
             item.add_marker(pytest.mark.skip(reason="gpu: no CUDA device"))
 
@@ -42,13 +46,16 @@ def _skips(reporter) -> list[tuple[str, str]]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
-    skips = _skips(terminalreporter)
-    forbidden = [f"{node} ({reason})" for node, reason in skips if not reason.startswith(ALLOWED_SKIPS)]
+    """End with the list of what was skipped, counted by kind; any other skip is named in red and fails the run."""
+    skips = sorted(_skips(terminalreporter))
+    forbidden = [(node, reason) for node, reason in skips if not reason.startswith(ALLOWED_SKIPS)]
+    for node, reason in skips:
+        terminalreporter.write_line(f"skipped: {node} ({reason})")
+    for node, reason in forbidden:
+        terminalreporter.write_line(f"FORBIDDEN SKIP {node} ({reason})", red=True)
     counts = {kind: sum(reason.startswith(kind) for _, reason in skips) for kind in ALLOWED_SKIPS}
     listed = ", ".join(f"{kind[:-1]} {count}" for kind, count in counts.items()) + f", other {len(forbidden)}"
-    terminalreporter.write_line(f"skipped: {listed}")
-    for line in forbidden:
-        terminalreporter.write_line(f"FORBIDDEN SKIP {line}", red=True)
+    terminalreporter.write_line(f"skipped in all: {listed}")
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -63,6 +70,12 @@ def pytest_sessionfinish(session, exitstatus):
 def deam_dir(request) -> Path:
     """The folder of real DEAM files; only tests marked `deam` may ask for it."""
     return Path(request.config.getoption("--deam")).resolve()
+
+
+@pytest.fixture(scope="session")
+def pretrained_dir(request) -> Path:
+    """The folder of pretrained audio models; only tests marked `pretrained` may ask for it."""
+    return Path(request.config.getoption("--pretrained")).resolve()
 
 
 @pytest.fixture(scope="session")

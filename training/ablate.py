@@ -21,7 +21,7 @@ from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.report.page import markdown, write_reports
 from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.tasks import run_ablation
-from musemo_hf.runner.options import add_arguments, make_engine
+from musemo_hf.runner.options import make_engine
 from musemo_hf.runner.scheduler import Outcome
 from musemo_hf.training.corpus import load_songs
 from musemo_hf.training.launch import command, finish, parse_arguments, start
@@ -31,7 +31,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 def main() -> int:
     """Run the ablation, write its report, and return the exit status."""
-    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/ablation", add_arguments)
+    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/ablation", "report-only", runs_tasks=True)
     configuration, accelerator = start(arguments)
     engine = make_engine(arguments, accelerator.num_processes)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)

@@ -18,7 +18,7 @@ from musemo_hf.experiments.study.report.page import markdown, write_reports
 from musemo_hf.experiments.study.report.report import build_report
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import run_study
-from musemo_hf.runner.options import add_arguments, make_engine
+from musemo_hf.runner.options import make_engine
 from musemo_hf.training.corpus import load_songs
 from musemo_hf.training.launch import command, finish, parse_arguments, start
 
@@ -27,7 +27,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 def main() -> int:
     """Run the study, write its report, and return the exit status."""
-    arguments = parse_arguments(__doc__, CONFIGS / "study/smoke.yaml", "runs/study", add_arguments)
+    arguments = parse_arguments(__doc__, CONFIGS / "study/smoke.yaml", "runs/study", runs_tasks=True)
     configuration, accelerator = start(arguments, StudyConfiguration())
     engine = make_engine(arguments, accelerator.num_processes)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)

@@ -4,11 +4,11 @@
 
 Resumes from the last checkpoint in the output folder. The result is `recogniser/` with its
 `preprocessor_config.json`, for `from_pretrained`, and `report.json`, which its card is filled from; with
-`--hold-out FOLD` that tells the agreement on the fold, which nothing is learnt or calibrated from.
+`--hold-out FOLD` it reports the agreement on that fold, on which nothing is trained or calibrated.
 
-With `recogniser.uncertainty=true` it also predicts how far off it may be, from errors and from the raters' spread. A
-tenth of the training songs, by artists of its own, then calibrates that instead of being learnt from, and the report
-tells how many labels lie in its intervals: on the fold held out, or without one on that tenth.
+With `recogniser.uncertainty=true` it also predicts a deviation, from errors and from the raters' spread. A tenth of the
+training songs, by artists of its own, is then used for calibration instead of training, and the report says how many
+labels lie in the intervals: of the held-out fold, or of that tenth if there is none.
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
 from musemo_hf.experiments.model_reports.recogniser import build_recogniser_report
+from musemo_hf.files import atomic_write
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.launch import command, finish, parse_arguments, start
 from musemo_hf.training.recogniser.calibrated_training import train_recogniser
@@ -25,7 +26,7 @@ CONFIGS = Path(__file__).parent / "configs"
 
 def main() -> None:
     """Train, save recogniser and extractor, and report."""
-    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/regressor")
+    arguments = parse_arguments(__doc__, CONFIGS / "demo.yaml", "runs/regressor", "hold-out")
     configuration, accelerator = start(arguments)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     n_frames, training = songs.spectrogram.shape[-1], configuration.recogniser_training
@@ -46,7 +47,7 @@ def main() -> None:
             budget=arguments.config.stem,
             seeds=[training.seed],
         )
-        (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+        atomic_write(folder / "report.json", json.dumps(report, indent=1))
         print("\n".join([f"recogniser: {folder}", *report["findings"]]))
     finish(accelerator)
 

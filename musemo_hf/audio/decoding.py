@@ -1,4 +1,4 @@
-"""Files and arrays -> mono float32 at one sampling rate: soundfile decodes, soxr resamples."""
+"""Decoding of files and arrays to mono float32 at one sampling rate, by soundfile and soxr."""
 
 from pathlib import Path
 
@@ -8,21 +8,20 @@ import soxr
 
 
 class AudioDecodingError(ValueError):
-    """A file that is not audio, is empty, or cannot be read to its end."""
+    """Raised for a file that is not audio, is empty, or cannot be read to its end."""
 
 
 def to_mono(samples: np.ndarray) -> np.ndarray:
-    """Mean of the channels.
+    """Average the channels.
 
     Args:
-        samples: `(samples,)`, or `(samples, channels)` as soundfile gives it.
+        samples: The samples `(samples,)` or `(samples, channels)`.
 
     Returns:
-        float32 `(samples,)`.
+        The mono samples `(samples,)`, float32.
 
     Raises:
-        ValueError: another rank, integers (which say nothing of their full scale), no samples, or a NaN or infinite
-            sample.
+        ValueError: The samples have another rank, are integers (whose full scale is unknown), empty or not finite.
     """
     samples = np.asarray(samples)
     if not np.issubdtype(samples.dtype, np.floating):
@@ -42,7 +41,7 @@ def to_mono(samples: np.ndarray) -> np.ndarray:
 
 
 def resample(samples: np.ndarray, source_rate: float, target_rate: float) -> np.ndarray:
-    """Resample `(samples,)` float32 from `source_rate` to `target_rate` (Hz), at soxr's high quality."""
+    """Resample samples `(samples,)` from `source_rate` to `target_rate` in Hz, at soxr's high quality."""
     if source_rate <= 0:
         raise ValueError(f"expected a positive sampling rate in Hz, got {source_rate}")
     if source_rate == target_rate:
@@ -53,20 +52,20 @@ def resample(samples: np.ndarray, source_rate: float, target_rate: float) -> np.
 def read_audio(
     path: str | Path, sampling_rate: int = 22050, offset: float = 0.0, duration: float | None = None
 ) -> np.ndarray:
-    """Decode a file (wav, flac, ogg, mp3), average its channels, resample.
+    """Decode a file (wav, flac, ogg, mp3), average its channels and resample it.
 
     Args:
-        path: the file.
-        sampling_rate: of the result, Hz.
-        offset: seconds left out at the start.
-        duration: seconds to read, to the end of the file where None. A shorter file gives what it has.
+        path: The file.
+        sampling_rate: The sampling rate of the result in Hz.
+        offset: The time to skip at the start in s.
+        duration: The time to read in s; None for all. A shorter file is read to its end.
 
     Returns:
-        float32 `(samples,)`; values may exceed 1 where a lossy codec overshoots.
+        The samples `(samples,)`, float32; values may exceed 1 where a lossy codec overshoots.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        AudioDecodingError: the file is not audio, holds no samples, or breaks off.
+        FileNotFoundError: The file does not exist.
+        AudioDecodingError: The file is not audio, has no samples, or breaks off.
     """
     path = Path(path)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Audio or files -> normalised log-mels, and back."""
+"""Feature extractor: audio to normalised log-mels, and back."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ AudioInput = str | Path | np.ndarray | Tensor | Sequence[float]
 
 
 class MusemoFeatureExtractor(SequenceFeatureExtractor):
-    """Audio -> log-mel on the project's fixed scale, and a log-mel -> audio.
+    """Converts audio to log-mels on the project's fixed scale, and log-mels to audio.
 
     Args:
-        n_frames: frames of a spectrogram: 1292 are 30 s, 431 are 10 s.
-        sampling_rate, n_fft, hop_length, n_mels, min_db, max_db: see `MelSettings`.
+        n_frames: The number of frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
+        sampling_rate, n_fft, hop_length, n_mels, min_db, max_db: See `MelSettings`.
     """
 
     model_input_names = ["spectrogram"]  # noqa: RUF012 (the base class declares it so)
@@ -46,7 +46,7 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
 
     @property
     def settings(self) -> MelSettings:
-        """The signal convention as one value."""
+        """The signal convention."""
         return MelSettings(self.sampling_rate, self.n_fft, self.hop_length, self.n_mels, self.min_db, self.max_db)
 
     def __call__(
@@ -55,22 +55,22 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
         sampling_rate: int | None = None,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
-        """Normalised log-mels, one fixed scale for every clip.
+        """Compute normalised log-mels, on one fixed scale for every clip.
 
         Args:
-            audio: a file, an array of samples (mono, or `(samples, channels)`), or a list of either.
-            sampling_rate: of the arrays, Hz; required for them, and not read for files, which carry their own.
+            audio: A file, an array of samples (mono, or `(samples, channels)`), or a list of either.
+            sampling_rate: The sampling rate of arrays in Hz; files carry their own.
             return_tensors: "pt" or "np".
 
         Returns:
-            `spectrogram`: `(B, 1, n_mels, n_frames)` in [-1, 1]. A longer input is cropped from its start, a shorter
-            one padded with -60 dB.
+            `spectrogram`: the log-mels `(B, 1, n_mels, n_frames)` in [-1, 1]. A longer input is cropped at its end, and
+            a shorter one padded with -60 dB.
 
         Raises:
-            ValueError: arrays without a sampling rate, of another rank, of integers, with more channels than samples,
-                or with NaN; audio shorter than one hop; no input at all.
-            FileNotFoundError: no such file.
-            AudioDecodingError: a file that is not audio.
+            ValueError: There is no input; an array has no sampling rate, another rank, integers, more channels than
+                samples, or NaN; or audio is shorter than one hop.
+            FileNotFoundError: A file does not exist.
+            AudioDecodingError: A file is not audio.
         """
         clips = [self._long_enough(clip, sampling_rate) for clip in self._as_list(audio)]
         spectrograms = torch.stack([self._spectrogram(clip) for clip in clips])[:, None]
@@ -86,7 +86,7 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
         return [np.asarray(clips)] if np.isscalar(clips[0]) and not isinstance(clips[0], str) else clips
 
     def _long_enough(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
-        """A click of a few samples is a broken recording, and not half a minute of silence."""
+        """Return the samples of a clip; a few samples are a broken recording and not a clip to be padded."""
         samples = self._waveform(clip, sampling_rate)
         if len(samples) < self.hop_length:
             where = f"{clip}: " if isinstance(clip, (str, Path)) else ""
@@ -115,27 +115,27 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
         return normalise(functional.pad(decibels, (0, max(missing, 0)), value=self.min_db), settings)
 
     def to_decibels(self, spectrogram: Tensor) -> Tensor:
-        """Normalised -> dB, any shape."""
+        """Convert normalised values of any shape to dB."""
         return denormalise(torch.as_tensor(spectrogram), self.settings)
 
     def from_decibels(self, decibels: Tensor | np.ndarray) -> Tensor:
-        """DB -> normalised, any shape; what the data set's `spectrogram` column needs before a model."""
+        """Normalise dB values of any shape, such as the data set's `spectrogram` column."""
         return normalise(torch.as_tensor(decibels), self.settings)
 
     @torch.no_grad()
     def invert(self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0) -> Tensor:
-        """Normalised log-mels -> audio by non-negative least squares and Griffin-Lim, at true loudness.
+        """Convert normalised log-mels to audio at true loudness, by non-negative least squares and Griffin-Lim.
 
         Args:
-            spectrogram: `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`, in [-1, 1].
-            n_iter: Griffin-Lim iterations.
-            seed: of the starting phases.
+            spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
+            n_iter: The number of Griffin-Lim iterations.
+            seed: The seed of the initial phases.
 
         Returns:
-            `(B, samples)` float32 at `sampling_rate`; 10 s for 431 frames, 30 s for 1292.
+            The samples `(B, samples)`, float32, at `sampling_rate`; 10 s for 431 frames, 30 s for 1292.
 
         Raises:
-            ValueError: another shape, NaN, or values far outside [-1, 1] (as in dB).
+            ValueError: The shape is another, or values are not finite or far outside [-1, 1] (as in dB).
         """
         spectrogram = torch.as_tensor(spectrogram).float()
         channels = spectrogram.shape[1] if spectrogram.ndim == 4 else 1

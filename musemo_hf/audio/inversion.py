@@ -1,4 +1,4 @@
-"""Log-mel -> waveform: non-negative least squares on the mel filters, then Griffin-Lim with momentum."""
+"""Log-mel to waveform: non-negative least squares on the mel filters, then Griffin-Lim with momentum."""
 
 import numpy as np
 import scipy.sparse
@@ -9,18 +9,18 @@ from .mel import MelSettings, mel_filters
 
 
 def mel_to_magnitude(mel_db: Tensor, settings: MelSettings = MelSettings(), n_iter: int = 100) -> Tensor:  # noqa: B008 (frozen)
-    """Linear magnitude whose mel spectrogram is closest to the given one.
+    """Return the linear magnitude whose mel spectrogram is closest to the given one.
 
     min ||M x - y|| over x >= 0, M the mel filters, y the mel power: multiplicative updates x <- x M'y / M'Mx (Lee &
     Seung 2001, eq. 4) from the clipped pseudo-inverse. M is sparse (two bands a bin), so an iteration costs little.
 
     Args:
-        mel_db: dB `(B, n_mels, n_frames)`.
-        settings: the signal convention.
-        n_iter: updates.
+        mel_db: The log-mels `(B, n_mels, n_frames)` in dB.
+        settings: The signal convention.
+        n_iter: The number of updates.
 
     Returns:
-        Magnitude `(B, 1 + n_fft // 2, n_frames)` float32.
+        The magnitude `(B, 1 + n_fft // 2, n_frames)`, float32.
     """
     dense = mel_filters(settings).numpy()
     filters = scipy.sparse.csr_matrix(dense)
@@ -28,7 +28,7 @@ def mel_to_magnitude(mel_db: Tensor, settings: MelSettings = MelSettings(), n_it
     batch, n_mels, n_frames = mel_db.shape
     power = torch.pow(10.0, mel_db.float().cpu() / 10).permute(1, 0, 2).reshape(n_mels, -1).numpy()
     target = transposed @ power
-    # a bin that no filter reaches stays at the floor; elsewhere the update needs a strictly positive start
+    # a bin that no filter reaches stays at the floor; the others need a strictly positive start
     solution = np.maximum(np.linalg.pinv(dense) @ power, 1e-3 * target) + 1e-12
     for _ in range(n_iter):
         np.divide(target, (transposed @ (filters @ solution)) + 1e-12, out=(ratio := np.empty_like(target)))
@@ -38,10 +38,10 @@ def mel_to_magnitude(mel_db: Tensor, settings: MelSettings = MelSettings(), n_it
 
 
 class FrameTransform:
-    """STFT and its inverse on frames-major arrays `(B, n_frames, ...)`, where every frame is contiguous.
+    """Computes the STFT and its inverse on frames-major arrays `(B, n_frames, ...)`, where every frame is contiguous.
 
-    The same transform as `torch.stft(pad_mode="constant")` and `torch.istft`, without their transposed copies and into
-    buffers that are made once: the inner loop of Griffin-Lim runs several times as fast.
+    It equals `torch.stft(pad_mode="constant")` and `torch.istft`, but avoids their transposed copies and reuses its
+    buffers, so that the inner loop of Griffin-Lim runs several times as fast.
     """
 
     def __init__(self, settings: MelSettings, batch: int, n_frames: int, device: torch.device) -> None:
@@ -55,7 +55,7 @@ class FrameTransform:
         self.inverse_envelope = self._overlap_add().clamp_min(1e-8).reciprocal()
 
     def _overlap_add(self) -> Tensor:
-        """Sum the frames at their places, `(B, (n_frames - 1) * hop + n_fft)`."""
+        """Add up the overlapping frames, `(B, (n_frames - 1) * hop + n_fft)`."""
         batch, n_frames, _ = self.frames.shape
         parts = self.frames.view(batch, n_frames, self.overlaps, self.hop)
         self.blocks.zero_()
@@ -64,7 +64,7 @@ class FrameTransform:
         return self.blocks.flatten(1)
 
     def inverse(self, spectrum: Tensor) -> Tensor:
-        """`(B, n_frames, n_fft / 2 + 1)` complex -> the padded signal, `n_fft / 2` samples longer at each end.
+        """Return the signal of a spectrum `(B, n_frames, n_fft / 2 + 1)`, padded by `n_fft / 2` samples at each end.
 
         The result is a buffer that the next call overwrites.
         """
@@ -73,7 +73,7 @@ class FrameTransform:
         return self._overlap_add().mul_(self.inverse_envelope)
 
     def forward(self, padded: Tensor, out: Tensor) -> Tensor:
-        """The padded signal -> `out`, `(B, n_frames, n_fft / 2 + 1)` complex."""
+        """Write the spectrum `(B, n_frames, n_fft / 2 + 1)` of the padded signal into `out`."""
         padded[:, : self.n_fft // 2] = 0
         padded[:, -(self.n_fft // 2) :] = 0
         torch.mul(padded.unfold(-1, self.n_fft, self.hop), self.window, out=self.frames)
@@ -88,18 +88,18 @@ def griffin_lim(
     n_samples: int | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """Waveform whose spectrogram is consistent with a magnitude (Griffin & Lim 1984; Perraudin et al. 2013).
+    """Estimate the waveform of a magnitude spectrogram (Griffin & Lim 1984; Perraudin et al. 2013).
 
     Args:
-        magnitude: `(B, 1 + n_fft // 2, n_frames)`.
-        settings: the signal convention.
-        n_iter: iterations.
-        momentum: of the fast variant; 0 is the original algorithm.
-        n_samples: length of the result; (n_frames - 1) * hop_length where None.
-        seed: of the random phases that it starts from.
+        magnitude: The magnitude `(B, 1 + n_fft // 2, n_frames)`.
+        settings: The signal convention.
+        n_iter: The number of iterations.
+        momentum: The momentum of the fast variant; 0 is the original algorithm.
+        n_samples: The length of the result (default: (n_frames - 1) * hop_length).
+        seed: The seed of the initial phases.
 
     Returns:
-        `(B, n_samples)` float32.
+        The samples `(B, n_samples)`, float32.
     """
     magnitude = magnitude.transpose(1, 2).contiguous()
     batch, n_frames, _ = magnitude.shape
@@ -128,16 +128,16 @@ def mel_to_audio(
     n_iter: int = 32,
     seed: int = 0,
 ) -> Tensor:
-    """Log-mel -> waveform at its true loudness.
+    """Convert log-mels to audio at its true loudness.
 
     Args:
-        mel_db: dB `(B, n_mels, n_frames)`.
-        settings: the signal convention.
-        n_iter: Griffin-Lim iterations.
-        seed: of the starting phases.
+        mel_db: The log-mels `(B, n_mels, n_frames)` in dB.
+        settings: The signal convention.
+        n_iter: The number of Griffin-Lim iterations.
+        seed: The seed of the initial phases.
 
     Returns:
-        `(B, settings.n_samples(n_frames))` float32: 10 s for 431 frames, 30 s for 1292.
+        The samples `(B, settings.n_samples(n_frames))`, float32: 10 s for 431 frames, 30 s for 1292.
     """
     magnitude = mel_to_magnitude(mel_db, settings).to(mel_db.device)
     return griffin_lim(magnitude, settings, n_iter, n_samples=settings.n_samples(mel_db.shape[-1]), seed=seed)

@@ -1,4 +1,4 @@
-"""Waveform -> log-mel in batched torch, equal to librosa's."""
+"""Waveform to log-mel in batched torch, equal to librosa's."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,17 +13,17 @@ FRAMES_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class MelSettings:
-    """The one signal convention of the project.
+    """Defines the one signal convention of the project.
 
     Power mel bands (Slaney scale and norm), dB re 1.0, clipped to [`min_db`, `max_db`] only when normalised.
 
     Attributes:
-        sampling_rate: Hz.
-        n_fft: window length, samples (Hann).
-        hop_length: samples between frames; frames are centred, the signal is padded with zeros.
-        n_mels: mel bands between 0 Hz and half the sampling rate.
-        min_db: the floor, -1 when normalised; also the padding.
-        max_db: the ceiling, +1 when normalised.
+        sampling_rate: The sampling rate in Hz.
+        n_fft: The length of the (Hann) window in samples.
+        hop_length: The number of samples between frames. Frames are centred, and the signal is padded with zeros.
+        n_mels: The number of mel bands between 0 Hz and half the sampling rate.
+        min_db: The floor in dB, -1 when normalised; also the value of padding.
+        max_db: The ceiling in dB, +1 when normalised.
     """
 
     sampling_rate: int = 22050
@@ -34,7 +34,7 @@ class MelSettings:
     max_db: float = 40.0
 
     def n_samples(self, n_frames: int) -> int:
-        """Samples of a signal of `n_frames` frames: whole tenths of a second where they give just these frames.
+        """Return the samples of a signal of `n_frames` frames, rounded to 0.1 s where that has the same frames.
 
         431 frames are 220,500 samples (10 s), 1292 are 661,500 (30 s).
         """
@@ -44,21 +44,21 @@ class MelSettings:
         return rounded if self.n_frames(rounded) == n_frames else shortest
 
     def n_frames(self, n_samples: int) -> int:
-        """Frames of a signal of `n_samples`."""
+        """Return the number of frames of a signal of `n_samples`."""
         return 1 + n_samples // self.hop_length
 
 
 @lru_cache(maxsize=8)
 def mel_filters(settings: MelSettings) -> Tensor:
-    """Slaney filter matrix of librosa, float32 `(n_mels, 1 + n_fft // 2)`."""
+    """Return librosa's Slaney filter matrix, float32 `(n_mels, 1 + n_fft // 2)`."""
     return torch.from_numpy(slaney_filters(sr=settings.sampling_rate, n_fft=settings.n_fft, n_mels=settings.n_mels))
 
 
 @lru_cache(maxsize=8)
 def _filter_blocks(settings: MelSettings) -> list[tuple[slice, slice, Tensor]]:
-    """(bands, bins, weights): the filter matrix in pieces of 32 bands that hold only the bins these bands reach.
+    """Return (bands, bins, weights): the filter matrix in blocks of 32 bands with only the bins that they reach.
 
-    Each bin stands twice, for its real and its imaginary part.
+    Each bin is repeated, for its real and its imaginary part.
     """
     doubled = mel_filters(settings).repeat_interleave(2, dim=1)
     blocks = []
@@ -72,14 +72,14 @@ def _filter_blocks(settings: MelSettings) -> list[tuple[slice, slice, Tensor]]:
 
 @torch.no_grad()
 def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
-    """Power mel spectrogram, `librosa.feature.melspectrogram(pad_mode="constant")`; without gradient.
+    """Return the power mel spectrogram of `librosa.feature.melspectrogram(pad_mode="constant")`, without gradient.
 
     Args:
-        waveform: float `(..., samples)`, mono, at `settings.sampling_rate`.
-        settings: the signal convention.
+        waveform: The mono float samples `(..., samples)` at `settings.sampling_rate`.
+        settings: The signal convention.
 
     Returns:
-        `(..., n_mels, 1 + samples // hop_length)`, power.
+        The power `(..., n_mels, 1 + samples // hop_length)`.
     """
     n_fft, half = settings.n_fft, settings.n_fft // 2
     window = torch.hann_window(n_fft, dtype=waveform.dtype, device=waveform.device)
@@ -101,17 +101,17 @@ def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor
 
 
 def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
-    """Mel spectrogram in dB re 1.0: 10 log10(max(power, 1e-10)), no `top_db`; without gradient.
+    """Return the mel spectrogram in dB re 1.0, 10 log10(max(power, 1e-10)), without `top_db` and gradient.
 
     Args:
-        waveform: float `(..., samples)`, mono, at `settings.sampling_rate`.
-        settings: the signal convention.
+        waveform: The mono float samples `(..., samples)` at `settings.sampling_rate`.
+        settings: The signal convention.
 
     Returns:
-        dB `(..., n_mels, n_frames)`, at least -100.
+        The log-mel `(..., n_mels, n_frames)` in dB, at least -100.
 
     Raises:
-        ValueError: `waveform` is not floating point, or holds no samples.
+        ValueError: `waveform` is not floating point, or has no samples.
     """
     if not waveform.is_floating_point() or waveform.ndim == 0 or waveform.shape[-1] == 0:
         raise ValueError(
@@ -121,12 +121,12 @@ def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
 
 
 def normalise(decibels: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
-    """DB -> [-1, 1] on the one fixed scale, (clip(dB, -60, 40) + 10) / 50: loudness is part of emotion."""
+    """Map dB to [-1, 1] by one fixed scale, (clip(dB, -60, 40) + 10) / 50, because loudness is part of emotion."""
     centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
     return (decibels.clamp(settings.min_db, settings.max_db) - centre) / half
 
 
 def denormalise(spectrogram: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
-    """[-1, 1] -> dB, the inverse of `normalise` within the range."""
+    """Map [-1, 1] to dB, the inverse of `normalise` within the range."""
     centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
     return spectrogram * half + centre

@@ -1,16 +1,16 @@
-"""Checkpoints that the package carries, each made by a command of the repository (see the card in its folder)."""
+"""The packaged checkpoints, each made by a command of the repository (see the card in its folder)."""
 
 from pathlib import Path
 
 
 def embedded_checkpoint(name: str) -> str:
-    """Folder of a packaged checkpoint.
+    """Return the folder of a packaged checkpoint.
 
     Args:
         name: "generator" (a GAN), "flow" (the better generator; the pipeline loads either) or "recogniser".
 
     Raises:
-        ValueError: no such checkpoint.
+        ValueError: There is no such checkpoint.
     """
     root = Path(__file__).parent
     known = sorted(path.parent.name for path in root.glob("*/config.json"))

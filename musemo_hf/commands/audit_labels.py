@@ -8,20 +8,23 @@ import sys
 import warnings
 from pathlib import Path
 
+from musemo_hf.commands.arguments import add_preparation
+
 HELP = "show that DEAM's labels of 2013 have valence and arousal swapped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo audit-labels`."""
-    parser.add_argument("deam", type=Path, metavar="DEAM", help="folder of DEAM")
-    parser.add_argument("--emomusic", type=Path, metavar="DIR", help="folder of emoMusic's annotations, for more signs")
-    parser.add_argument("--output", type=Path, default=Path("docs"), metavar="DIR", help="of page and picture (docs)")
-    parser.add_argument("--num-proc", type=int, metavar="N", help="processes that decode (1)")
-    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="of the data set (the cache of datasets)")
+    """Add the arguments of `musemo audit-labels`."""
+    parser.add_argument("deam", type=Path, metavar="DEAM", help="The folder of DEAM.")
+    parser.add_argument("--emomusic", type=Path, metavar="DIR", help="The folder of emoMusic's annotations.")
+    parser.add_argument(
+        "--output", type=Path, default=Path("docs"), metavar="DIR", help="The folder of the page (default: docs)."
+    )
+    add_preparation(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write `deam-labels.md` and its picture, and print the signs."""
+    """Write `deam-labels.md` and its picture, and print the evidence."""
     for folder in (args.deam, args.emomusic):
         if folder is not None and not folder.is_dir():
             raise ValueError(f"expected a folder, found none at {folder}")
@@ -32,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # songs left out; the page has its counts
+        warnings.simplefilter("ignore", UserWarning)  # of songs left out; the page has the counts
         audit = audit_labels(args.deam, args.emomusic, args.cache_dir, args.num_proc)
     page = write_audit(audit, args.output)
     print(f"{audit.n_2013} songs of 2013, {audit.n_later} of 2014-15, {audit.n_artists} artists")

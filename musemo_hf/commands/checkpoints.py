@@ -1,4 +1,4 @@
-"""Where a command's model comes from: the packaged checkpoint, a folder, or a repository of the Hub."""
+"""Loading the model of a command: a packaged checkpoint, a folder, or a repository of the Hub."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
 
-# name -> what its configuration may be: a model_type of transformers, or a class of diffusers
+# name -> what its configuration may be: a model_type of transformers or a class of diffusers
 TYPES = {"generator": ("musemo_gan", "MusemoFlowGenerator"), "recogniser": ("musemo_vit",)}
-
 
 PACKAGED = ("generator", "flow", "recogniser")
 
 
 def find_checkpoint(given: str | None, name: str) -> str:
-    """The folder or repository of a checkpoint.
+    """Return the folder or the repository of a checkpoint.
 
     Args:
-        given: a folder, a repository as "user/name", or the name of a packaged checkpoint; `name`'s own where None.
+        given: A folder, a repository as "user/name", or the name of a packaged checkpoint, by default `name`.
         name: "generator" or "recogniser".
 
     Raises:
-        ValueError: there is no such folder, nothing like a repository's name, or no packaged checkpoint.
+        ValueError: It is neither a folder nor the name of a repository or of a packaged checkpoint.
     """
     from musemo_hf import embedded_checkpoint
 
@@ -37,29 +36,29 @@ def find_checkpoint(given: str | None, name: str) -> str:
 
 
 def load_pipeline(given: str | None) -> "MusemoPipeline":
-    """The pipeline of a generator, on the GPU where there is one.
+    """Load the pipeline of a generator, on the GPU where there is one.
 
     Raises:
-        ValueError: see `find_checkpoint`; or another kind of model.
-        OSError: the folder or repository lacks a file.
+        ValueError: There is no such checkpoint (see `find_checkpoint`), or it is another kind of model.
+        OSError: The folder or repository lacks a file.
     """
     from musemo_hf import MusemoPipeline
 
-    path = find_checkpoint(given or "flow", "generator")  # of the packaged generators the better one
+    path = find_checkpoint(given or "flow", "generator")  # the better one of the packaged generators
     _quiet()
     if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
         check_type(path, "generator")
     pipeline = MusemoPipeline.from_pretrained(path)
-    pipeline.set_progress_bar_config(disable=None)  # where standard error is no terminal
+    pipeline.set_progress_bar_config(disable=None)  # None: where standard error is not a terminal
     return pipeline.to(_device())
 
 
 def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
-    """A recogniser, evaluating, on the GPU where there is one, and its feature extractor.
+    """Load a recogniser for evaluation, on the GPU where there is one, and its feature extractor.
 
     Raises:
-        ValueError: see `find_checkpoint`; or another kind of model.
-        OSError: the folder or repository lacks a file.
+        ValueError: There is no such checkpoint (see `find_checkpoint`), or it is another kind of model.
+        OSError: The folder or repository lacks a file.
     """
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
 
@@ -71,15 +70,15 @@ def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, 
 
 
 def check_type(path: str, name: str) -> None:
-    """From a configuration of another kind, transformers builds a network with random weights, and only warns.
+    """Refuse a model of another kind, from which transformers would build random weights with a mere warning.
 
     Args:
-        path: folder or repository of one model.
+        path: The folder or repository of a model.
         name: "generator" or "recogniser".
 
     Raises:
-        ValueError: another kind of model.
-        OSError: there is no configuration.
+        ValueError: It is another kind of model.
+        OSError: There is no configuration.
     """
     from transformers import PreTrainedConfig
 

@@ -1,4 +1,4 @@
-"""Serve the page: pick an emotion and hear it, drop a song and see where it lies.
+"""Serve the Space on this machine: pick an emotion and hear it, or drop a song and see its emotion.
 
 musemo demo
 musemo demo --port 8000 --recogniser checkpoints/recogniser
@@ -10,21 +10,25 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-HELP = "serve the page in which emotion becomes music, and music emotion"
+from musemo_hf.commands.arguments import add_recogniser
+
+HELP = "serve the Space, in which emotion becomes music and music emotion"
 SPACE = Path(__file__).resolve().parents[2] / "spaces_demo"  # beside the package in the repository, and in no wheel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo demo`."""
-    parser.add_argument("--generator", metavar="PATH_OR_REPO", help="(the packaged one)")
-    parser.add_argument("--recogniser", metavar="PATH_OR_REPO", help="(the packaged one)")
-    parser.add_argument("--host", metavar="NAME", help="address to serve on (this machine only)")
-    parser.add_argument("--port", type=int, metavar="N", help="(7860, or the next that is free)")
-    parser.add_argument("--folder", type=Path, default=SPACE, metavar="DIR", help="of the Space (the repository's)")
+    """Add the arguments of `musemo demo`."""
+    what = "The folder or repository of a generator (default: the packaged one)."
+    parser.add_argument("--generator", metavar="PATH_OR_REPO", help=what)
+    add_recogniser(parser)
+    parser.add_argument("--host", metavar="NAME", help="The address to serve on (default: this machine only).")
+    parser.add_argument("--port", type=int, metavar="N", help="The port (default: 7860, or the next that is free).")
+    what = "The folder of the Space (default: spaces_demo of the repository)."
+    parser.add_argument("--folder", type=Path, default=SPACE, metavar="DIR", help=what)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become the page's process, which serves until interrupted; the exit status is the page's."""
+    """Become the process of the page, which serves until it is interrupted."""
     app = args.folder / "app.py"
     if not app.is_file():
         raise ValueError(
@@ -40,6 +44,6 @@ def run(args: argparse.Namespace) -> int:
         "GRADIO_SERVER_PORT": args.port,
     }
     environment = os.environ | {name: str(value) for name, value in given.items() if value is not None}
-    # afresh, as the page must import its modules before torch and as a Space's top-level names; in the place of this
-    # process, so that what ends it ends the page
+    # The page must import its modules before torch, and by a Space's top-level names, hence a new interpreter. It
+    # replaces this process, so that whatever ends this process ends the page.
     os.execve(sys.executable, [sys.executable, str(app)], environment)

@@ -15,32 +15,33 @@ if TYPE_CHECKING:
 
 HELP = "make music from valence and arousal"
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
-LIST = "emotions.csv"  # what `musemo score --emotions` reads
+LIST = "emotions.csv"  # `musemo score --emotions` reads it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo generate`."""
-    parser.add_argument("--valence", type=float, help="in [-1, 1]")
-    parser.add_argument("--arousal", type=float, help="in [-1, 1]")
-    parser.add_argument("--preset", metavar="NAME", help='instead: a point by its name, such as "sad & calm" or sad')
-    parser.add_argument("--num-samples", type=int, default=1, metavar="N", help="songs (1)")
-    parser.add_argument("--seed", type=int, metavar="S", help="of the first song; the i-th has S + i (random)")
-    parser.add_argument(
-        "--checkpoint", metavar="PATH_OR_REPO", help="generator, pipeline, or a packaged one: flow (default), generator"
-    )
-    parser.add_argument("--num-inference-steps", type=int, metavar="N", help="of a flow (its own number)")
-    parser.add_argument("--guidance-scale", type=float, metavar="W", help="of a flow (its own)")
-    parser.add_argument("--plot", action="store_true", help="also a picture of each spectrogram, a .png beside it")
-    parser.add_argument(
-        "--output",
-        required=True,
-        metavar="DIR_OR_FILE",
-        help=f"a file that ends in {', '.join(ENDINGS)}, or a folder, where {LIST} lists what was asked for",
-    )
+    """Add the arguments of `musemo generate`."""
+    parser.add_argument("--valence", type=float, help="The requested valence in [-1, 1].")
+    parser.add_argument("--arousal", type=float, help="The requested arousal in [-1, 1].")
+    what = 'A point by its name instead, such as "sad & calm" or sad.'
+    parser.add_argument("--preset", metavar="NAME", help=what)
+    what = "The number of songs (default: 1)."
+    parser.add_argument("--num-samples", type=int, default=1, metavar="N", help=what)
+    what = "The seed of the first song; song i has the seed S + i (default: random)."
+    parser.add_argument("--seed", type=int, metavar="S", help=what)
+    what = "The folder or repository of a generator or pipeline, or a packaged one: flow (default) or generator."
+    parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help=what)
+    what = "The number of sampling steps of a flow (default: the model's own setting)."
+    parser.add_argument("--num-inference-steps", type=int, metavar="N", help=what)
+    what = "The guidance scale of a flow (default: the model's own setting)."
+    parser.add_argument("--guidance-scale", type=float, metavar="W", help=what)
+    what = "Also write a picture of each spectrogram, a .png beside the song."
+    parser.add_argument("--plot", action="store_true", help=what)
+    what = f"A file that ends in {', '.join(ENDINGS)}, or a folder, in which {LIST} lists the requested emotions."
+    parser.add_argument("--output", required=True, metavar="DIR_OR_FILE", help=what)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the songs, and print a line for each."""
+    """Write the songs, and print a line for each of them."""
     valence, arousal = _point(args)
     output = _output(args.output, args.num_samples)
     from musemo_hf.commands.checkpoints import load_pipeline
@@ -67,12 +68,12 @@ def _point(args: argparse.Namespace) -> tuple[float, float]:
         raise ValueError(f"expected --valence and --arousal, or --preset, got {got}")
     from musemo_hf.models.gan import check_emotion
 
-    check_emotion([[args.valence, args.arousal]])  # before a model is loaded for nothing
+    check_emotion([[args.valence, args.arousal]])  # before the model is loaded
     return args.valence, args.arousal
 
 
 def _preset(name: str) -> tuple[float, float]:
-    """The point of a preset; its first letters are enough."""
+    """Return the point of a preset, which its first letters can name."""
     from musemo_hf.pipelines.emotion_to_music import PRESETS
 
     found = [point for preset, point in PRESETS.items() if preset.startswith(name.strip().lower())]
@@ -106,7 +107,7 @@ def _write(song: "Song", path: Path, plot: bool) -> None:
 
 
 def _list(song: "Song", path: Path) -> None:
-    """Add a song to the folder's list; a song made again replaces its line."""
+    """Add a song to the list of its folder; a song that is made again replaces its line."""
     file = path.parent / LIST
     rows = {}
     if file.is_file():

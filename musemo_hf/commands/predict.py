@@ -1,4 +1,4 @@
-"""Read valence and arousal from songs, with an interval and the path over time.
+"""Predict valence and arousal of songs, with an interval and the path over time.
 
 musemo predict song.mp3 another.flac
 musemo predict song.mp3 --json --path-plot path.png
@@ -10,28 +10,31 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musemo_hf.commands.arguments import add_hop, add_recogniser
+
 if TYPE_CHECKING:
     import numpy as np
 
     from musemo_hf.pipelines.emotion_path import EmotionPath
 
-HELP = "read valence and arousal from songs"
+HELP = "predict valence and arousal of songs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo predict`."""
-    parser.add_argument("songs", nargs="+", metavar="SONG", help="wav, flac, ogg or mp3, of any length")
-    parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help="a recogniser (the packaged one)")
-    parser.add_argument("--hop", type=float, metavar="SECONDS", help="between windows (half a window)")
-    parser.add_argument("--json", action="store_true", help="print JSON, with the path over time")
-    parser.add_argument("--path-plot", type=Path, metavar="FILE.png", help="picture of the path, coloured by time")
+    """Add the arguments of `musemo predict`."""
+    parser.add_argument("songs", nargs="+", metavar="SONG", help="A wav, flac, ogg or mp3 of any length.")
+    add_recogniser(parser, "--checkpoint")
+    add_hop(parser)
+    parser.add_argument("--json", action="store_true", help="Print JSON, with the path over time.")
+    what = "Also draw the path, coloured by time."
+    parser.add_argument("--path-plot", type=Path, metavar="FILE.png", help=what)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a table or JSON; 1 where a song could not be read, after the others."""
+    """Print a table or JSON; the exit status is 1 where a song could not be read."""
     if args.path_plot is not None and args.path_plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"expected --path-plot to end in .png, .svg or .pdf, got {args.path_plot}")
-    if not any(Path(song).is_file() for song in args.songs):  # before a model is loaded for nothing
+    if not any(Path(song).is_file() for song in args.songs):  # before the model is loaded
         raise ValueError(f"expected audio files, found none at {', '.join(args.songs)}")
     paths = _read_songs(args)
     if not paths:
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_songs(args: argparse.Namespace) -> "dict[str, EmotionPath]":
-    """Song -> path; a song that cannot be read costs a line, and not the other songs."""
+    """Predict the songs, and print an error for each that cannot be read."""
     from musemo_hf.commands.checkpoints import load_recogniser
     from musemo_hf.pipelines.emotion_path import emotion_path
 
@@ -67,7 +70,7 @@ def _read_songs(args: argparse.Namespace) -> "dict[str, EmotionPath]":
 
 
 def table(paths: "dict[str, EmotionPath]") -> str:
-    """A line a song, and what the interval is."""
+    """Write a line for each song, and a line on the kind of interval."""
     width = max(len("song"), *(len(song) for song in paths))
     lines = [f"{'song':<{width}}  {'valence':<22}  {'arousal':<22}  {'length':>8}  windows"]
     for song, path in paths.items():

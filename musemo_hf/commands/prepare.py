@@ -1,11 +1,11 @@
-"""Read a DEAM folder into a data set of log-mels, and say what is in it.
+"""Prepare a data set of log-mels from a folder of DEAM, and print its contents.
 
 musemo prepare DEAM
 musemo prepare DEAM --config-name excerpt_10s --num-proc 2 --output deam-10s
 musemo prepare DEAM --config-name excerpt_10s --pack deam-10s.safetensors
 
-A pack is one file of at most 50 MB that the scripts of training/ take as --data-dir, for a machine that has no DEAM.
-Its log-mels are rounded to steps of decibels, which are printed; labels and folds are exact.
+A pack is one file of at most 50 MB that the scripts of training/ take as --data-dir on a machine that has no DEAM.
+Its log-mels are rounded to a step in decibels that is printed; its labels and folds are exact.
 """
 
 import argparse
@@ -15,28 +15,31 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musemo_hf.commands.arguments import add_preparation
+
 if TYPE_CHECKING:
     from musemo_hf import DeamSpectrograms
 
-HELP = "read DEAM into a data set of log-mels"
+HELP = "prepare a data set of log-mels from DEAM"
 CONFIGS = ("excerpt_30s", "excerpt_10s", "first_30s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo prepare`."""
-    parser.add_argument(
-        "deam", type=Path, metavar="DEAM", help="folder of DEAM, flat or as its archive unpacks; or of `musemo listen`"
-    )
-    parser.add_argument("--config-name", choices=CONFIGS, default=CONFIGS[0], help=f"excerpt ({CONFIGS[0]})")
-    parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help="(corrected)")
-    parser.add_argument("--num-proc", type=int, metavar="N", help="processes that decode (1)")
-    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="where it is kept (the cache of datasets)")
-    parser.add_argument("--pack", type=Path, metavar="FILE", help="also write it into one file of at most 50 MB")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="also save it there, as `musemo score` reads it")
+    """Add the arguments of `musemo prepare`."""
+    what = "The folder of DEAM, flat or as its archive unpacks, or one of `musemo pseudo-label`."
+    parser.add_argument("deam", type=Path, metavar="DEAM", help=what)
+    what = f"The excerpt of each song (default: {CONFIGS[0]})."
+    parser.add_argument("--config-name", choices=CONFIGS, default=CONFIGS[0], help=what)
+    what = "The labels of the songs of 2013 (default: corrected)."
+    parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help=what)
+    add_preparation(parser)
+    parser.add_argument("--pack", type=Path, metavar="FILE", help="Also write one file of at most 50 MB.")
+    what = "Also save the data set in a folder that `musemo score` reads."
+    parser.add_argument("--output", type=Path, metavar="DIR", help=what)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prepare, and print counts, folds and what was left out."""
+    """Prepare the data set, and print counts, folds and the songs that were left out."""
     if args.pack is not None and args.pack.is_dir():
         raise ValueError(f"expected a file as --pack, got the folder {args.pack}")
     if not args.deam.is_dir():
@@ -51,14 +54,14 @@ def run(args: argparse.Namespace) -> int:
         datasets.disable_progress_bars()
     builder = DeamSpectrograms(args.cache_dir, args.config_name, args.deam, args.labels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of what is left out: it is listed below
+        warnings.simplefilter("ignore", UserWarning)  # of songs left out, which are listed below
         builder.download_and_prepare(num_proc=args.num_proc)
     songs = builder.as_dataset("train")
     folds = Counter(songs.with_format(None)["fold"])
     artists = len(set(artist_groups(songs["artist"])))
     print(f"songs    {len(songs)} by {artists} artists, {args.config_name}, 128 x {builder.config.n_frames} dB")
-    heard = read_manifest(args.deam)
-    print(f"labels   {args.labels if heard is None else f'of no person: {heard.title}'}")
+    pseudo_labels = read_manifest(args.deam)
+    print(f"labels   {args.labels if pseudo_labels is None else f'not of people: {pseudo_labels.title}'}")
     print(f"folds    {', '.join(f'{fold}: {folds[fold]}' for fold in sorted(folds))}")
     _print_skipped(builder)
     print(f"kept in  {builder.cache_dir}")
@@ -76,7 +79,7 @@ def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
     from musemo_hf.data.pack import MAX_BYTES, write_pack
     from musemo_hf.data.pseudo_labels import read_manifest
 
-    heard = read_manifest(args.deam)
+    pseudo_labels = read_manifest(args.deam)
     pack = write_pack(
         args.pack,
         load_arrays(builder.as_dataset("train")),
@@ -84,7 +87,7 @@ def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
         labels=args.labels,
         procedural=(args.deam / MANIFEST).is_file(),
         n_skipped=len(builder.skipped),
-        heard=None if heard is None else heard.title,
+        pseudo_labels=None if pseudo_labels is None else pseudo_labels.title,
     )
     size = args.pack.stat().st_size
     print(f"packed   {args.pack}, {size / 1e6:.1f} MB of at most {MAX_BYTES / 1e6:.0f} MB, hash {pack.songs_hash[:16]}")
@@ -95,12 +98,8 @@ def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
 
 
 def _print_skipped(builder: "DeamSpectrograms") -> None:
-    from musemo_hf.data.skipped import count_reasons
+    from musemo_hf.data.skipped import count_reasons, first_details
 
-    skipped = builder.skipped
-    print(f"skipped  {count_reasons(skipped)}")
-    first: dict[str, str] = {}
-    for song in skipped:
-        first.setdefault(song.reason, f"song {song.song_id}: {song.detail}")
-    for reason, detail in first.items():
-        print(f"         {reason}, such as {detail}")
+    print(f"skipped  {count_reasons(builder.skipped)}")
+    for reason, song in first_details(builder.skipped).items():
+        print(f"         {reason}, such as song {song.song_id}: {song.detail}")

@@ -1,4 +1,4 @@
-"""Push a model, a data set, the metrics or the page to the Hub, with its card.
+"""Push a model, a data set, a metric or the Space to the Hub, with its card.
 
 musemo push generator user/musemo-generator
 musemo push generator user/musemo-flow --checkpoint runs/flow/generator --report runs/flow/report.json
@@ -13,33 +13,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HELP = "push a model, a data set, the metrics or the page to the Hub"
+HELP = "push a model, a data set, a metric or the Space to the Hub"
 KINDS = ("generator", "recogniser", "pipeline", "dataset", "metric", "space")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo push`; the token comes from HF_TOKEN or `hf auth login`, never from a command line."""
-    parser.add_argument("kind", choices=KINDS, help="what to push")
-    parser.add_argument("repo", help='the repository, "user/name"')
-    parser.add_argument("--checkpoint", type=Path, help="models: folder of a checkpoint; the packaged one by default")
-    parser.add_argument("--report", type=Path, help="models and space: report.json of the ablation, for the card")
-    parser.add_argument("--no-sample", action="store_true", help="generator and pipeline: no picture, no sound")
-    parser.add_argument("--data", type=Path, help="dataset: folder of DEAM")
-    parser.add_argument(
-        "--config",
-        action="append",
-        choices=("excerpt_30s", "excerpt_10s"),
-        help="dataset: configuration, may be repeated; excerpt_30s by default",
-    )
-    parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help="dataset")
-    parser.add_argument("--cache", type=Path, help="dataset: where it is prepared; the cache of datasets by default")
-    parser.add_argument("--folder", type=Path, help="space: its folder; the repository's spaces_demo/ by default")
-    parser.add_argument("--private", action="store_true", help="make the repository, if it is made, private")
-    parser.add_argument("--tag", help="a name for the pushed revision, such as v1")
+    """Add the arguments of `musemo push`; the token never comes from a command line."""
+    parser.add_argument("kind", choices=KINDS, help="The kind of repository.")
+    parser.add_argument("repo", help='The repository as "user/name".')
+    what = "Models: the folder of a checkpoint (default: the packaged one)."
+    parser.add_argument("--checkpoint", type=Path, help=what)
+    parser.add_argument("--report", type=Path, help="Models and Space: the report.json for the card.")
+    what = "Generator and pipeline: push no picture and no sound."
+    parser.add_argument("--no-sample", action="store_true", help=what)
+    parser.add_argument("--data", type=Path, help="Data set: the folder of DEAM.")
+    what = "Data set: a configuration; may be repeated (default: excerpt_30s)."
+    parser.add_argument("--config", action="append", choices=("excerpt_30s", "excerpt_10s"), help=what)
+    what = "Data set: the labels of the songs of 2013 (default: corrected)."
+    parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help=what)
+    what = "Data set: the folder of prepared data sets (default: the cache of datasets)."
+    parser.add_argument("--cache", type=Path, help=what)
+    what = "Space: the folder of the Space (default: spaces_demo of the repository)."
+    parser.add_argument("--folder", type=Path, help=what)
+    parser.add_argument("--private", action="store_true", help="Make the repository private if it is created.")
+    parser.add_argument("--tag", help="A name for the pushed revision, such as v1.")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Push, print the commit, and return the exit status: 1 where the Hub or the input says no."""
+    """Push, and print the commit; the exit status is 1 where the Hub or the input refuses."""
     from musemo_hf.hub import HubPushError
 
     try:
@@ -62,7 +63,7 @@ def _checkpoint(args: argparse.Namespace, name: str) -> Path:
     if args.checkpoint is None:
         return Path(embedded_checkpoint(name))
     if args.checkpoint.is_dir() and not (args.checkpoint / "model_index.json").is_file():
-        check_type(str(args.checkpoint), name)  # or random weights would be published
+        check_type(str(args.checkpoint), name)  # otherwise random weights would be published
     return args.checkpoint
 
 
@@ -93,8 +94,8 @@ def _dataset(args: argparse.Namespace, options: dict[str, Any]) -> str:
 
     if args.data is None:
         raise ValueError("expected the folder of DEAM, as in --data DEAM, got none")
-    if heard := read_manifest(args.data):
-        raise ValueError(f"expected DEAM, whose labels are of people, as the card says, got {heard.title}")
+    if pseudo_labels := read_manifest(args.data):
+        raise ValueError(f"expected DEAM with labels of people, as the card says, got {pseudo_labels.title}")
     configs = {}
     for name in args.config or ["excerpt_30s"]:
         builder = DeamSpectrograms(config_name=name, data_dir=args.data, labels=args.labels, cache_dir=args.cache)

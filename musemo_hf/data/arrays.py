@@ -1,4 +1,4 @@
-"""A prepared data set as plain numpy arrays, for code that wants all songs at once."""
+"""A prepared data set as plain numpy arrays, for code that needs all songs at once."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SongArrays:
-    """N songs.
+    """The log-mels and labels of N songs.
 
     Attributes:
-        spectrogram: float32 (N, 128, n_frames), dB.
-        emotion: float32 (N, 2) = (valence, arousal) in [-1, 1].
-        emotion_std: float32 (N, 2), in units of [-1, 1].
-        fold: int8 (N,).
-        song_id: int32 (N,).
-        artist: N names.
-        genre: N genres.
-        year: int16 (N,).
+        spectrogram: The log-mels in dB, float32 (N, 128, n_frames).
+        emotion: The mean (valence, arousal) in [-1, 1], float32 (N, 2).
+        emotion_std: The deviations over raters in the same unit, float32 (N, 2).
+        fold: The artist-disjoint folds, int8 (N,).
+        song_id: The ids, int32 (N,).
+        artist: The N names of artists, "" where unknown.
+        genre: The N genres.
+        year: The years of the benchmark, int16 (N,).
     """
 
     spectrogram: np.ndarray
@@ -38,10 +38,10 @@ def load_arrays(dataset: Any) -> SongArrays:
     """Read a data set of `DeamSpectrograms`' columns from its Arrow buffers, without Python lists in between.
 
     Args:
-        dataset: a `datasets.Dataset`, also after `select`, `filter` or `shuffle`.
+        dataset: A `datasets.Dataset`, also after `select`, `filter` or `shuffle`.
 
     Returns:
-        Arrays of their own (writable), rows in the data set's order.
+        Writable copies, in the order of the data set.
     """
     n_mels, n_frames = dataset.features["spectrogram"].shape
     spectrogram = np.empty((len(dataset), n_mels, n_frames), dtype=np.float32)

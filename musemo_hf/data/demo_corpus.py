@@ -1,6 +1,6 @@
 """A small procedural corpus laid out as DEAM is, rendered on the fly for a machine that has no DEAM.
 
-It is for trying the machinery: what is measured on it says nothing about music.
+It is for trying the code: figures that are measured on it say nothing about music.
 """
 
 import json
@@ -16,27 +16,28 @@ from tqdm.auto import tqdm
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
 from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
+from musemo_hf.files import atomic_path, atomic_write
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1  # of what the same parameters render
+VERSION = 1  # raised when the same parameters render other bytes
 MANIFEST = "demo_corpus.json"
 SONGS_AN_ARTIST = 2.5
 
 
 def demo_parameters(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> dict[str, float]:
-    """What decides each byte of a corpus; written beside it as `demo_corpus.json`."""
+    """Return the parameters that determine each byte of a corpus, which `demo_corpus.json` beside it holds."""
     return {"version": VERSION, "n_songs": n_songs, "duration": duration, "seed": seed}
 
 
 def demo_corpus_path(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
-    """The folder that a corpus of these parameters has, under `$MUSEMO_CACHE` or `~/.cache/musemo_hf`."""
+    """Return the folder of a corpus of these parameters, under `$MUSEMO_CACHE` or `~/.cache/musemo_hf`."""
     cache = Path(os.environ.get("MUSEMO_CACHE") or "~/.cache/musemo_hf").expanduser()
     return cache / f"demo-v{VERSION}-{n_songs}x{duration:g}s-seed{seed}"
 
 
 def demo_corpus_dir(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
-    """That folder, with the corpus in it: rendered if it is not there yet."""
+    """Return the folder of a corpus of these parameters, and render the corpus if it is not there yet."""
     return render_demo_corpus(demo_corpus_path(n_songs, duration, seed), n_songs, duration, seed)
 
 
@@ -48,21 +49,21 @@ def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float =
     rendering resumes.
 
     Args:
-        folder: empty, missing, or a corpus of the same parameters.
-        n_songs: 1 to 1,050.
-        duration: of each song, s.
-        seed: of everything.
+        folder: An empty or missing folder, or one with a corpus of the same parameters.
+        n_songs: The number of songs, 1 to 1,050.
+        duration: The length of each song in seconds.
+        seed: The seed of all random draws.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: a parameter is out of range, or the folder holds something else.
+        ValueError: A parameter is out of range, or the folder holds something else.
     """
     if not 1 <= n_songs <= 1050 or not duration > 0:
         raise ValueError(f"expected 1 to 1050 songs of more than 0 s, got {n_songs} of {duration} s")
     folder = Path(folder).expanduser()
-    _claim(folder, demo_parameters(n_songs, duration, seed))
+    _open_folder(folder, demo_parameters(n_songs, duration, seed))
     ids = _song_ids(n_songs)
     emotions = _draw_emotions(n_songs, seed)
     artist_of = _draw_artists(n_songs, seed)
@@ -86,8 +87,8 @@ def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float =
     return folder
 
 
-def _claim(folder: Path, parameters: dict[str, float]) -> None:
-    """Make the folder ours, or find that it is; never write into someone's DEAM."""
+def _open_folder(folder: Path, parameters: dict[str, float]) -> None:
+    """Begin a corpus in a new folder, or resume the same corpus; never write into a folder of DEAM."""
     manifest = folder / MANIFEST
     if manifest.exists():
         found = json.loads(manifest.read_text(encoding="utf-8"))
@@ -96,17 +97,17 @@ def _claim(folder: Path, parameters: dict[str, float]) -> None:
     elif folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder}: expected an empty folder or a demo corpus, got other files")
     (folder / "MEMD_audio").mkdir(parents=True, exist_ok=True)
-    _write_text(manifest, json.dumps(parameters))
+    atomic_write(manifest, json.dumps(parameters))
 
 
 def _song_ids(n_songs: int) -> list[int]:
-    """Ids above 1000, where published labels are not swapped; up to 50 in the second part, as DEAM has about."""
+    """Return ids above 1000, where published labels are not swapped, up to 50 of them in DEAM's second file."""
     second = min(n_songs // 5, 50)
     return [*range(1001, 1001 + n_songs - second), *range(2001, 2001 + second)]
 
 
 def _draw_emotions(n_songs: int, seed: int) -> np.ndarray:
-    """(n_songs, 2) in [-0.9, 0.9], as wide as DEAM's and correlated as they are."""
+    """Draw emotions (n_songs, 2) in [-0.9, 0.9] with about the spread and the correlation of DEAM's."""
     covariance = 0.35**2 * np.array([[1, 0.4], [0.4, 1]])
     drawn = np.random.default_rng((seed, 0)).multivariate_normal(np.zeros(2), covariance, size=n_songs)
     return np.clip(drawn, -0.9, 0.9)
@@ -129,7 +130,7 @@ def _write_tables(folder: Path, ids: list[int], emotions: np.ndarray, artist_of:
         if number <= 2000:
             labels[0].append((number, valence, v_std, arousal, a_std))
             metadata[1].append((number, name, "", title, family))
-        else:  # DEAM's second part has maxima and minima in between; ours say no more than the mean
+        else:  # DEAM's second file has maxima and minima in between; here they repeat the mean
             labels[1].append((number, valence, v_std, *(valence, v_std) * 2, arousal, a_std, *(arousal, a_std) * 2))
             metadata[2].append((number, title, name, "", family))
     for file, header, rows in zip(ANNOTATION_FILES, ANNOTATION_HEADERS, labels, strict=True):
@@ -138,14 +139,6 @@ def _write_tables(folder: Path, ids: list[int], emotions: np.ndarray, artist_of:
         write_csv(folder / "metadata" / file, header, rows)
 
 
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def _write_mp3(path: Path, samples: np.ndarray) -> None:
-    """Under another name until it is whole, so that a song that exists is finished."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    soundfile.write(part, samples, SAMPLING_RATE, format="MP3")
-    part.replace(path)
+    with atomic_path(path) as part:
+        soundfile.write(part, samples, SAMPLING_RATE, format="MP3")

@@ -1,6 +1,6 @@
 """Procedural music whose performance follows an emotion: additive synthesis over a chord progression.
 
-Which features follow which dimension, and in which direction, is the common finding of studies of expression in
+The features that follow each dimension, and their directions, are the common findings of studies of expression in
 music (Eerola, Friberg, Bresin, "Emotional expression in music", Frontiers in Psychology 4, 2013): arousal goes with
 tempo, loudness, brightness and short notes, valence with the major mode, and less so with brightness and short notes.
 """
@@ -20,15 +20,15 @@ _PROGRESSIONS = {True: ((0, 4, 5, 3), (0, 3, 4, 0), (0, 5, 3, 4)), False: ((0, 5
 
 @dataclass(frozen=True)
 class Timbre:
-    """What all songs of an artist share.
+    """The timbre that all songs of an artist share.
 
     Attributes:
-        family: one of `FAMILIES`.
-        even: weight of the even harmonics, 0-1.
-        register: semitones up or down.
-        attack: s.
-        decay: s, to 1/e; long for held tones.
-        breath: level of noise beside the tones, linear.
+        family: One of `FAMILIES`.
+        even: The weight of the even harmonics, 0-1.
+        register: The transposition in semitones.
+        attack: The attack time in seconds.
+        decay: The time in seconds in which a tone falls to 1/e; long for held tones.
+        breath: The linear level of the noise beside the tones.
     """
 
     family: str
@@ -41,14 +41,14 @@ class Timbre:
 
 @dataclass(frozen=True)
 class Performance:
-    """How a song is played.
+    """The way that a song is played.
 
     Attributes:
-        tempo: beats per minute.
-        major: the mode.
-        level: RMS, dB re full scale.
-        slope: harmonic k sounds at k ** -slope; lower is brighter.
-        articulation: share of its time that a note sounds, 0-1; lower is more staccato.
+        tempo: The tempo in beats per minute.
+        major: Whether the mode is major.
+        level: The RMS level in dB re full scale.
+        slope: The exponent of the spectrum, in which harmonic k has the amplitude k ** -slope; lower is brighter.
+        articulation: The share of its time that a note sounds, 0-1; lower is more staccato.
     """
 
     tempo: float
@@ -59,7 +59,7 @@ class Performance:
 
 
 def draw_timbre(rng: np.random.Generator) -> Timbre:
-    """An artist's timbre: a family, and a place within it."""
+    """Draw the timbre of an artist: a family, and values around those of the family."""
     family = int(rng.integers(len(FAMILIES)))
     even, attack, decay, breath = (
         (0.9, 0.03, 9.0, 0.01),
@@ -78,11 +78,11 @@ def draw_timbre(rng: np.random.Generator) -> Timbre:
 
 
 def draw_performance(emotion: np.ndarray, rng: np.random.Generator) -> Performance:
-    """A way to play an emotion, with the scatter of a performer.
+    """Draw a way to play an emotion, with the scatter of a performer.
 
     Args:
-        emotion: (2,) = (valence, arousal) in [-1, 1].
-        rng: of the scatter.
+        emotion: The (valence, arousal) in [-1, 1], of shape (2,).
+        rng: The random generator of the scatter.
     """
     valence, arousal = (float(value) for value in emotion)
     scatter = rng.normal(0, 0.2, size=4)
@@ -99,10 +99,10 @@ def synthesise(performance: Performance, timbre: Timbre, duration: float, rng: n
     """Render a song: chords, bass and a melody, with a beat.
 
     Args:
-        performance: how it is played.
-        timbre: by whom.
-        duration: s.
-        rng: of key, progression, melody and noise.
+        performance: The way that the song is played.
+        timbre: The timbre of the artist.
+        duration: The length in seconds.
+        rng: The random generator of key, progression, melody and noise.
 
     Returns:
         float32 `(samples,)` in [-1, 1], mono, at `SAMPLING_RATE`.
@@ -119,7 +119,7 @@ def synthesise(performance: Performance, timbre: Timbre, duration: float, rng: n
 def _score(
     performance: Performance, timbre: Timbre, duration: float, rng: np.random.Generator
 ) -> list[tuple[float, float, float, float]]:
-    """Notes as (onset in s, length in s, MIDI pitch, gain)."""
+    """Compose the notes as (onset in s, length in s, MIDI pitch, gain)."""
     scale = _MAJOR if performance.major else _MINOR
     progressions = _PROGRESSIONS[performance.major]
     chords = progressions[rng.integers(len(progressions))]
@@ -145,7 +145,7 @@ def _pitch(scale: tuple[int, ...], degree: int, tonic: int) -> float:
 
 @lru_cache(maxsize=1)
 def _sines() -> np.ndarray:
-    """One period of each harmonic, `(HARMONICS, 2048)`."""
+    """Return one period of each harmonic, `(HARMONICS, 2048)`."""
     return np.sin(2 * np.pi * np.outer(np.arange(1, HARMONICS + 1), np.arange(2048) / 2048))
 
 
@@ -171,7 +171,7 @@ def _add_tone(
 
 
 def _add_beat(samples: np.ndarray, performance: Performance, rng: np.random.Generator) -> None:
-    """A burst of noise on each beat, so that tempo is heard whatever the timbre."""
+    """Add a burst of noise on each beat, so that the tempo is audible with every timbre."""
     length = min(round(0.06 * SAMPLING_RATE), len(samples))
     burst = np.exp(-np.arange(length) / (0.012 * SAMPLING_RATE))
     for onset in np.arange(0, len(samples) / SAMPLING_RATE, 60 / performance.tempo):

@@ -1,4 +1,4 @@
-"""Splits: artist-disjoint folds, stratified and hashed, and the random split of published work."""
+"""Artist-disjoint folds, stratified and hashed, and the random split of published work."""
 
 import csv
 import hashlib
@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-# Names that say that the artist is not known: such songs share nothing, each is a group of its own.
+# names that say that the artist is not known: each such song is a group of its own
 NO_ARTIST = frozenset({"", "-", "n/a", "various", "various artists", "unknown", "unknown artist"})
 
 
 class FoldsError(ValueError):
-    """A file of folds that is not what was written; the message names file:line."""
+    """A file of folds that was not written by `write_folds`, or was changed; the message names file:line."""
 
 
 def artist_groups(artists: Sequence[str]) -> list[str]:
-    """A group for each song: its artist's name without case or odd spaces, or a group of its own.
+    """Return a group for each song: its artist's name without case or odd spaces, or a group of its own.
 
     Args:
-        artists: (N,) names; "" and the like (`NO_ARTIST`) are unknown.
+        artists: The N names of artists; those in `NO_ARTIST` count as unknown.
 
     Returns:
-        N keys; two songs share a key where they share a known artist.
+        The N keys; two songs share a key where they share a known artist.
     """
     names = [" ".join(artist.casefold().split()) for artist in artists]
     # A tab cannot be within a cleaned name, so that no artist's name can be such a key.
@@ -31,16 +31,16 @@ def artist_groups(artists: Sequence[str]) -> list[str]:
 
 
 def n_unknown(artists: Sequence[str]) -> int:
-    """Songs whose artist is not known, each a group of its own: two of one artist may then be in two folds."""
+    """Count the songs whose artist is not known, of which two by one artist may be in two folds."""
     return sum(group.startswith("\t") for group in artist_groups(artists))
 
 
 def strata(emotions: np.ndarray, years: Sequence[int]) -> np.ndarray:
-    """Valence-arousal quadrant times year, as int `(N,)` from 0.
+    """Return the stratum of each song, its valence-arousal quadrant and year, as int `(N,)` from 0.
 
     Args:
-        emotions: (N, 2) = (valence, arousal) in [-1, 1]; 0 counts as positive.
-        years: (N,).
+        emotions: The (valence, arousal) in [-1, 1], of shape (N, 2); 0 counts as positive.
+        years: The N years.
     """
     emotions = np.asarray(emotions)
     quadrant = 2 * (emotions[:, 0] >= 0) + (emotions[:, 1] >= 0)
@@ -51,23 +51,23 @@ def strata(emotions: np.ndarray, years: Sequence[int]) -> np.ndarray:
 def artist_folds(
     artists: Sequence[str], emotions: np.ndarray, years: Sequence[int], n_folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """Folds in which no artist is in two, balanced in size, quadrant and year.
+    """Assign songs to folds that share no artist, balanced in size, quadrant and year.
 
-    Greedy: artists by falling number of songs, each into the fold where it adds least to the squared counts of its
-    strata (each relative to the stratum's size) and of the fold. Depends on nothing but the arguments.
+    The method is greedy: artists are taken by falling number of songs, and each goes into the fold where it adds least
+    to the squared counts of its strata (relative to the size of the stratum) and of the fold.
 
     Args:
-        artists: (N,) names, "" where unknown.
-        emotions: (N, 2) = (valence, arousal) in [-1, 1].
-        years: (N,).
-        n_folds: at least 2, at most the number of artists.
-        seed: of the order among artists with equally many songs.
+        artists: The N names of artists, "" where unknown.
+        emotions: The (valence, arousal) in [-1, 1], of shape (N, 2).
+        years: The N years.
+        n_folds: The number of folds, from 2 to the number of artists.
+        seed: The seed of the order of artists with equally many songs.
 
     Returns:
-        int8 `(N,)`, 0 to `n_folds - 1`.
+        The folds, int8 `(N,)` from 0 to `n_folds - 1`.
 
     Raises:
-        ValueError: lengths differ, or `n_folds` is out of range.
+        ValueError: The lengths differ, or `n_folds` is out of range.
     """
     emotions = np.asarray(emotions, dtype=np.float64)
     if emotions.shape != (len(artists), 2) or len(years) != len(artists):
@@ -105,32 +105,32 @@ def inner_split(
     """Hold out an artist-disjoint, stratified part of a training part, for early stopping.
 
     Args:
-        artists: (N,) names of the songs of the training part.
-        emotions: (N, 2) in [-1, 1].
-        years: (N,).
-        fraction: held out, about; one over a whole number.
-        seed: as for `artist_folds`.
+        artists: The N names of artists of the training part.
+        emotions: The (valence, arousal) in [-1, 1], of shape (N, 2).
+        years: The N years.
+        fraction: The share to hold out, approximately; one over a whole number.
+        seed: The seed, see `artist_folds`.
 
     Returns:
-        Indices into the arrays given, ascending: those to fit on, those held out.
+        Two ascending arrays of indices: the songs to fit on, and the songs held out.
     """
     folds = artist_folds(artists, emotions, years, n_folds=round(1 / fraction), seed=seed)
     return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
 
 
 def random_split(n: int, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> list[np.ndarray]:
-    """The split of published work: songs at random, whoever their artist is. Artists leak across it.
+    """Split songs at random as published work does, so that songs of one artist are in several parts.
 
     Args:
-        n: number of songs.
-        fractions: of the parts, summing to 1; 1,744 songs give 1395, 175 and 174.
-        seed: of the permutation.
+        n: The number of songs.
+        fractions: The sizes of the parts, which sum to 1; 1,744 songs give 1395, 175 and 174.
+        seed: The seed of the permutation.
 
     Returns:
-        Indices of each part, ascending.
+        The ascending indices of each part.
 
     Raises:
-        ValueError: the fractions are negative or do not sum to 1.
+        ValueError: The fractions are negative or do not sum to 1.
     """
     if min(fractions) < 0 or not np.isclose(sum(fractions), 1):
         raise ValueError(f"expected fractions that sum to 1, got {tuple(fractions)}")
@@ -139,25 +139,27 @@ def random_split(n: int, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int
 
 
 def folds_hash(song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
-    """SHA-256 of "song_id,fold" lines by ascending id: two hashes agree where the folds do, in any order."""
-    lines = sorted((int(song), int(fold)) for song, fold in zip(song_ids, folds, strict=True))
-    return hashlib.sha256("".join(f"{song},{fold}\n" for song, fold in lines).encode()).hexdigest()
+    """Hash folds with SHA-256 over "song_id,fold" lines by ascending id, whatever the order of the songs."""
+    return hashlib.sha256(_lines(song_ids, folds).encode()).hexdigest()
+
+
+def _lines(song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
+    pairs = sorted((int(song), int(fold)) for song, fold in zip(song_ids, folds, strict=True))
+    return "".join(f"{song},{fold}\n" for song, fold in pairs)
 
 
 def write_folds(path: str | Path, song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
     """Write folds as a CSV that carries its own hash in a first line, and return that hash."""
     digest = folds_hash(song_ids, folds)
-    lines = sorted((int(song), int(fold)) for song, fold in zip(song_ids, folds, strict=True))
-    rows = "".join(f"{song},{fold}\n" for song, fold in lines)
-    Path(path).write_text(f"# sha256 {digest}\nsong_id,fold\n{rows}", encoding="utf-8")
+    Path(path).write_text(f"# sha256 {digest}\nsong_id,fold\n{_lines(song_ids, folds)}", encoding="utf-8")
     return digest
 
 
 def read_folds(path: str | Path) -> dict[int, int]:
-    """Read what `write_folds` wrote: song id -> fold.
+    """Read a file of `write_folds` as a map from song id to fold.
 
     Raises:
-        FoldsError: no such header, a row that is not two integers, an id twice, or a hash that does not fit.
+        FoldsError: The header is missing, a row is not two integers, an id is there twice, or the hash does not fit.
     """
     with Path(path).open(encoding="utf-8", newline="") as file:
         first, header = file.readline().split(), file.readline().strip()

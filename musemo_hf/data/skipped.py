@@ -1,4 +1,4 @@
-"""The list of songs that a data set leaves out, and why."""
+"""The list of songs that a data set leaves out, with the reasons."""
 
 import csv
 from collections import Counter
@@ -12,12 +12,12 @@ Reason = Literal["corrupt", "too short", "missing label", "missing audio", "dupl
 
 @dataclass(frozen=True)
 class SkippedSong:
-    """A song left out.
+    """A song that was left out.
 
     Attributes:
-        song_id: DEAM's number; -1 where the file's name is none.
-        reason: in a word or two, for counting.
-        detail: what was expected and what came.
+        song_id: The id of the song; -1 where the name of the file is not an id.
+        reason: The kind of reason, for counting.
+        detail: A sentence on what was expected and what came.
     """
 
     song_id: int
@@ -26,9 +26,14 @@ class SkippedSong:
 
 
 def count_reasons(skipped: Iterable[SkippedSong]) -> str:
-    """Such as "corrupt 2, too short 1"; "none" where nothing was left out."""
+    """Count the reasons, such as "corrupt 2, too short 1"; "none" where nothing was left out."""
     counts = Counter(song.reason for song in skipped)
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "none"
+
+
+def first_details(skipped: Iterable[SkippedSong]) -> dict[Reason, SkippedSong]:
+    """Return the first song of each reason, as an example."""
+    return {song.reason: song for song in reversed(list(skipped))}
 
 
 def write_skipped(path: Path, skipped: Iterable[SkippedSong]) -> None:
@@ -41,7 +46,7 @@ def write_skipped(path: Path, skipped: Iterable[SkippedSong]) -> None:
 
 
 def read_skipped(path: Path) -> list[SkippedSong]:
-    """Read what `write_skipped` wrote."""
+    """Read a file of `write_skipped`."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             SkippedSong(int(row["song_id"]), row["reason"], row["detail"])  # type: ignore[arg-type]

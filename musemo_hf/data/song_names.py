@@ -1,4 +1,4 @@
-"""Who a song is by: its tags, else its file's name."""
+"""Artist, title and genre of a song, from its tags or from the name of its file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from musemo_hf.audio.decoding import AudioDecodingError
 
 @dataclass(frozen=True)
 class SongNames:
-    """What is known of a song; "" where it is not."""
+    """Artist, title and genre of a song; "" where they are not known."""
 
     artist: str = ""
     title: str = ""
@@ -18,13 +18,13 @@ class SongNames:
 
 
 def song_names(path: Path) -> SongNames:
-    """Names from the file's tags; what they lack from a name such as "Artist - Title.mp3".
+    """Read names from a file's tags, and complete them from a file name such as "Artist - Title.mp3".
 
-    A name of two or more parts between " - " has the artist first and the title last; "01 - Title" has no artist, and
-    neither has a name without " - ".
+    A file name of two or more parts between " - " has the artist first and the title last; "01 - Title" has no artist,
+    and neither has a file name without " - ".
 
     Raises:
-        AudioDecodingError: the file is not audio.
+        AudioDecodingError: The file is not audio.
     """
     try:
         with soundfile.SoundFile(str(path)) as file:

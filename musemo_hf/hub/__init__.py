@@ -1,4 +1,7 @@
-"""To the Hub: models, pipeline, data set, metric and Space, each with its card. Loaded when first used."""
+"""Pushing models, pipeline, data set, metric and Space to the Hub, each with its card.
+
+Every name is imported from its module when it is first used.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
-"""Cards for the Hub: Markdown from the templates in `hub_cards/`, figures from a `report.json`, nothing by hand."""
+"""Cards for the Hub: Markdown from the templates in `hub_cards/`, with figures from a `report.json` alone."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jinja2
@@ -8,9 +8,9 @@ from huggingface_hub import DatasetCardData, EvalResult, ModelCardData, SpaceCar
 from huggingface_hub.repocard_data import CardData
 
 from musemo_hf.hub.figures import Figure, read_figures
+from musemo_hf.reporting.templates import render
 
 CardKind = Literal["generator", "recogniser", "pipeline", "data_set", "metric", "space"]
-TEMPLATES = Path(__file__).resolve().parent.parent / "hub_cards"
 
 COMMON_TAGS = ["music", "emotion", "valence", "arousal", "spectrogram", "musemo"]
 PROCEDURAL = "musemo procedural corpus (not music)"
@@ -27,46 +27,37 @@ _MEASURED: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: Any) -> str:
-    """A README.md with its YAML.
+    """Write the text of a README.md with its YAML.
 
     Args:
         kind: "generator", "recogniser", "pipeline", "data_set", "metric" or "space".
-        report: of `training/ablate.py`, or of a checkpoint (`report.json`); where None, or where it lacks a figure,
-            the card says "not measured".
-        **facts: what the template shows beside that. Of every card: `repo_id`; models: what `model_facts` says, and
-            `picture` and `sound` (files in the repository); generator: `discriminator` (whether there is one); data
-            set: `n_songs`, `n_artists`, `n_folds`, `labels`, `configs`; metric and Space: `sdk_version`, and of its own
-            README `metadata` (YAML, which wins) and `body`.
+        report: The `report.json` of `training/ablate.py` or of a checkpoint. A figure that it lacks is shown as "not
+            measured", and so is every figure where the report is None.
+        **facts: The values that the template shows beside the figures. Every card needs `repo_id`. A model's card needs
+            the result of `model_facts`, and takes `picture` and `sound` (files in the repository); a generator's needs
+            `discriminator` (whether there is one); a data set's needs `n_songs`, `n_artists`, `n_folds`, `labels` and
+            `configs`; a metric's or a Space's needs `sdk_version`, and takes `metadata` (YAML, which takes precedence)
+            and `body` of its own README.
 
     Raises:
-        ValueError: an unknown kind, a fact that the template needs and that was not given, or a malformed report.
+        ValueError: The kind is unknown, a fact that the template needs is missing, or the report is malformed.
     """
     if kind not in _METADATA:
         raise ValueError(f"expected a kind of card out of {', '.join(_METADATA)}, got {kind!r}")
     keys, task = _MEASURED.get(kind, ((), ""))
     figures = read_figures(report, keys)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown
-    )
     provenance = _provenance(report)
-    defaults = {"picture": None, "sound": None, "body": None}
+    context = {"picture": None, "sound": None, "body": None, "kernel_clips": None, **facts}
     try:
         metadata = _METADATA[kind](facts, figures, task, provenance)
-        body = environment.get_template(f"{kind}.md.jinja2").render(
-            **{**defaults, **facts}, figures=figures, **provenance
-        )
+        body = render(f"{kind}.md.jinja2", **context, figures=figures, **provenance)
     except (jinja2.UndefinedError, KeyError) as error:
         raise ValueError(f"expected all facts that a card of a {kind} shows, got no {error}") from error
     return f"---\n{metadata.to_yaml()}\n---\n\n{body}"
 
 
 def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
-    """On what, how much and how often the report measured."""
+    """Return the corpus, budget, seeds and findings of a report."""
     report = report or {}
     corpus = report.get("corpus") or {}
     validation = report.get("validation") or {}
@@ -75,17 +66,17 @@ def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
         "corpus_name": corpus.get("name"),
         "corpus_songs": corpus.get("n_songs"),
         "procedural": bool(corpus.get("procedural", False)),
-        "heard": bool(corpus.get("heard", False)),
+        "pseudo_labels": bool(corpus.get("heard", False)),
         "budget": report.get("budget"),
         "seeds": report.get("seeds"),
-        "validation": {name: value for name, value in validation.items() if _says_something(value)},
+        "validation": {
+            name: value
+            for name, value in validation.items()
+            if not isinstance(value, (dict, list)) and value not in (None, "", "NOT MEASURED")
+        },
         "findings": [str(sentence) for sentence in report.get("findings") or []],
         "uncertainty": report.get("uncertainty"),
     }
-
-
-def _says_something(value: Any) -> bool:
-    return not isinstance(value, (dict, list)) and value not in (None, "", "NOT MEASURED")
 
 
 def _model_data(
@@ -105,11 +96,10 @@ def _model_data(
         for figure in figures
         if figure.value is not None
     ]
-    # unless songs without labels were heard, weights come from DEAM whatever the report measured, much of it
-    # non-commercial
+    # whatever the report measured: unless the songs have pseudo-labels they are DEAM's, much of it non-commercial
     licence = {"license": "cc-by-nc-4.0"}
-    if provenance["heard"]:
-        licence = {"license": "other", "license_name": "of-the-songs-learnt-from"}
+    if provenance["pseudo_labels"]:
+        licence = {"license": "other", "license_name": "of-the-training-songs"}
     return ModelCardData(
         **licence,
         model_name=facts["repo_id"].split("/")[-1],
@@ -118,13 +108,13 @@ def _model_data(
     )
 
 
-def _generator(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
+def _generator(facts: dict[str, Any], *measured: Any) -> CardData:
     library = "diffusers" if facts["architecture"] == "flow" else "transformers"
-    return _model_data(facts, figures, task, provenance, library_name=library, tags=_generator_tags(facts))
+    return _model_data(facts, *measured, library_name=library, tags=_generator_tags(facts))
 
 
-def _pipeline(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
-    return _model_data(facts, figures, task, provenance, library_name="diffusers", tags=_generator_tags(facts))
+def _pipeline(facts: dict[str, Any], *measured: Any) -> CardData:
+    return _model_data(facts, *measured, library_name="diffusers", tags=_generator_tags(facts))
 
 
 def _generator_tags(facts: dict[str, Any]) -> list[str]:
@@ -132,16 +122,10 @@ def _generator_tags(facts: dict[str, Any]) -> list[str]:
     return [*COMMON_TAGS, *kind, "audio-generation"]
 
 
-def _recogniser(facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any]) -> CardData:
-    return _model_data(
-        facts,
-        figures,
-        task,
-        provenance,
-        library_name="transformers",
-        pipeline_tag="audio-classification",  # the nearest of the Hub's tasks: the answer is two numbers
-        tags=[*COMMON_TAGS, "vit", "music-emotion-recognition"],
-    )
+def _recogniser(facts: dict[str, Any], *measured: Any) -> CardData:
+    task = "audio-classification"  # the nearest of the Hub's tasks: the answer is two numbers
+    tags = [*COMMON_TAGS, "vit", "music-emotion-recognition"]
+    return _model_data(facts, *measured, library_name="transformers", pipeline_tag=task, tags=tags)
 
 
 def _data_set(facts: dict[str, Any], *_: Any) -> CardData:
@@ -183,7 +167,7 @@ def _space_data(facts: dict[str, Any], title: str, emoji: str, tags: list[str]) 
     )
 
 
-_METADATA = {
+_METADATA: dict[str, Callable[..., CardData]] = {
     "generator": _generator,
     "recogniser": _recogniser,
     "pipeline": _pipeline,

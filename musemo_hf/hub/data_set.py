@@ -1,9 +1,9 @@
-"""DEAM's spectrograms -> a data set on the Hub, as Parquet."""
+"""Pushing the spectrograms of DEAM as a data set of Parquet files."""
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from datasets import Dataset, DatasetInfo, Features, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
@@ -13,7 +13,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundE
 
 from musemo_hf.audio.mel import MelSettings
 from musemo_hf.hub.cards import render_card
-from musemo_hf.hub.transfer import push_folder, with_retries
+from musemo_hf.hub.transfer import PushOptions, push_folder, with_retries
 
 CONFIGS = ("excerpt_30s", "excerpt_10s")  # the first that a repository has is its default
 CARD = "README.md"
@@ -24,9 +24,7 @@ def push_dataset(
     configs: Mapping[str, Dataset],
     labels: str = "corrected",
     max_shard_bytes: int = 200_000_000,
-    private: bool = False,
-    token: str | None = None,
-    tag: str | None = None,
+    **options: Unpack[PushOptions],
 ) -> str:
     """Push prepared data sets as configurations of one repository, with a card; other configurations in it stay.
 
@@ -34,36 +32,34 @@ def push_dataset(
     commits, and since a second call drops the mark of the default configuration (datasets 5.2).
 
     Args:
-        repo_id: "user/name".
-        configs: name of a configuration -> `DeamSpectrograms(config_name=name, ...).as_dataset("train")`.
-        labels: what the builder was told: "corrected" or "published".
-        max_shard_bytes: of a Parquet file, before compression.
-        private: of a repository that is made.
-        token: with write access; from `HF_TOKEN` or `hf auth login` where None.
-        tag: a name for the resulting revision.
+        repo_id: The repository as "user/name".
+        configs: The data sets by name of configuration, as `DeamSpectrograms.as_dataset("train")` returns them.
+        labels: The labels that the builder was given: "corrected" or "published".
+        max_shard_bytes: The largest size of a Parquet file in bytes, before compression.
+        **options: `private`, `token` and `tag`, see `push_folder`.
 
     Returns:
-        The hash of the repository's newest commit; the one before where nothing changed.
+        The hash of the repository's newest commit.
 
     Raises:
-        ValueError: no configuration, or an unknown one.
-        HubPushError: see `push_folder`.
+        ValueError: There is no configuration, or an unknown one.
+        HubPushError: See `push_folder`.
     """
     unknown = set(configs) - set(CONFIGS)
     if not configs or unknown:
         raise ValueError(f"expected configurations out of {', '.join(CONFIGS)}, got {sorted(configs) or 'none'}")
-    infos = with_retries(lambda: _present(repo_id, token), repo_id)
+    infos = with_retries(lambda: _read_configurations(repo_id, options.get("token")), repo_id)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for config, songs in configs.items():
             infos[config] = _write_parquet(folder, config, songs, max_shard_bytes)
         infos = {config: infos[config] for config in CONFIGS if config in infos}
         (folder / CARD).write_text(_card(repo_id, infos, next(iter(configs.values())), labels), encoding="utf-8")
-        return push_folder(folder, repo_id, "dataset", f"Upload {', '.join(configs)}", private, token, tag)
+        return push_folder(folder, repo_id, "dataset", f"Upload {', '.join(configs)}", **options)
 
 
 def _write_parquet(folder: Path, config: str, songs: Dataset, max_shard_bytes: int) -> DatasetInfo:
-    """`config/train-00000-of-0000N.parquet`, and what the card's YAML says of them."""
+    """Write `config/train-00000-of-0000N.parquet`, and return what the card's YAML says of the files."""
     n_bytes = songs.data.nbytes
     n_shards = max(1, -(-n_bytes // max_shard_bytes))
     (folder / config).mkdir()
@@ -78,10 +74,10 @@ def _write_parquet(folder: Path, config: str, songs: Dataset, max_shard_bytes: i
     )
 
 
-def _present(repo_id: str, token: str | None) -> dict[str, DatasetInfo]:
-    """The configurations that the repository's card has already.
+def _read_configurations(repo_id: str, token: str | None) -> dict[str, DatasetInfo]:
+    """Read the configurations that are on the repository's card.
 
-    Read past the cache: a card of last week, taken while the Hub fails, would make this push forget what came since.
+    The cache is not used: an old card, read while the Hub fails, would make this push drop later configurations.
     """
     with tempfile.TemporaryDirectory() as cache:
         try:

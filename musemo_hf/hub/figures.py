@@ -1,4 +1,4 @@
-"""The figures of a `report.json`, read for a card."""
+"""Figures of a `report.json`, read for a card."""
 
 import math
 from collections.abc import Iterator
@@ -42,11 +42,11 @@ class Figure:
     """One measured value.
 
     Attributes:
-        name: on the card.
-        metric: type for the Hub's model-index.
-        meaning: how to read it.
-        value: None where the report has none, or one that is not finite.
-        interval: (low, high), where the report gives it.
+        name: The name on the card.
+        metric: The type of metric in the Hub's model-index.
+        meaning: A sentence on how to read the value.
+        value: The value; None where the report has none, or one that is not finite.
+        interval: The lower and the upper end, where the report has them.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """The value as a card shows it."""
+        """The value with its interval, as a card shows it."""
         if self.value is None:
             return NOT_MEASURED
         shown = f"{self.value:.4g}"
@@ -65,13 +65,13 @@ class Figure:
 
 
 def read_figures(report: dict[str, Any] | None, keys: tuple[str, ...]) -> list[Figure]:
-    """The figures of these keys.
+    """Read figures by their keys.
 
-    Each is a number or `{"value": ..., "interval": [low, high]}` at the report's top, or in its `quality` (the answer
-    of `spectrogram_quality`, with `<name>_interval`) or its `arms`.
+    Each is a number or `{"value": ..., "interval": [low, high]}` at the top of the report, in its `quality` (the answer
+    of `spectrogram_quality`, with `<name>_interval`) or in its `arms`.
 
     Raises:
-        ValueError: something else stands there.
+        ValueError: A figure is something else.
     """
     return [Figure(*KNOWN[key], *_read(report or {}, key)) for key in keys]
 
@@ -91,7 +91,7 @@ def _read(report: dict[str, Any], key: str) -> tuple[float | None, tuple[float, 
 
 
 def _places(report: dict[str, Any], key: str) -> Iterator[tuple[Any, Any]]:
-    """Where the figure may stand, the top first, each with the interval beside it."""
+    """Yield the entries that a figure may be read from, the top first, each with the interval beside it."""
     quality = report.get("quality") or {}
     for part in (report, quality):
         yield part.get(key), part.get(f"{key}_interval")

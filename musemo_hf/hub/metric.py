@@ -1,40 +1,38 @@
-"""An `evaluate` module -> a Space from which `evaluate.load("<user>/<name>")` works without this package."""
+"""Pushing an `evaluate` module as a Space from which `evaluate.load("<user>/<name>")` works without this package."""
 
 import ast
 import re
 import tempfile
 from pathlib import Path
+from typing import Unpack
 
 from musemo_hf.hub.cards import render_card
 from musemo_hf.hub.space import CARD, gradio_version, read_card
-from musemo_hf.hub.transfer import push_folder
+from musemo_hf.hub.transfer import PushOptions, push_folder
 from musemo_hf.metrics import metric_path
 
 PACKAGE = "musemo_hf.evaluation"
 EVALUATION = Path(__file__).resolve().parent.parent / "evaluation"
 
 
-def push_metric(
-    repo_id: str, metric: str | None = None, private: bool = False, token: str | None = None, tag: str | None = None
-) -> str:
+def push_metric(repo_id: str, metric: str | None = None, **options: Unpack[PushOptions]) -> str:
     """Push `<user>/spectrogram_quality` or `<user>/concordance_correlation`.
 
-    The script with the files of `musemo_hf.evaluation` that it needs beside it, and the page, the requirements and the
-    card of its folder.
+    The repository gets the script, the files of `musemo_hf.evaluation` that the script needs, and the page, the
+    requirements and the card of the metric's folder.
 
     Args:
-        repo_id: "user/name"; `evaluate` looks for `name.py` in it, so that name is the metric's.
-        metric: name of a packaged metric; the one that `repo_id` names where None.
-        private: of a repository that is made.
-        token: with write access; from `HF_TOKEN` or `hf auth login` where None.
-        tag: a name for the resulting revision.
+        repo_id: The repository as "user/name". `evaluate` looks for `name.py` in it, so that the name has to be that of
+            the metric.
+        metric: The name of a packaged metric, by default the name in `repo_id`.
+        **options: `private`, `token` and `tag`, see `push_folder`.
 
     Returns:
-        The hash of the repository's newest commit; the one before where nothing changed.
+        The hash of the repository's newest commit.
 
     Raises:
-        ValueError: there is no such metric, or the repository has another name.
-        HubPushError: see `push_folder`.
+        ValueError: There is no such metric, or the repository has another name.
+        HubPushError: See `push_folder`.
     """
     name = repo_id.split("/")[-1]
     metric = metric or name
@@ -48,23 +46,23 @@ def push_metric(
             if path.is_file() and path.name not in (f"{metric}.py", CARD):
                 files[path.name] = path.read_text(encoding="utf-8")
         metadata, body = read_card(source / CARD)
-        body = _at_home(body, repo_id)
+        body = _load_from_repository(body, repo_id)
         files[CARD] = render_card("metric", repo_id=repo_id, sdk_version=gradio_version(), metadata=metadata, body=body)
         for path_name, text in files.items():
             (folder / path_name).write_text(text, encoding="utf-8")
-        return push_folder(folder, repo_id, "space", "Upload metric", private, token, tag, space_sdk="gradio")
+        return push_folder(folder, repo_id, "space", "Upload metric", **options)
 
 
 def flatten(script: Path) -> dict[str, str]:
-    """A script and all it needs of `musemo_hf.evaluation`, as files of one folder.
+    """Lay out a script and the modules of `musemo_hf.evaluation` that it needs as files of one folder.
 
-    `evaluate` fetches only what the script itself names in relative imports, so that each needed file is named there.
+    `evaluate` fetches only the files that the script itself names in relative imports, so that each is named there.
 
     Returns:
-        File name -> text; the script first.
+        A map from file name to text, with the script first.
 
     Raises:
-        ValueError: a file needs more of this package than `musemo_hf.evaluation`.
+        ValueError: A file needs more of this package than `musemo_hf.evaluation`.
     """
     text = script.read_text(encoding="utf-8")
     needed = _closure(text, script.name)
@@ -78,12 +76,12 @@ def flatten(script: Path) -> dict[str, str]:
 
 
 def _source(module: str) -> str:
-    """The text of a module of `evaluation`, such as "distances.frechet"."""
+    """Read the text of a module of `evaluation`, such as "distances.frechet"."""
     return (EVALUATION / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
 
 
 def _closure(text: str, origin: str) -> set[str]:
-    """The modules of `evaluation` that a text needs, and those that they need."""
+    """Return the modules of `evaluation` that a text imports, directly or through others."""
     found: set[str] = set()
     waiting = [(text, origin, "")]
     while waiting:
@@ -94,12 +92,12 @@ def _closure(text: str, origin: str) -> set[str]:
 
 
 def _needs(text: str, origin: str, package: str) -> set[str]:
-    """The modules of `evaluation` that a text imports itself, as dotted names below it.
+    """Return the modules of `evaluation` that a text imports itself, as dotted names below it.
 
     Args:
-        text: of the module.
-        origin: its name in an error.
-        package: the package below `evaluation` that relative imports start from; "" for `evaluation` itself.
+        text: The text of the module.
+        origin: The name of the module in an error.
+        package: The package below `evaluation` that relative imports start from; "" for `evaluation` itself.
     """
     modules: set[str] = set()
     for node in ast.walk(ast.parse(text)):
@@ -117,7 +115,7 @@ def _needs(text: str, origin: str, package: str) -> set[str]:
 
 
 def _rewrite(text: str) -> str:
-    """Absolute imports of `evaluation` -> relative ones, without comments: evaluate takes a comment for an address."""
+    """Make imports of `evaluation` relative, without comments, which `evaluate` takes for an address."""
     absolute = rf"^(\s*)from {re.escape(PACKAGE)}\.(?:\w+\.)*(\w+) import "
     text = re.sub(absolute, r"\1from .\2 import ", text, flags=re.MULTILINE)
     return re.sub(r"^(from \.\w* import [^#\n]*?) *#.*$", r"\1", text, flags=re.MULTILINE)
@@ -134,7 +132,7 @@ def _name_all(text: str, modules: list[str]) -> str:
     return "".join([*lines[:last], "# evaluate fetches only the files that this one names\n", *missing, *lines[last:]])
 
 
-def _at_home(text: str, repo_id: str) -> str:
-    """Examples that load the metric from its repository instead of from this package."""
+def _load_from_repository(text: str, repo_id: str) -> str:
+    """Rewrite examples to load the metric from its repository instead of from this package."""
     text = re.sub(r"^>>> from musemo_hf import metric_path\n", "", text, flags=re.MULTILINE)
     return re.sub(r'metric_path\("\w+"\)', f'"{repo_id}"', text)

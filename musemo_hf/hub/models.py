@@ -1,18 +1,18 @@
-"""Generator, recogniser and pipeline -> repositories that strangers can load, with or without this package."""
+"""Pushing generator, recogniser and pipeline, to be loaded with or without this package."""
 
 import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from transformers.dynamic_module_utils import custom_object_save
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.hub.cards import CardKind, render_card
 from musemo_hf.hub.sample import add_sample
-from musemo_hf.hub.transfer import push_folder
+from musemo_hf.hub.transfer import PushOptions, push_folder
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
@@ -33,32 +33,27 @@ def push_generator(
     checkpoint: str | Path,
     report: dict[str, Any] | None = None,
     sample: bool = True,
-    private: bool = False,
-    token: str | None = None,
-    tag: str | None = None,
+    **options: Unpack[PushOptions],
 ) -> str:
-    """Push `<user>/musemo-generator`.
+    """Push a generator as `<user>/musemo-generator`.
 
-    The generator, a GAN's or a flow, at the root with its code and `preprocessor_config.json`, the discriminator, where
-    the checkpoint has one, in `discriminator/`, a card with the report behind it, and a song as picture and sound. A
-    GAN's is a model of transformers, and a flow one of diffusers: `AutoModel` of that library loads it without this
-    package.
+    The repository gets the generator (a GAN or a flow) with its code and `preprocessor_config.json` at its root, the
+    discriminator in `discriminator/` where the checkpoint has one, a card with its report, and a song as picture and
+    sound. `AutoModel` of transformers (GAN) or of diffusers (flow) loads it without this package.
 
     Args:
-        repo_id: "user/name".
-        checkpoint: folder of a generator with its `preprocessor_config.json`; `discriminator/` is taken along.
-        report: `report.json` of the ablation, for the card; `checkpoint/report.json` where None.
-        sample: whether to make the picture and the sound, of one preset and seed 0.
-        private: of a repository that is made.
-        token: with write access; from `HF_TOKEN` or `hf auth login` where None.
-        tag: a name for the resulting revision.
+        repo_id: The repository as "user/name".
+        checkpoint: The folder of a generator with its `preprocessor_config.json`.
+        report: The `report.json` of the ablation, for the card; by default that of the checkpoint.
+        sample: Whether to make the picture and the sound, of one preset with seed 0.
+        **options: `private`, `token` and `tag`, see `push_folder`.
 
     Returns:
-        The hash of the repository's newest commit; the one before where nothing changed.
+        The hash of the repository's newest commit.
 
     Raises:
-        HubPushError: see `push_folder`.
-        OSError: the checkpoint is not one.
+        HubPushError: See `push_folder`.
+        OSError: The folder is not a checkpoint.
     """
     checkpoint = Path(checkpoint)
     song = MusemoPipeline.from_pretrained(checkpoint)
@@ -73,26 +68,22 @@ def push_generator(
             extractor.save_pretrained(folder)
         if isinstance(generator, MusemoFlowGenerator):
             custom_object_save(generator, folder)  # diffusers names the code in `auto_map`, and does not write it
-        files = add_sample(folder, _weights(folder), song, repo_id, token) if sample else {}
+        files = add_sample(folder, _weights(folder), song, repo_id, options.get("token")) if sample else {}
         facts = model_facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
         write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
-        return push_folder(folder, repo_id, "model", "Upload generator", private, token, tag)
+        return push_folder(folder, repo_id, "model", "Upload generator", **options)
 
 
 def push_recogniser(
     repo_id: str,
     checkpoint: str | Path,
     report: dict[str, Any] | None = None,
-    private: bool = False,
-    token: str | None = None,
-    tag: str | None = None,
+    **options: Unpack[PushOptions],
 ) -> str:
-    """Push `<user>/musemo-recogniser`.
+    """Push a recogniser as `<user>/musemo-recogniser`; arguments and errors are those of `push_generator`.
 
-    The model at the root with its code and `preprocessor_config.json`, the code of the transformers pipeline (so that
-    `pipeline(model=repo_id, trust_remote_code=True)` works without this package), and a card.
-
-    Args and errors are those of `push_generator`.
+    The repository gets the model with its code and `preprocessor_config.json` at its root, the code of the transformers
+    pipeline (so that `pipeline(model=repo_id, trust_remote_code=True)` works without this package), and a card.
     """
     checkpoint = Path(checkpoint)
     model = MusemoViTForEmotionRegression.from_pretrained(checkpoint)
@@ -103,7 +94,7 @@ def push_recogniser(
         with _shipping_code():
             MusicToEmotionPipeline(model, feature_extractor=extractor).save_pretrained(folder)
         write_card(folder, "recogniser", repo_id, _report(checkpoint, report), model_facts(model, extractor))
-        return push_folder(folder, repo_id, "model", "Upload recogniser", private, token, tag)
+        return push_folder(folder, repo_id, "model", "Upload recogniser", **options)
 
 
 def push_pipeline(
@@ -111,13 +102,11 @@ def push_pipeline(
     checkpoint: str | Path,
     report: dict[str, Any] | None = None,
     sample: bool = True,
-    private: bool = False,
-    token: str | None = None,
-    tag: str | None = None,
+    **options: Unpack[PushOptions],
 ) -> str:
-    """Push `<user>/musemo`: `model_index.json`, `generator/`, `feature_extractor/`, a card, a picture and a sound.
+    """Push a pipeline as `<user>/musemo`: `model_index.json`, its components, a card, a picture and a sound.
 
-    Args and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline.
+    Arguments and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline.
     """
     checkpoint = Path(checkpoint)
     pipeline = MusemoPipeline.from_pretrained(checkpoint)
@@ -125,15 +114,15 @@ def push_pipeline(
         folder = Path(name)
         pipeline.save_pretrained(folder)
         weights = f"generator/{_weights(folder / 'generator')}"
-        files = add_sample(folder, weights, pipeline, repo_id, token) if sample else {}
+        files = add_sample(folder, weights, pipeline, repo_id, options.get("token")) if sample else {}
         facts = model_facts(pipeline.generator, pipeline.feature_extractor) | files
         write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
-        return push_folder(folder, repo_id, "model", "Upload pipeline", private, token, tag)
+        return push_folder(folder, repo_id, "model", "Upload pipeline", **options)
 
 
 @contextmanager
 def _shipping_code() -> Iterator[None]:
-    """Within it `save_pretrained` writes code and `auto_map` too; a checkpoint of a training run stays without."""
+    """Make `save_pretrained` write code and `auto_map`, which the checkpoints of training runs do not have."""
     shipped: list[tuple[Any, str]] = [
         (MusemoGanGenerator.config_class, "AutoConfig"),
         (MusemoViTForEmotionRegression.config_class, "AutoConfig"),
@@ -153,7 +142,7 @@ def _shipping_code() -> Iterator[None]:
 
 
 def _weights(folder: Path) -> str:
-    """The file of a folder's weights: transformers and diffusers name it differently."""
+    """Return the name of the file with the weights, which transformers and diffusers name differently."""
     return next(folder.glob("*.safetensors")).name
 
 
@@ -165,12 +154,12 @@ def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] |
 
 
 def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]:
-    """What a card says of a model without measuring.
+    """Return what a card says of a model without measuring it.
 
     Returns:
-        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds`, `sampling_rate`, of a flow
-        `num_inference_steps` and `guidance_scale`, which it samples with where it is told nothing else, and of a
-        recogniser with a kernel read-out `kernel_clips` and `kernel_share`.
+        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds` and `sampling_rate`; for a flow
+        also `num_inference_steps` and `guidance_scale`, its defaults; for a recogniser with a kernel head also
+        `kernel_clips` and `kernel_share`.
     """
     architecture = _ARCHITECTURES[type(model)]
     sampling = ("num_inference_steps", "guidance_scale") if architecture == "flow" else ()
@@ -187,7 +176,7 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
 def write_card(
     folder: Path, kind: CardKind, repo_id: str, report: dict[str, Any] | None, facts: dict[str, Any]
 ) -> None:
-    """The card and, beside it, the report that it was made from, which the Space shows too."""
+    """Write a card and, beside it, the report that it was made from, which the Space shows too."""
     if report is not None:
         (folder / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
     card = render_card(kind, report, repo_id=repo_id, **facts)

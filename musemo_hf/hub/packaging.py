@@ -1,16 +1,15 @@
-"""Trained models -> the checkpoints that the package carries, each with its report and its card."""
+"""Packaging trained models as the checkpoints of this package, each with its report and its card."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.files import atomic_folder
 from musemo_hf.hub.models import model_facts, write_card
-from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
-from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
+from musemo_hf.pipelines.generators import load_generator
 
 MAX_BYTES = 25_000_000  # of all networks together, so that the repository stays light
 
@@ -22,36 +21,40 @@ def package_checkpoints(
     target: str | Path,
     recogniser_report_path: str | Path | None = None,
 ) -> dict[str, Path]:
-    """Write `target/generator` and `target/recogniser`, replacing what is there.
+    """Write `target/generator` and `target/recogniser`, and replace those that are there.
 
     Args:
-        generator_dir: folder of a trained generator with its `preprocessor_config.json`.
-        recogniser_dir: folder of a trained recogniser, likewise.
-        report_path: `report.json` that measured both: of an ablation, or of `training/measure_generator.py`. Its error
-            on real songs of artists not trained on becomes the recogniser's `emotion_error`. Where the recogniser is
-            calibrated, its own `report.json` adds how its intervals held.
-        target: the package's `checkpoints` folder.
-        recogniser_report_path: `report.json` of an ablation, whose arm `real` is this recogniser's recipe; it then
-            stands for the recogniser, which may be trained on all songs, in place of `report_path`.
+        generator_dir: The folder of a trained generator with its `preprocessor_config.json`.
+        recogniser_dir: The folder of a trained recogniser with its `preprocessor_config.json`.
+        report_path: The `report.json` that measured both, of an ablation or of `training/measure_generator.py`. Its
+            error on real songs of other artists becomes the recogniser's `emotion_error`. Where the recogniser is
+            calibrated, its own `report.json` adds the coverage of its intervals.
+        target: The folder `checkpoints` of the package.
+        recogniser_report_path: The `report.json` of an ablation whose arm `real` is the recogniser's recipe. It
+            replaces `report_path` for the recogniser, which may then be trained on all songs.
 
     Returns:
-        name -> folder.
+        The folders by name.
 
     Raises:
-        ValueError: the two are over 25 MB together; nothing is replaced then.
+        ValueError: The two are over 25 MB together; nothing is replaced then.
     """
     report = _read(report_path)
-    heard = report if recogniser_report_path is None else _read(recogniser_report_path)
-    generator = MusemoPipeline.from_pretrained(generator_dir).generator
+    own_report = report if recogniser_report_path is None else _read(recogniser_report_path)
+    generator = load_generator(generator_dir)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(recogniser_dir)
-    recogniser.config.emotion_error = [round(error, 4) for error in _errors(heard)]
+    recogniser.config.emotion_error = [round(error, 4) for error in _errors(own_report)]
     discriminator = _discriminator(Path(generator_dir))
     networks = [network for network in (generator, discriminator, recogniser) if network is not None]
     n_bytes = sum(w.numel() * w.element_size() for network in networks for w in network.state_dict().values())
     _check_size(n_bytes)
     models: dict[str, tuple[Any, str | Path, dict[str, Any]]] = {
         "generator": (generator, generator_dir, report),
-        "recogniser": (recogniser, recogniser_dir, _with_uncertainty(heard, recogniser, Path(recogniser_dir))),
+        "recogniser": (
+            recogniser,
+            recogniser_dir,
+            _with_uncertainty(own_report, recogniser, Path(recogniser_dir)),
+        ),
     }
     return {
         name: _package(name, model, source, measured, Path(target))
@@ -60,20 +63,20 @@ def package_checkpoints(
 
 
 def package_flow(flow_dir: str | Path, report_path: str | Path, target: str | Path) -> Path:
-    """Write `target/flow`, in half precision, replacing what is there.
+    """Write `target/flow` in half precision, and replace the one that is there.
 
     Args:
-        flow_dir: folder of a trained flow with its `preprocessor_config.json`.
-        report_path: `report.json` of `training/measure_generator.py`.
-        target: the package's `checkpoints` folder.
+        flow_dir: The folder of a trained flow with its `preprocessor_config.json`.
+        report_path: The `report.json` of `training/measure_generator.py`.
+        target: The folder `checkpoints` of the package.
 
     Returns:
-        The folder.
+        The folder of the flow.
 
     Raises:
-        ValueError: with what else is in `target` it is over 25 MB; nothing is replaced then.
+        ValueError: It is over 25 MB together with the other checkpoints; nothing is replaced then.
     """
-    flow = MusemoFlowGenerator.from_pretrained(flow_dir).half()
+    flow = load_generator(flow_dir).half()
     others = [path for path in Path(target).rglob("*.safetensors") if "flow" not in path.parts]
     n_bytes = 2 * sum(weight.numel() for weight in flow.state_dict().values()) + sum(p.stat().st_size for p in others)
     _check_size(n_bytes)
@@ -90,7 +93,7 @@ def _read(report_path: str | Path) -> dict[str, Any]:
 
 
 def _with_uncertainty(report: dict[str, Any], model: Any, source: Path) -> dict[str, Any]:
-    """The report, and of deviations that were calibrated what their training measured of them."""
+    """Return the report, with the `uncertainty` that the training measured where the recogniser is calibrated."""
     own = source / "report.json"
     if getattr(model.config, "deviation_scale", None) is None or not own.is_file():
         return report
@@ -99,7 +102,7 @@ def _with_uncertainty(report: dict[str, Any], model: Any, source: Path) -> dict[
 
 
 def _errors(report: dict[str, Any]) -> tuple[float, float]:
-    """Root mean square error of (valence, arousal) on songs of artists not trained on."""
+    """Return the root mean square error of (valence, arousal) on songs of artists outside the training."""
     if "arms" in report:
         rmse = report["arms"]["real"]["rmse"]
         return rmse["valence"]["value"], rmse["arousal"]["value"]
@@ -113,16 +116,12 @@ def _discriminator(generator_dir: Path) -> MusemoGanDiscriminator | None:
 
 
 def _package(name: Any, model: Any, source: str | Path, report: dict[str, Any], target: Path) -> Path:
-    folder, partial = target / name, target / f"{name}.part"
-    shutil.rmtree(partial, ignore_errors=True)
-    extractor = MusemoFeatureExtractor.from_pretrained(source)
-    model.save_pretrained(partial)
-    extractor.save_pretrained(partial)
-    discriminator = _discriminator(Path(source))
-    if discriminator is not None:
-        discriminator.save_pretrained(partial / "discriminator")
-    facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
-    write_card(partial, "generator" if name == "flow" else name, f"<user>/musemo-{name}", report, facts)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    return folder
+    extractor, discriminator = MusemoFeatureExtractor.from_pretrained(source), _discriminator(Path(source))
+    with atomic_folder(target / name) as partial:
+        model.save_pretrained(partial)
+        extractor.save_pretrained(partial)
+        if discriminator is not None:
+            discriminator.save_pretrained(partial / "discriminator")
+        facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
+        write_card(partial, "generator" if name == "flow" else name, f"<user>/musemo-{name}", report, facts)
+    return target / name

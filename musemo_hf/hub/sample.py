@@ -1,4 +1,4 @@
-"""What a model sounds like, for its card: one preset, seed 0, as picture and sound."""
+"""The sample on a generator's card: one preset with seed 0, as a picture and as sound."""
 
 import hashlib
 from pathlib import Path
@@ -14,20 +14,22 @@ PICTURE, SOUND = "sample.png", "sample.flac"
 SAMPLE = PRESETS["happy & energetic"]
 
 
-def add_sample(folder: Path, weights: str, pipeline: MusemoPipeline, repo_id: str, token: str | None) -> dict[str, str]:
-    """A song as picture and sound; that of the repository stays where the weights there are the same.
+def add_sample(
+    folder: Path, weights: str, pipeline: MusemoPipeline, repo_id: str, token: str | None = None
+) -> dict[str, str]:
+    """Write a song as picture and sound; the repository's own sample stays where its weights are the same.
 
     Another number of threads sums in another order: the same song in other bytes would be another commit.
 
     Args:
-        folder: what will be pushed, with the weights in it.
-        weights: their path in it.
-        pipeline: makes the song.
-        repo_id: where it will be pushed.
-        token: that may read there.
+        folder: The folder that will be pushed, with the weights in it.
+        weights: The path of the weights within the folder.
+        pipeline: The pipeline that makes the song.
+        repo_id: The repository that the folder will be pushed to.
+        token: An access token with read access to the repository.
 
     Returns:
-        `picture` and `sound`, the files' names, for the card.
+        `picture` and `sound`, the names of the files, for the card.
     """
     ours = hashlib.sha256((folder / weights).read_bytes()).hexdigest()
     if with_retries(lambda: _weights_of_sample(repo_id, weights, token), repo_id) != ours:
@@ -36,7 +38,7 @@ def add_sample(folder: Path, weights: str, pipeline: MusemoPipeline, repo_id: st
 
 
 def _weights_of_sample(repo_id: str, weights: str, token: str | None) -> str | None:
-    """The sha256 of the weights beside a repository's sample; None where it lacks either."""
+    """Return the sha256 of the weights beside a repository's sample; None where it lacks either."""
     try:
         found = HfApi(token=token).get_paths_info(repo_id, [PICTURE, SOUND, weights])
     except RepositoryNotFoundError:

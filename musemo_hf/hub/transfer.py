@@ -1,11 +1,11 @@
-"""A folder -> a repository on the Hub: one commit, or none, and again as often as one likes."""
+"""Uploading a folder to a repository on the Hub: in one commit or none, and repeatable."""
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
@@ -14,8 +14,8 @@ Kind = Literal["model", "dataset", "space"]
 Result = TypeVar("Result")
 
 PASSING = (408, 409, 412, 429, 500, 502, 503, 504)  # answers that a later attempt may not get
-ANSWER_TIMEOUT = 120.0  # seconds without a byte from the Hub; the client by itself waits for ever
-OWN_SUFFIXES = (".py", ".json", ".safetensors")  # what an earlier push left under other names goes
+ANSWER_TIMEOUT = 120.0  # seconds without a byte from the Hub; by default the client waits for ever
+OWN_SUFFIXES = (".py", ".json", ".safetensors")  # files of an earlier push with these endings are deleted
 REFUSED_SUFFIXES = (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt")
 TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}")
 # What the client's HTTP library raises, whichever that is: also lost connections, and a proxy's page for an answer.
@@ -23,7 +23,15 @@ HTTP_ERRORS = (HfHubHTTPError.__mro__[1], json.JSONDecodeError)
 
 
 class HubPushError(RuntimeError):
-    """A push that did not come through; the message says what to do."""
+    """A push that failed; the message says what to do."""
+
+
+class PushOptions(TypedDict, total=False):
+    """The options that every push takes; `push_folder` describes them."""
+
+    private: bool
+    token: str | None
+    tag: str | None
 
 
 def push_folder(
@@ -31,42 +39,41 @@ def push_folder(
     repo_id: str,
     kind: Kind = "model",
     message: str = "Upload with musemo",
-    private: bool = False,
-    token: str | None = None,
-    tag: str | None = None,
-    space_sdk: str | None = None,
+    **options: Unpack[PushOptions],
 ) -> str:
-    """Make a repository hold what a folder holds.
+    """Make a repository hold the files of a folder.
 
-    One commit, so that a push which breaks off leaves the repository as it was; large files that did arrive are not
-    sent again by the next. Where nothing changed there is no commit. Code, weights and configuration of an earlier
-    push that the folder lacks are deleted from models and Spaces; other files of the repository are left alone.
+    There is one commit, so that a push which breaks off leaves the repository as it was; large files that did arrive
+    are not sent again by the next push. Where nothing changed there is no commit. Code, weights and configuration of an
+    earlier push that the folder lacks are deleted from models and Spaces; other files of the repository stay.
 
     Args:
-        folder: what to push, without hidden files.
-        repo_id: "user/name"; made where there is none.
-        kind: "model", "dataset" or "space".
-        message: of the commit.
-        private: of a repository that is made.
-        token: with write access; from `HF_TOKEN` or `hf auth login` where None.
-        tag: a name for the resulting revision.
-        space_sdk: of a Space that is made.
+        folder: The folder to push, without its hidden files.
+        repo_id: The repository as "user/name"; it is created where there is none.
+        kind: "model", "dataset" or "space" (with Gradio).
+        message: The message of the commit.
+        **options: `private` (whether a repository that is created is private), `token` (an access token with write
+            access; by default that of `HF_TOKEN` or `hf auth login`) and `tag` (a name for the resulting revision).
 
     Returns:
-        The hash of the repository's newest commit.
+        The hash of the repository's newest commit; the one before where nothing changed.
 
     Raises:
-        HubPushError: the folder holds pickles, optimizer states or a token; the Hub refuses, or does not answer.
+        HubPushError: The folder holds pickles, optimizer states or a token; the Hub refuses, or does not answer.
     """
-    files = list(_files(Path(folder)))
+    files = _list_files(Path(folder))
     check_files(Path(folder), files)
-    api = HfApi(token=token, library_name="musemo_hf")
+    api = HfApi(token=options.get("token"), library_name="musemo_hf")
+    sdk = "gradio" if kind == "space" else None
 
     def push() -> str:
-        api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, space_sdk=space_sdk)
+        private = options.get("private", False)
+        api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
         head = api.repo_info(repo_id, repo_type=kind)
         present = {file.rfilename for file in head.siblings or []} if kind != "dataset" else set()
         stale = sorted(path for path in present - set(files) if path.endswith(OWN_SUFFIXES))
+        # Not `upload_folder(delete_patterns=)`: where hf_xet is installed, it commits in batches, and a push that
+        # breaks off leaves half of the files (huggingface_hub 2.4).
         commit = api.create_commit(
             repo_id,
             [CommitOperationAdd(path, Path(folder, path)) for path in files]
@@ -75,7 +82,7 @@ def push_folder(
             repo_type=kind,
             parent_commit=head.sha,
         )
-        if tag is not None:
+        if (tag := options.get("tag")) is not None:
             set_tag(api, repo_id, kind, tag, commit.oid)
         return commit.oid
 
@@ -83,10 +90,10 @@ def push_folder(
 
 
 def set_tag(api: HfApi, repo_id: str, kind: Kind, tag: str, commit: str) -> None:
-    """Name a commit; the same name on the same commit is fine.
+    """Name a commit; a commit that has the name already keeps it.
 
     Raises:
-        HubPushError: the tag names another commit.
+        HubPushError: The tag names another commit.
     """
     tagged = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo_id, repo_type=kind).tags}
     if tagged.get(tag, commit) != commit:
@@ -96,10 +103,10 @@ def set_tag(api: HfApi, repo_id: str, kind: Kind, tag: str, commit: str) -> None
 
 
 def check_files(folder: Path, files: list[str]) -> None:
-    """Refuse what must not be published: pickles, optimizer states, a token.
+    """Refuse files that must not be published: pickles, optimizer states, an access token.
 
     Raises:
-        HubPushError: names the file.
+        HubPushError: There is such a file, which the message names, or there are no files.
     """
     if not files:
         raise HubPushError(f"expected files to push, found none in {folder}")
@@ -111,25 +118,24 @@ def check_files(folder: Path, files: list[str]) -> None:
             raise HubPushError(f"expected no secrets, but {path} holds what looks like an access token of the Hub")
 
 
-def _files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-        if path.is_file() and not hidden:
-            yield relative.as_posix()
+def _list_files(folder: Path) -> list[str]:
+    found = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    shown = [path for path in found if not any(part.startswith(".") or part == "__pycache__" for part in path.parts)]
+    return [path.as_posix() for path in shown]
 
 
 def with_retries(action: Callable[[], Result], repo_id: str, attempts: int = 5, wait: float = 1.0) -> Result:
-    """Run something that may be run again, until the Hub takes it.
+    """Call a function until the Hub accepts what it sends.
 
     Args:
-        action: must be repeatable.
-        repo_id: for the message.
-        attempts: how often.
-        wait: seconds after the first failure, doubled after each; `Retry-After` wins where the Hub sends it.
+        action: The function, which must be repeatable.
+        repo_id: The repository that the error message names.
+        attempts: The largest number of calls.
+        wait: The pause after the first failure in seconds, doubled after each; `Retry-After` takes precedence where the
+            Hub sends it.
 
     Raises:
-        HubPushError: refused, or not taken in `attempts` attempts.
+        HubPushError: The Hub refused the request, or did not accept it in `attempts` attempts.
     """
     for attempt in range(1, attempts + 1):
         get_session().timeout = ANSWER_TIMEOUT  # each time: the client makes a new session after a lost connection
@@ -139,8 +145,10 @@ def with_retries(action: Callable[[], Result], repo_id: str, attempts: int = 5, 
             cause = _http_cause(error)
             if cause is None:
                 raise
-            if not _passes(cause) or attempt == attempts:
-                raise HubPushError(_advice(cause, repo_id, attempt)) from error
+            status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else None
+            passes = status is None or status in PASSING  # without a status the connection was lost
+            if not passes or attempt == attempts:
+                raise HubPushError(_advice(cause, status, repo_id, attempt)) from error
             time.sleep(_retry_after(cause) or wait * 2 ** (attempt - 1))
     raise AssertionError("unreachable")
 
@@ -151,21 +159,12 @@ def _http_cause(error: BaseException | None) -> BaseException | None:
     return error
 
 
-def _status(error: BaseException) -> int | None:
-    return error.response.status_code if isinstance(error, HfHubHTTPError) else None
-
-
-def _passes(error: BaseException) -> bool:
-    return _status(error) in (None, *PASSING)  # None: the connection was lost
-
-
 def _retry_after(error: BaseException) -> float | None:
     value = error.response.headers.get("Retry-After", "") if isinstance(error, HfHubHTTPError) else ""
     return float(value) if value.isdigit() else None
 
 
-def _advice(error: BaseException, repo_id: str, attempts: int) -> str:
-    status = _status(error)
+def _advice(error: BaseException, status: int | None, repo_id: str, attempts: int) -> str:
     if status in (401, 403) or isinstance(error, RepositoryNotFoundError):
         what = (
             f"the Hub refused the token (status {status}): log in with `hf auth login`, or set HF_TOKEN to a token "

@@ -1,4 +1,4 @@
-"""Networks as embedders: the recogniser's pooled features, and any Hugging Face audio model's.
+"""Embedders by the recogniser's pooled features, or by any Hugging Face audio model.
 
 from musemo_hf.pipelines.audio_embedders import audio_model_embedder, recogniser_embedder
 
@@ -8,8 +8,7 @@ report = quality.compute(embedder=embedder)
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,34 +20,32 @@ from musemo_hf.audio.decoding import resample
 from musemo_hf.audio.inversion import mel_to_audio
 from musemo_hf.audio.mel import MelSettings, normalise
 from musemo_hf.evaluation.spaces.embedders import Embedder
+from musemo_hf.models.gan import evaluating
 
-BATCH = 16  # clips that a network sees at once
+BATCH = 16  # clips in a forward pass
 
 
 @dataclass(frozen=True)
 class AudioEmbedder(Embedder):
-    """An embedder of audio; `embed` of log-mels listens to their Griffin-Lim inversion.
+    """Embeds audio; log-mels are first inverted by Griffin-Lim.
 
-    Two sets are comparable only where both came the same way: real audio has phases that an inversion has not.
+    Two sets are comparable only if both are embedded in the same way, because an inversion lacks the phases of audio.
 
     Attributes:
-        embed_waveforms: (`(B, samples)` float32, sampling rate in Hz) -> `(B, D)`.
+        embed_waveforms: A function of `(B, samples)` float32 and the sampling rate in Hz that returns `(B, D)`.
     """
 
     embed_waveforms: Callable[[np.ndarray, int], np.ndarray] = field(repr=False, kw_only=True)
 
     def embed_audio(self, waveforms: np.ndarray, sampling_rate: int) -> np.ndarray:
-        """Features of audio.
+        """Return the features of audio, float64 `(B, dimension)`.
 
         Args:
-            waveforms: `(B, samples)`, mono.
-            sampling_rate: Hz; resampled to the model's own.
-
-        Returns:
-            float64 `(B, dimension)`.
+            waveforms: The mono clips `(B, samples)`.
+            sampling_rate: The sampling rate of the clips in Hz.
 
         Raises:
-            ValueError: another rank, NaN or infinity.
+            ValueError: The clips have another rank or are not finite.
         """
         waveforms = np.asarray(waveforms, dtype=np.float32)
         if waveforms.ndim != 2:
@@ -61,14 +58,11 @@ class AudioEmbedder(Embedder):
 
 
 def recogniser_embedder(model: Any, name: str | None = None) -> Embedder:
-    """The pooled features of a `MusemoViTForEmotionRegression`.
+    """Return an embedder by the pooled features of a recogniser, for clips with the model's `n_frames`.
 
     Args:
-        model: the recogniser; its mode and device stay as they are.
-        name: with a version; by default it carries a digest of the weights, as those are the feature space.
-
-    Returns:
-        An embedder of clips with the model's `n_frames`.
+        model: The `MusemoViTForEmotionRegression`; its mode and device are kept.
+        name: The name with a version (default: a name with a digest of the weights, which define the feature space).
     """
     n_frames = model.config.n_frames
 
@@ -76,7 +70,7 @@ def recogniser_embedder(model: Any, name: str | None = None) -> Embedder:
         if clips_db.shape[-1] != n_frames:
             raise ValueError(f"expected clips of {n_frames} frames for this recogniser, got {clips_db.shape[-1]}")
         spectrogram = normalise(torch.from_numpy(np.array(clips_db, dtype=np.float32)))[:, None]
-        with _evaluating(model):
+        with evaluating(model):
             parts = [model(spectrogram=part.to(model.device)).pooled.float().cpu() for part in spectrogram.split(BATCH)]
         return torch.cat(parts).numpy()
 
@@ -84,24 +78,21 @@ def recogniser_embedder(model: Any, name: str | None = None) -> Embedder:
 
 
 def audio_model_embedder(model: Any, feature_extractor: Any, name: str | None = None) -> AudioEmbedder:
-    """A Hugging Face audio model (CLAP, AST, wav2vec2, ...) through its own feature extractor.
+    """Return an embedder of log-mels and audio by a Hugging Face audio model (CLAP, AST, wav2vec2, ...).
 
     A clip's features are CLAP's audio embedding, else the pooled output, else the mean of the last hidden states.
 
     Args:
-        model: a model that takes what `feature_extractor` returns.
-        feature_extractor: of the model; says the sampling rate.
-        name: with a version; by default the model type and a digest of the weights.
-
-    Returns:
-        An embedder of log-mels and of audio.
+        model: The model.
+        feature_extractor: The feature extractor of the model, with its sampling rate.
+        name: The name with a version (default: the model type and a digest of the weights).
     """
     rate = int(feature_extractor.sampling_rate)
 
     def embed_waveforms(waveforms: np.ndarray, sampling_rate: int) -> np.ndarray:
         samples = [resample(waveform, sampling_rate, rate) for waveform in waveforms]
         inputs = feature_extractor(samples, sampling_rate=rate, return_tensors="pt")
-        with _evaluating(model):
+        with evaluating(model):
             return _pooled(model, inputs.to(model.device)).float().cpu().numpy()
 
     def embed(clips_db: np.ndarray) -> np.ndarray:
@@ -124,18 +115,6 @@ def _pooled(model: Any, inputs: Any) -> Tensor:
         if getattr(output, attribute, None) is not None:
             return getattr(output, attribute)
     return output.last_hidden_state.mean(dim=1)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """No dropout and no gradient, and the caller's mode afterwards."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
 
 
 def _name(kind: str, model: nn.Module) -> str:

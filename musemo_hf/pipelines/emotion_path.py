@@ -1,4 +1,4 @@
-"""The way of a song over the valence-arousal plane: a recogniser on windows that slide over it."""
+"""The emotion of a song over time: a recogniser on sliding windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from musemo_hf.audio.decoding import read_audio, resample, to_mono
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.models.gan import evaluating
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 NORMAL_95 = 1.96  # standard deviations of a normal distribution's 95 % interval
@@ -25,17 +26,17 @@ KINDS = {
 
 @dataclass(frozen=True)
 class EmotionPath:
-    """What a recogniser reads from a song, window by window.
+    """Contains the predictions for each window of a song.
 
     Attributes:
-        emotion: `(n, 2)` (valence, arousal) of each window, in [-1, 1].
-        starts: `(n,)` where each window begins, s.
-        window_seconds: length of a window, s.
-        duration: of the song, s; a song shorter than the window was padded with silence.
-        deviation: `(n, 2)` standard deviation of what raters say on average about each window's emotion; None where the
-            recogniser is not calibrated.
-        own_deviation: whether that is predicted for each window (`deviation_scale` in the recogniser's configuration),
-            and not one root mean square error for all (`emotion_error`).
+        emotion: The (valence, arousal) of each window `(n, 2)`, in [-1, 1].
+        starts: The times at which windows begin `(n,)`, in s.
+        window_seconds: The length of a window in s.
+        duration: The duration of the song in s. A song shorter than the window was padded with silence.
+        deviation: The standard deviations `(n, 2)` of the raters' mean about the predictions; None for a recogniser
+            that is not calibrated.
+        own_deviation: Whether the deviation is predicted for each window (`deviation_scale` in the recogniser's
+            configuration), and not one root mean square error for all windows (`emotion_error`).
     """
 
     emotion: np.ndarray
@@ -52,16 +53,15 @@ class EmotionPath:
 
     @property
     def middles(self) -> np.ndarray:
-        """Where the middle of each window lies, s, `(n,)`."""
+        """The times of the middle of each window `(n,)`, in s."""
         return self.starts + min(self.window_seconds, self.duration) / 2
 
     @property
     def interval(self) -> np.ndarray | None:
-        """Of the song's mean: [[low, high] of valence, [low, high] of arousal], within [-1, 1].
+        """The interval of the song's mean, [[low, high] of valence, [low, high] of arousal], within [-1, 1].
 
-        `interval_kind` says what it is. Calibrated, its half width is 1.96 times the mean of the windows' deviations:
-        the errors of the windows of a song are of one song and its raters, and no mean of them, however they go
-        together, deviates more than that.
+        `interval_kind` describes it. For a calibrated recogniser its half width is 1.96 times the mean of the windows'
+        deviations, which bounds the deviation of the mean for any correlation between the errors of windows.
         """
         if self.deviation is not None:
             half = NORMAL_95 * self.deviation.mean(axis=0)
@@ -73,23 +73,23 @@ class EmotionPath:
 
     @property
     def window_intervals(self) -> np.ndarray | None:
-        """95 % interval of each window, `(n, 2, 2)`: window, dimension, [low, high]; None if not calibrated."""
+        """The 95 % interval of each window `(n, 2, 2)` (window, dimension, [low, high]); None if not calibrated."""
         return None if self.deviation is None else _within(self.emotion, NORMAL_95 * self.deviation)
 
     @property
     def interval_source(self) -> str | None:
-        """Key of KINDS: "deviation" (each window its own), "error" (one for all), "windows" (their spread) or None."""
+        """The key of KINDS: "deviation" (each window its own), "error" (one for all), "windows" (spread) or None."""
         if self.deviation is not None:
             return "deviation" if self.own_deviation else "error"
         return "windows" if len(self.emotion) > 1 else None
 
     @property
     def interval_kind(self) -> str:
-        """What the interval says, and what it does not."""
+        """The description of the interval."""
         return KINDS[self.interval_source]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
+        """Return plain numbers, for JSON."""
         low_high, each = self.interval, self.window_intervals
         spans = [{}] * len(self.starts) if each is None else [_named(*pair.tolist()) for pair in each]
         return {
@@ -108,7 +108,6 @@ class EmotionPath:
         }
 
 
-@torch.no_grad()
 def emotion_path(
     model: MusemoViTForEmotionRegression,
     extractor: MusemoFeatureExtractor,
@@ -117,25 +116,25 @@ def emotion_path(
     hop_seconds: float | None = None,
     batch_size: int = 16,
 ) -> EmotionPath:
-    """Read valence and arousal over a whole song.
+    """Predict valence and arousal over a whole song.
 
-    Windows are as long as the model's clips; they lie evenly, at most `hop_seconds` apart, the first at the beginning
-    and the last at the end of the song. A shorter song is one window, padded with silence as in `extractor`.
+    Windows are as long as the model's clips. They are evenly spaced, at most `hop_seconds` apart, the first at the
+    beginning and the last at the end of the song. A shorter song is one window, padded with silence.
 
     Args:
-        model: the recogniser; it evaluates on its own device, and gets its mode back.
-        extractor: that belongs to it.
-        audio_or_path: a file, or samples, mono or `(samples, channels)`.
-        sampling_rate: of samples, Hz; not read for files.
-        hop_seconds: largest distance of two windows, s; half a window where None.
-        batch_size: windows at once; changes memory, not the result.
+        model: The recogniser; its mode and device are kept.
+        extractor: The feature extractor of the recogniser.
+        audio_or_path: A file, or samples, mono or `(samples, channels)`.
+        sampling_rate: The sampling rate of samples in Hz; ignored for files.
+        hop_seconds: The largest distance of two windows in s; None for half a window.
+        batch_size: The number of windows in a forward pass, which changes memory but not the result.
 
     Raises:
-        ValueError: samples without a sampling rate or shorter than one hop of the extractor; a hop that is not
-            positive; an extractor of another number of frames; an `emotion_error` or `deviation_scale` that is not two
+        ValueError: Samples have no sampling rate or are shorter than one hop of the extractor, `hop_seconds` is not
+            positive, the extractor has another number of frames, or `emotion_error` or `deviation_scale` is not two
             positive numbers.
-        FileNotFoundError: there is no such file.
-        AudioDecodingError: a file that is not audio.
+        FileNotFoundError: The file does not exist.
+        AudioDecodingError: The file is not audio.
     """
     if extractor.n_frames != model.config.n_frames:
         raise ValueError(f"expected an extractor of {model.config.n_frames} frames, got {extractor.n_frames}")
@@ -146,24 +145,20 @@ def emotion_path(
     samples = _samples(audio_or_path, sampling_rate, extractor.sampling_rate)
     rate, length = extractor.sampling_rate, extractor.settings.n_samples(extractor.n_frames)
     starts = window_starts(len(samples), length, length / 2 if hop_seconds is None else hop_seconds * rate)
-    was_training = model.training
-    model.eval()
-    try:
-        batches = np.split(starts, range(batch_size, len(starts), batch_size))
-        read = [_read(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
-    finally:
-        model.train(was_training)
-    emotion, predicted = np.split(np.concatenate(read), [2], axis=1)
+    batches = np.split(starts, range(batch_size, len(starts), batch_size))
+    with evaluating(model):
+        parts = [_predict(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
+    emotion, predicted = np.split(np.concatenate(parts), [2], axis=1)
     same = None if error is None else np.broadcast_to(error, emotion.shape)
     deviation = predicted if own else same
     return EmotionPath(emotion, starts / rate, length / rate, len(samples) / rate, deviation, own)
 
 
 def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
-    """Where windows begin, int `(n,)`: evenly, at most `hop` samples apart, the last ending with the signal.
+    """Return the starts of evenly spaced windows, int `(n,)`, at most `hop` samples apart up to the end of the signal.
 
     Raises:
-        ValueError: a hop of under one sample.
+        ValueError: The hop is shorter than one sample.
     """
     if not hop >= 1:
         raise ValueError(f"expected a hop of at least one sample between windows, got {hop:g}")
@@ -180,14 +175,14 @@ def _samples(audio: str | Path | np.ndarray | Tensor, source_rate: int | None, r
     return resample(to_mono(array), source_rate, rate)
 
 
-def _read(
+def _predict(
     model: MusemoViTForEmotionRegression, extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """(valence, arousal) of windows within the plane, and their deviations where the model has them: `(n, 2 or 4)`."""
+    """Return (valence, arousal) of windows, followed by the deviations that the model predicts, `(n, 2 or 4)`."""
     spectrogram = extractor(list(windows), sampling_rate=extractor.sampling_rate)["spectrogram"]
     output = model(spectrogram=spectrogram.to(model.device, model.dtype))
-    read = [output.emotion.clamp(-1, 1)] + ([] if output.deviation is None else [output.deviation])
-    return torch.cat(read, dim=1).float().cpu().double().numpy()
+    parts = [output.emotion.clamp(-1, 1)] + ([] if output.deviation is None else [output.deviation])
+    return torch.cat(parts, dim=1).float().cpu().double().numpy()
 
 
 def _two_positive(config: Any, name: str) -> np.ndarray | None:
@@ -201,7 +196,7 @@ def _two_positive(config: Any, name: str) -> np.ndarray | None:
 
 
 def _within(middle: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """`(..., 2)` -> [low, high] `(..., 2, 2)` within [-1, 1]."""
+    """Return [low, high] `(..., 2, 2)` within [-1, 1] of middles and half widths `(..., 2)`."""
     return np.clip(np.stack([middle - half, middle + half], axis=-1), -1, 1)
 
 

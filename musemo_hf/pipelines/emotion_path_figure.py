@@ -1,4 +1,4 @@
-"""The path of a song's emotion on the valence-arousal plane, coloured by time."""
+"""Figure of the emotion of songs over time on the valence-arousal plane."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from musemo_hf.pipelines.emotion_path import EmotionPath
 
-# a word for each quarter of the plane: (valence, arousal), what Russell's circumplex (1980) has there
+# words of Russell's circumplex (1980) for each quarter of the plane, (valence, arousal)
 QUARTERS = ((-1, 1, "tense, angry"), (1, 1, "excited, happy"), (-1, -1, "sad, tired"), (1, -1, "calm, content"))
 COLUMNS = 3
-# what the cross is, by the source of the path's interval
+# the label of the cross, by the source of the path's interval
 INTERVALS: dict[str | None, str] = {
     "deviation": "95 % interval, from this song's own deviations",
     "error": "95 % interval, from one error for all songs",
@@ -22,13 +22,13 @@ INTERVALS: dict[str | None, str] = {
 
 
 def draw_emotion_paths(paths: "Mapping[str, EmotionPath]") -> Figure:
-    """A plane for each song, in rows of at most three.
+    """Draw a plane for each song, in rows of at most three.
 
     Args:
-        paths: title -> path.
+        paths: The path of each song by its title.
 
     Raises:
-        ValueError: there is none.
+        ValueError: There is no path.
     """
     if not paths:
         raise ValueError("expected at least one path to draw, got none")
@@ -44,7 +44,7 @@ def draw_emotion_paths(paths: "Mapping[str, EmotionPath]") -> Figure:
 
 
 def draw_emotion_path(path: "EmotionPath", axes: "Axes", title: str = "") -> None:
-    """One song: windows from dark (beginning) to light (end), its mean as a cross of its interval."""
+    """Draw the windows of a song from dark (beginning) to light (end), and its mean with a cross of its interval."""
     _draw_plane(axes)
     valence, arousal = path.emotion.T
     axes.plot(valence, arousal, color="#9a9aa8", linewidth=1, zorder=2)

@@ -1,10 +1,8 @@
-"""Emotion -> log-mel -> audio, as a diffusers pipeline."""
+"""Emotion to music, through a log-mel, as a diffusers pipeline."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ from huggingface_hub.errors import EntryNotFoundError
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.models.flow import MusemoFlowGenerator
-from musemo_hf.models.gan import MusemoGanGenerator, check_emotion
+from musemo_hf.models.gan import MusemoGanGenerator, check_emotion, expand_seeds
+from musemo_hf.pipelines.generators import load_generator
 from musemo_hf.pipelines.song import Song
 
 # the five published points of the valence-arousal plane
@@ -42,9 +41,12 @@ pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)
 
 @dataclass
 class MusemoPipelineOutput(BaseOutput):
-    """`songs`: one `Song` a sample, in the order emotion by emotion, sample by sample.
+    """Contains the generated songs.
 
-    For a single song, `audio`, `sampling_rate`, `spectrogram`, `save` and `plot` are the song's own.
+    For a single song, `audio`, `sampling_rate`, `spectrogram`, `save` and `plot` are those of the song.
+
+    Attributes:
+        songs: One `Song` for each sample, emotion by emotion and sample by sample.
     """
 
     songs: list[Song]
@@ -62,11 +64,11 @@ class MusemoPipelineOutput(BaseOutput):
 
 
 class MusemoPipeline(DiffusionPipeline):
-    """Valence and arousal -> music.
+    """Turns valence and arousal into music.
 
     Args:
-        generator: a model with `generate(emotion, seed)` that gives normalised log-mels, a GAN's or a flow.
-        feature_extractor: turns them into decibels and audio.
+        generator: The GAN or flow that generates normalised log-mels.
+        feature_extractor: The feature extractor that converts log-mels to decibels and audio.
     """
 
     def __init__(
@@ -77,13 +79,12 @@ class MusemoPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> "MusemoPipeline":
-        """Load a pipeline folder or repository, or a bare generator's.
+        """Load a pipeline, or a generator with its `preprocessor_config.json`, from a folder or the Hub.
 
         Args:
-            pretrained_model_name_or_path: as diffusers takes it; also the folder or repository of a generator with its
-                `preprocessor_config.json`.
-            **kwargs: as `DiffusionPipeline.from_pretrained` takes them; for a bare generator `revision`, `token`,
-                `cache_dir` and `local_files_only`.
+            pretrained_model_name_or_path: The folder or the name of the repository.
+            **kwargs: The arguments of `DiffusionPipeline.from_pretrained`; for a generator alone these are `revision`,
+                `token`, `cache_dir` and `local_files_only`.
         """
         path = str(pretrained_model_name_or_path)
         hub: dict[str, Any] = {
@@ -91,8 +92,7 @@ class MusemoPipeline(DiffusionPipeline):
         }
         if _holds_pipeline(path, hub):
             return super().from_pretrained(path, **kwargs)
-        generator = _generator_class(path, hub).from_pretrained(path, **hub)
-        return cls(generator, MusemoFeatureExtractor.from_pretrained(path, **hub))
+        return cls(load_generator(path, **hub), MusemoFeatureExtractor.from_pretrained(path, **hub))
 
     @torch.no_grad()
     def __call__(
@@ -109,22 +109,25 @@ class MusemoPipeline(DiffusionPipeline):
         """Generate songs.
 
         Args:
-            valence: in [-1, 1]; one value or a sequence.
-            arousal: in [-1, 1]; one value or as many as `valence`.
-            num_samples: songs an emotion.
-            seed: an int gives the i-th song the seed `seed + i`; a sequence gives each song its own.
-            n_iter: Griffin-Lim iterations.
-            batch_size: songs made at once; changes memory, not the songs.
-            num_inference_steps: of a flow; the generator's own number where None.
-            guidance_scale: of a flow; likewise.
+            valence: One value in [-1, 1], or a sequence.
+            arousal: One value in [-1, 1], or a sequence as long as that of `valence`.
+            num_samples: The number of songs for each emotion.
+            seed: An integer gives the i-th song the seed `seed + i`; a sequence gives each song its own.
+            n_iter: The number of Griffin-Lim iterations.
+            batch_size: The number of songs made at once, which changes memory but not the songs.
+            num_inference_steps: The number of sampling steps of a flow (default: the generator's own setting).
+            guidance_scale: The guidance scale of a flow (default: the generator's own setting).
 
         Raises:
-            ValueError: emotions outside [-1, 1], NaN, of unequal length, a wrong number of seeds, or steps or guidance
-                for a generator that has neither.
+            ValueError: Emotions are outside [-1, 1], not finite or of unequal length, the number of seeds is wrong, or
+                the generator has no steps or guidance.
         """
         emotion = self._emotions(valence, arousal).repeat_interleave(_positive("num_samples", num_samples), dim=0)
-        seeds = self._seeds(seed, len(emotion))
-        options = self._options(num_inference_steps=num_inference_steps, guidance_scale=guidance_scale)
+        seeds = expand_seeds(seed, len(emotion))
+        options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+        options = {name: value for name, value in options.items() if value is not None}
+        if options and not isinstance(self.generator, MusemoFlowGenerator):
+            raise ValueError(f"expected {', '.join(options)} for a flow only, got a {type(self.generator).__name__}")
         songs: list[Song] = []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)
@@ -141,23 +144,23 @@ class MusemoPipeline(DiffusionPipeline):
         end_seed: int | None = None,
         n_iter: int = 32,
     ) -> MusemoPipelineOutput:
-        """Songs on the way from one emotion to another.
+        """Generate songs on the way from one emotion to another.
 
         Args:
-            start: (valence, arousal) of the first song.
-            end: (valence, arousal) of the last.
-            steps: songs, the two ends included; at least 2.
-            seed: of the noise at the start.
-            end_seed: of the noise at the end, reached on the great circle between the two (Shoemake 1985); the noise
-                stays the same where None, and only the emotion moves.
-            n_iter: Griffin-Lim iterations.
+            start: The (valence, arousal) of the first song.
+            end: The (valence, arousal) of the last song.
+            steps: The number of songs including the two ends, at least 2.
+            seed: The seed of the noise at the start.
+            end_seed: The seed of the noise at the end, which is reached on the great circle between the two (Shoemake
+                1985); None keeps the noise, so that only the emotion changes.
+            n_iter: The number of Griffin-Lim iterations.
         """
         if steps < 2:
             raise ValueError(f"expected at least 2 steps, got {steps}")
         share = torch.linspace(0, 1, steps)[:, None]
         ends = check_emotion([list(start), list(end)])
         emotion = ends[:1] * (1 - share) + ends[1:] * share
-        first_seed = self._seeds(seed, 1)[0]
+        first_seed = expand_seeds(seed, 1)[0]
         noise = self.generator.sample_noise(2, [first_seed, first_seed if end_seed is None else end_seed])
         seeds: list[int | None] = [first_seed] * steps
         if torch.equal(noise[0], noise[1]):
@@ -177,24 +180,6 @@ class MusemoPipeline(DiffusionPipeline):
             )
         return check_emotion(torch.from_numpy(np.stack(pair, axis=1)))
 
-    @staticmethod
-    def _seeds(seed: int | Sequence[int] | None, n_songs: int) -> list[int]:
-        if seed is None:
-            seed = int(torch.randint(2**31, (1,)).item())
-        if isinstance(seed, Integral):  # numpy's integers too
-            seed = [int(seed) + i for i in range(n_songs)]
-        seeds = [int(value) for value in seed]  # type: ignore[union-attr]
-        if len(seeds) != n_songs:
-            raise ValueError(f"expected one seed, or one for each of the {n_songs} songs, got {len(seeds)}")
-        return seeds
-
-    def _options(self, **options: float | None) -> dict[str, Any]:
-        """What of the options was given."""
-        given = {name: value for name, value in options.items() if value is not None}
-        if given and not isinstance(self.generator, MusemoFlowGenerator):
-            raise ValueError(f"expected {', '.join(given)} for a flow only, got a {type(self.generator).__name__}")
-        return given
-
     def _to_songs(
         self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int
     ) -> list[Song]:
@@ -208,7 +193,7 @@ class MusemoPipeline(DiffusionPipeline):
 
 
 def _holds_pipeline(path: str, hub: dict[str, Any]) -> bool:
-    """Whether a folder or repository is a pipeline's, not a bare generator's."""
+    """Return whether a folder or repository contains a pipeline, and not only a generator."""
     if Path(path).is_dir():
         return (Path(path) / "model_index.json").is_file()
     try:
@@ -218,16 +203,6 @@ def _holds_pipeline(path: str, hub: dict[str, Any]) -> bool:
     return True
 
 
-def _generator_class(path: str, hub: dict[str, Any]) -> Any:
-    """The class of a bare generator's folder or repository: diffusers writes its name, transformers a type."""
-    try:
-        file = path if Path(path).is_dir() else Path(hf_hub_download(path, "config.json", **hub)).parent
-        named = json.loads((Path(file) / "config.json").read_text(encoding="utf-8")).get("_class_name")
-    except (EntryNotFoundError, FileNotFoundError):
-        return MusemoGanGenerator  # whose own error says what is missing
-    return MusemoFlowGenerator if named == MusemoFlowGenerator.__name__ else MusemoGanGenerator
-
-
 def _positive(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f"expected {name} of at least 1, got {value}")
@@ -235,7 +210,7 @@ def _positive(name: str, value: int) -> int:
 
 
 def _great_circle(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Spherical interpolation `(steps, D)`: a straight line between Gaussian samples is too short in the middle."""
+    """Interpolate spherically, `(steps, D)`: a straight line between Gaussian samples is too short in the middle."""
     angle = torch.acos(torch.cosine_similarity(first, second, dim=0).clamp(-1, 1))
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / torch.sin(angle)
 

@@ -1,4 +1,4 @@
-"""Audio -> valence and arousal, as a transformers pipeline; ships to the Hub as it stands."""
+"""Music to emotion, as a transformers pipeline; this file is pushed to the Hub as it stands."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ INTERVALS = {
 
 
 class MusicToEmotionPipeline(Pipeline):
-    """Reads valence and arousal from music.
+    """Predicts valence and arousal of music.
 
     Example:
         >>> from transformers import pipeline
@@ -33,24 +33,23 @@ class MusicToEmotionPipeline(Pipeline):
     default_input_names = "audio"
 
     def __call__(self, inputs: Any, sampling_rate: int | None = None, **kwargs: Any) -> Any:
-        """Recognise one clip, or many.
+        """Predict the emotion of one clip, or of many.
 
         Args:
-            inputs: a path, an array of samples (mono, or `(samples, channels)`), a dict with `array` and
+            inputs: A path, an array of samples (mono, or `(samples, channels)`), a dict with `array` and
                 `sampling_rate` (a row of a data set), or a list of these.
-            sampling_rate: of the arrays, Hz; files and dicts carry their own.
-            **kwargs: of every transformers pipeline: `batch_size`, `num_workers`.
+            sampling_rate: The sampling rate of arrays in Hz; files and dicts carry their own.
+            **kwargs: The arguments of every transformers pipeline, `batch_size` and `num_workers`.
 
         Returns:
-            `{"valence": float, "arousal": float}`, each in [-1, 1]; a list of them for a list. Of a recogniser that is
-            calibrated also `valence_interval` and `arousal_interval`, 95 % intervals `[low, high]` within [-1, 1] of
-            what raters say on average of this clip, and `interval`, which says what they come from: a deviation
-            predicted for this clip (`uncertainty` and `deviation_scale` in the configuration), else one error for all
-            clips (`emotion_error`).
+            `{"valence": float, "arousal": float}`, each in [-1, 1], or a list of them for a list. A calibrated
+            recogniser adds `valence_interval` and `arousal_interval`, 95 % intervals `[low, high]` within [-1, 1] of
+            the raters' mean, and `interval`, their source: a deviation predicted for this clip (`uncertainty` and
+            `deviation_scale` in the configuration), or one error for all clips (`emotion_error`).
 
         Raises:
-            ValueError: an empty list, an array without a sampling rate, or something that is not audio.
-            FileNotFoundError: there is no such file.
+            ValueError: The list is empty, an array has no sampling rate, or an input is not audio.
+            FileNotFoundError: The file does not exist.
         """
         if isinstance(inputs, (list, tuple)) and not inputs:
             raise ValueError("expected at least one clip, got an empty list")
@@ -64,7 +63,7 @@ class MusicToEmotionPipeline(Pipeline):
         return ({} if sampling_rate is None else {"sampling_rate": sampling_rate}), {}, {}
 
     def preprocess(self, input_: Any, sampling_rate: int | None = None) -> dict[str, Tensor]:
-        """One clip -> normalised log-mel `(1, 1, n_mels, n_frames)`."""
+        """Return the normalised log-mel `(1, 1, n_mels, n_frames)` of one clip."""
         if isinstance(input_, dict):
             missing = {"array", "sampling_rate"} - set(input_)
             if missing:
@@ -91,7 +90,7 @@ class MusicToEmotionPipeline(Pipeline):
         return None if config.emotion_error is None else "error"
 
     def postprocess(self, model_outputs: dict[str, Tensor], **_: Any) -> dict[str, Any]:
-        """`(1, 2)` -> a dict, clipped to the plane."""
+        """Return the prediction of one clip as a dict, clipped to the plane."""
         emotion = torch.as_tensor(model_outputs["emotion"]).reshape(2).float()
         valence, arousal = emotion.clamp(-1, 1).tolist()
         source = self._interval_source()

@@ -1,4 +1,4 @@
-"""A folder of songs without labels -> a corpus in DEAM's layout, with the emotions that a recogniser hears in them."""
+"""Pseudo-labelling a folder of songs: a corpus in DEAM's layout with the emotions that a recogniser predicts."""
 
 import hashlib
 import logging
@@ -19,16 +19,17 @@ from musemo_hf.data.deam.layout import AUDIO_FOLDERS, AUDIO_SUFFIXES, DeamError
 from musemo_hf.data.deam.metadata import FIRST_OTHER_ID
 from musemo_hf.data.pseudo_labels import (
     VERSION,
-    HeardCorpus,
-    HeardSong,
-    append_heard,
-    claim_folder,
-    read_heard,
+    PseudoLabelCorpus,
+    PseudoLabelledSong,
+    append_song,
+    open_corpus,
+    read_songs,
     write_manifest,
     write_tables,
 )
 from musemo_hf.data.skipped import SkippedSong, count_reasons, write_skipped
 from musemo_hf.data.song_names import song_names
+from musemo_hf.files import atomic_path
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 from .emotion_path import EmotionPath, emotion_path
@@ -44,47 +45,47 @@ DEVIATIONS = {
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What `listen` made.
+class PseudoLabelling:
+    """The result of `label_folder`.
 
     Attributes:
-        corpus: the manifest.
-        songs: those heard, by ascending id.
-        skipped: those left out; ids are -1, details name the files.
-        others: ending -> number of files that are no audio that can be read.
+        corpus: The manifest.
+        songs: The songs with their pseudo-labels, by ascending id.
+        skipped: The songs that were left out; their ids are -1, and the details name the files.
+        others: The number of files with other endings, by ending.
     """
 
-    corpus: HeardCorpus
-    songs: list[HeardSong]
+    corpus: PseudoLabelCorpus
+    songs: list[PseudoLabelledSong]
     skipped: list[SkippedSong]
     others: dict[str, int]
 
 
-def listen(
+def label_folder(
     audio_dir: str | Path,
     out_dir: str | Path,
     model: MusemoViTForEmotionRegression,
     extractor: MusemoFeatureExtractor,
     recogniser: str,
     hop_seconds: float | None = None,
-) -> Heard:
-    """Hear the emotion of every song of a folder, and lay the songs out as DEAM is.
+) -> PseudoLabelling:
+    """Predict the emotion of every song of a folder, and write a corpus in DEAM's layout.
 
-    Songs that were heard before a run was stopped are not heard again; songs that came since are added. The songs
-    are hard links where the file system has them, else copies.
+    A run that was stopped is resumed, and songs that came since are added. The songs of the corpus are hard links where
+    the file system has them, and otherwise copies.
 
     Args:
-        audio_dir: songs (wav, flac, ogg, mp3) at any depth.
-        out_dir: missing, empty, or begun before with the same songs' folder, recogniser and hop.
-        model: the recogniser.
-        extractor: that belongs to it.
-        recogniser: its name, for whoever reads the corpus.
-        hop_seconds: largest distance of two windows, s; half a window where None.
+        audio_dir: The folder of songs (wav, flac, ogg, mp3), at any depth.
+        out_dir: A missing or empty folder, or one begun before with the same folder of songs, recogniser and hop.
+        model: The recogniser.
+        extractor: The feature extractor of the recogniser.
+        recogniser: The name of the recogniser in the manifest.
+        hop_seconds: The largest distance of two windows in seconds, by default half a window.
 
     Raises:
-        DeamError: no songs, not one that can be heard, or an `out_dir` that holds something else or lies within
+        DeamError: There are no songs, or none that can be read, or `out_dir` holds something else or lies within
             `audio_dir`.
-        OSError: the disk is full; a further run goes on from there.
+        OSError: The disk is full; a further run resumes.
     """
     source, folder = Path(audio_dir).expanduser().resolve(), Path(out_dir).expanduser().resolve()
     if not source.is_dir():
@@ -95,20 +96,20 @@ def listen(
     if not files:
         raise DeamError(f"{audio_dir}: expected songs ({', '.join(AUDIO_SUFFIXES)}), found none")
     corpus = _manifest(source, model, extractor, recogniser, hop_seconds)
-    claim_folder(folder, corpus)
-    skipped = list(_hear_all(files, source, folder, model, extractor, hop_seconds))
-    songs = read_heard(folder)
+    open_corpus(folder, corpus)
+    skipped = list(_label_all(files, source, folder, model, extractor, hop_seconds))
+    songs = read_songs(folder)
     write_skipped(folder / SKIPPED_FILE, skipped)
     if not songs:
-        raise DeamError(f"{audio_dir}: expected a song that can be heard, got none; skipped: {count_reasons(skipped)}")
+        raise DeamError(f"{audio_dir}: expected a song that can be read, got none; skipped: {count_reasons(skipped)}")
     write_tables(folder, songs)
     corpus = replace(corpus, n_songs=len(songs), n_skipped=len(skipped))
     write_manifest(folder, corpus)
-    return Heard(corpus, songs, skipped, others)
+    return PseudoLabelling(corpus, songs, skipped, others)
 
 
 def _list_files(source: Path) -> tuple[list[Path], dict[str, int]]:
-    """Songs by their path, and what else there is by its ending; hidden files and folders are passed over."""
+    """List the songs by path, and count the other files by ending, without hidden files and folders."""
     found = (path for path in source.rglob("*") if path.is_file())
     visible = [path for path in found if not any(part.startswith(".") for part in path.relative_to(source).parts)]
     songs = sorted(
@@ -124,10 +125,10 @@ def _manifest(
     extractor: MusemoFeatureExtractor,
     recogniser: str,
     hop_seconds: float | None,
-) -> HeardCorpus:
+) -> PseudoLabelCorpus:
     config = model.config
     own = config.uncertainty and config.deviation_scale is not None
-    return HeardCorpus(
+    return PseudoLabelCorpus(
         version=VERSION,
         name=source.name,
         source=str(source),
@@ -140,14 +141,14 @@ def _manifest(
 
 
 def weights_hash(model: MusemoViTForEmotionRegression) -> str:
-    """Sha256 of names and values of a model's weights and buffers."""
+    """Return the sha256 of the names and values of a model's weights and buffers."""
     digest = hashlib.sha256()
     for name, values in sorted(model.state_dict().items()):
         digest.update(name.encode() + b"\0" + values.cpu().contiguous().float().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _hear_all(
+def _label_all(
     files: list[Path],
     source: Path,
     folder: Path,
@@ -155,16 +156,16 @@ def _hear_all(
     extractor: MusemoFeatureExtractor,
     hop_seconds: float | None,
 ) -> Iterator[SkippedSong]:
-    """Write what is heard, song by song; gives those left out."""
-    before = read_heard(folder)
+    """Write the pseudo-labels song by song, and yield the songs that are left out."""
+    before = read_songs(folder)
     done = {song.file for song in before}
     next_id = max((song.song_id for song in before), default=FIRST_OTHER_ID - 1) + 1
-    for path in tqdm(files, "listening", disable=None):
+    for path in tqdm(files, "pseudo-labelling", disable=None):
         file = path.relative_to(source).as_posix()
         if file in done:
             continue
         try:
-            song = _hear(path, file, next_id, model, extractor, hop_seconds)
+            song = _label(path, file, next_id, model, extractor, hop_seconds)
         except (AudioDecodingError, TooShortError) as error:
             reason = "too short" if isinstance(error, TooShortError) else "corrupt"
             detail = str(error) if str(path) in str(error) else f"{file}: {error}"
@@ -172,47 +173,47 @@ def _hear_all(
             yield SkippedSong(-1, reason, detail)  # type: ignore[arg-type]
             continue
         _link(path, folder / AUDIO_FOLDERS[0], song.song_id)
-        append_heard(folder, song)
+        append_song(folder, song)
         next_id += 1
 
 
-def _hear(
+def _label(
     path: Path,
     file: str,
     song_id: int,
     model: MusemoViTForEmotionRegression,
     extractor: MusemoFeatureExtractor,
     hop_seconds: float | None,
-) -> HeardSong:
-    """What the recogniser hears; shorter than a window, it would hear silence beside the song."""
+) -> PseudoLabelledSong:
+    """Predict one song; one that is shorter than a window is refused, since the rest would be silence."""
     wanted, rate = _window_seconds(extractor), extractor.sampling_rate
     if (duration := file_duration(path)) < wanted - TOLERANCE:
-        raise TooShortError(f"expected at least the {wanted:.3g} s that the recogniser hears, got {duration:.2f} s")
+        raise TooShortError(f"expected at least the {wanted:.3g} s of the recogniser's window, got {duration:.2f} s")
     samples = read_audio(path, rate)
     if len(samples) < (wanted - TOLERANCE) * rate:
         raise AudioDecodingError(f"{path}: expected {duration:.2f} s, it breaks off after {len(samples) / rate:.2f} s")
-    heard = emotion_path(model, extractor, samples, rate, hop_seconds)
-    (valence, arousal), (valence_std, arousal_std) = np.round([heard.mean, _deviation(heard)], 4).tolist()
+    prediction = emotion_path(model, extractor, samples, rate, hop_seconds)
+    (valence, arousal), (valence_std, arousal_std) = np.round([prediction.mean, _deviation(prediction)], 4).tolist()
     names = song_names(path)
-    return HeardSong(
+    return PseudoLabelledSong(
         song_id=song_id,
         file=file,
         valence=valence,
         arousal=arousal,
         valence_std=valence_std,
         arousal_std=arousal_std,
-        n_windows=len(heard.emotion),
-        duration=round(heard.duration, 2),
+        n_windows=len(prediction.emotion),
+        duration=round(prediction.duration, 2),
         artist=names.artist,
         title=names.title,
         genre=names.genre,
     )
 
 
-def _deviation(heard: EmotionPath) -> np.ndarray:
-    if heard.deviation is not None:
-        return heard.deviation.mean(axis=0).clip(0, 2)  # the width of the plane
-    return heard.emotion.std(axis=0, ddof=1) if len(heard.emotion) > 1 else np.zeros(2)
+def _deviation(path: EmotionPath) -> np.ndarray:
+    if path.deviation is not None:
+        return path.deviation.mean(axis=0).clip(0, 2)  # the width of the plane
+    return path.emotion.std(axis=0, ddof=1) if len(path.emotion) > 1 else np.zeros(2)
 
 
 def _window_seconds(extractor: MusemoFeatureExtractor) -> float:
@@ -220,16 +221,12 @@ def _window_seconds(extractor: MusemoFeatureExtractor) -> float:
 
 
 def _link(path: Path, folder: Path, song_id: int) -> None:
-    """Lay a song into the corpus, under another name until it is whole."""
+    """Link or copy a song into the corpus, whole or not at all."""
     folder.mkdir(exist_ok=True)
     for stale in folder.glob(f"{song_id}.*"):  # of a run that was stopped before it wrote down that song
         stale.unlink()
-    part = folder / f"{song_id}.{os.getpid()}.part"
-    try:
+    with atomic_path(folder / f"{song_id}{path.suffix.lower()}") as part:
         try:
             os.link(path.resolve(), part)
         except OSError:  # another file system, or one without links
             shutil.copy2(path, part)
-        part.replace(folder / f"{song_id}{path.suffix.lower()}")
-    finally:
-        part.unlink(missing_ok=True)

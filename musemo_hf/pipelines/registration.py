@@ -1,4 +1,4 @@
-"""Tells transformers of the project's own task and feature extractor, for processes that have this package."""
+"""Registration of the task and the feature extractor with transformers."""
 
 from transformers import AutoFeatureExtractor, AutoModel
 from transformers.pipelines import PIPELINE_REGISTRY
@@ -10,10 +10,10 @@ from musemo_hf.pipelines.music_to_emotion import TASK, MusicToEmotionPipeline
 
 
 def register() -> None:
-    """Make `pipeline("music-emotion-recognition", model=folder)` work without remote code; again changes nothing.
+    """Make `pipeline("music-emotion-recognition", model=folder)` work without remote code.
 
-    A repository of the Hub that carries its own pipeline still asks for `trust_remote_code=True`: transformers prefers
-    the repository's code to what is registered.
+    A Hub repository with a pipeline of its own still requires `trust_remote_code=True`, because transformers prefers
+    the repository's code to a registered class.
     """
     for config in (MusemoGanConfig, MusemoViTConfig):
         AutoFeatureExtractor.register(config, MusemoFeatureExtractor, exist_ok=True)

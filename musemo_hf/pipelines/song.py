@@ -1,4 +1,4 @@
-"""One generated song: audio, spectrogram, and what it was asked to be."""
+"""One generated song, with its audio, its spectrogram and the requested emotion."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Song:
-    """A generated song.
+    """Contains a generated song.
 
     Attributes:
-        audio: float32 `(samples,)`, at its true loudness.
-        sampling_rate: Hz.
-        spectrogram: dB `(n_mels, n_frames)`.
-        valence: requested, in [-1, 1].
-        arousal: requested, in [-1, 1].
-        seed: gives the same song again; None for a song between two seeds.
-        hop_length: samples between frames.
+        audio: The samples `(samples,)`, float32, at their true loudness.
+        sampling_rate: The sampling rate in Hz.
+        spectrogram: The log-mel `(n_mels, n_frames)` in dB.
+        valence: The requested valence in [-1, 1].
+        arousal: The requested arousal in [-1, 1].
+        seed: The seed that gives the same song again; None for a song between two seeds.
+        hop_length: The number of samples between frames.
     """
 
     audio: np.ndarray
@@ -34,12 +34,12 @@ class Song:
     hop_length: int = 512
 
     def save(self, path: str | Path) -> Path:
-        """Write the audio; the ending (wav, flac, ogg, mp3) is the format.
+        """Write the audio in the format of the path's suffix (wav, flac, ogg or mp3).
 
-        Samples beyond ±1 are scaled down together with all others, and only then: loudness is part of emotion.
+        The audio is scaled down only if samples exceed ±1, because loudness is part of emotion.
 
         Raises:
-            ValueError: an ending that soundfile does not write.
+            ValueError: soundfile does not write that format.
         """
         path = Path(path)
         ending = path.suffix.lstrip(".").upper()
@@ -49,7 +49,7 @@ class Song:
         return path
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw the spectrogram with seconds and Hz (mel-spaced), -60 to 40 dB."""
+        """Draw the spectrogram over seconds and (mel-spaced) Hz, from -60 to 40 dB."""
         from musemo_hf.reporting.figures import draw_spectrogram
 
         title = f"valence {self.valence:+.2f}, arousal {self.arousal:+.2f}"

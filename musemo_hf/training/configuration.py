@@ -1,29 +1,32 @@
-"""Configuration as data: YAML merged over defaults in one place, checked, and printed in full."""
+"""The configuration of a run: YAML merged over defaults by OmegaConf, checked, and printed in full."""
 
-import contextlib
 import dataclasses
+import json
+import math
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args
 
-import yaml
+from omegaconf import OmegaConf
 
-from musemo_hf.experiments.ablation.plan import AblationPlan
 from musemo_hf.training.flow.settings import FlowTraining
 from musemo_hf.training.gan.settings import GanTraining
 from musemo_hf.training.recogniser.settings import RecogniserTraining
 
+GENERATOR_KINDS = ("gan", "flow")
+MAX_BYTES = 2**18  # of a YAML file; the parser takes a second or so for as much
+
 
 @dataclass
 class DataSettings:
-    """Which songs.
+    """The songs of a run.
 
     Attributes:
         config_name: "excerpt_10s", "excerpt_30s" or "first_30s".
         labels: "corrected" or "published" (valence and arousal of 2013 swapped, as in DEAM's file).
-        n_songs: the first so many by song id, None for all; a random draw would not be the same folder to folder.
-        annotation_file: "all", or "1_2000" for the songs of DEAM's first annotation file alone.
+        n_songs: The number of songs, the first by song id; None for all. A random draw would differ between folders.
+        annotation_file: "all", or "1_2000" for the songs of DEAM's first annotation file only.
     """
 
     config_name: str = "excerpt_10s"
@@ -33,8 +36,44 @@ class DataSettings:
 
 
 @dataclass
+class AblationPlan:
+    """What `training/ablate.py` compares, and how.
+
+    Attributes:
+        protocol: "folds" (artist-disjoint folds, results out of fold over all songs), "random" (80/10/10 by song, as
+            published) or "as-run" (the generator trains on all songs, and real and synthetic songs are split at random
+            together).
+        n_folds: The number of artist-disjoint folds.
+        folds: The folds to run, None for all; fewer give an out-of-fold table over fewer songs.
+        seeds: The seeds of the recognisers. The generator of a fold is trained once, with the first.
+        arms: The names of arms (`experiments.ablation.arms`), "real" among them. An arm may have its own synthetic
+            share after an "@": "synthetic@0.5".
+        baselines: The names of baselines (`experiments.ablation.baselines`), scored in the same folds.
+        generator: "gan" (section `generator`) or "flow" (section `flow`).
+        synthetic_share: Synthetic clips per real one, for arms that give none; 2.3 is 3,200 / 1,395.
+        emotions: "training" (density of the training labels) or "uniform" on the square, as published.
+        n_resamples: The number of bootstrap resamples of artists.
+        budget: The name that is printed with every table.
+    """
+
+    protocol: str = "folds"
+    n_folds: int = 5
+    folds: list[int] | None = None
+    seeds: list[int] = field(default_factory=lambda: [0])
+    arms: list[str] = field(default_factory=lambda: ["real", "synthetic"])
+    baselines: list[str] = field(default_factory=list)
+    generator: str = "gan"
+    synthetic_share: float = 1.0
+    emotions: str = "training"
+    n_resamples: int = 10_000
+    budget: str = "default"
+
+
+@dataclass
 class Configuration:
-    """All of it; `generator`, `flow` and `recogniser` are arguments of `MusemoGanConfig`, `MusemoFlowGenerator` and
+    """All settings of a run.
+
+    `generator`, `flow` and `recogniser` are arguments of `MusemoGanConfig`, `MusemoFlowGenerator` and
     `MusemoViTConfig`.
     """
 
@@ -47,96 +86,136 @@ class Configuration:
     recogniser_training: RecogniserTraining = field(default_factory=RecogniserTraining)
     ablation: AblationPlan = field(default_factory=AblationPlan)
 
+    @classmethod
+    def upgrade(cls, values: dict[str, Any], where: str) -> dict[str, Any]:
+        """Replace the former keys of a file by today's, with a `FutureWarning`."""
+        return values
+
     def to_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the configuration as plain data."""
         return dataclasses.asdict(self)
 
     def to_yaml(self) -> str:
-        """As printed at the start of a run; reads back to the same."""
-        plain = yaml.safe_load(yaml.safe_dump(_listed(self.to_dict())))
-        return yaml.safe_dump(plain, sort_keys=False)
+        """Return the text that is printed at the start of a run; it reads back to the same configuration."""
+        return OmegaConf.to_yaml(OmegaConf.create(self.to_dict()))
 
 
 def load_configuration(
     path: str | Path | None = None, overrides: list[str] | None = None, defaults: Configuration | None = None
-) -> Configuration:
-    """YAML merged over the defaults, and `section.key=value` over that.
+) -> Any:
+    """Merge a YAML file over the defaults, and `section.key=value` over that.
+
+    A file may begin with `base: other.yaml`, a path relative to its own folder: it is then merged over that file.
 
     Args:
-        path: YAML file; None for the defaults alone.
-        overrides: such as `["gan_training.steps=100", "ablation.seeds=[0, 1]"]`; values are YAML.
-        defaults: merged over; those of `Configuration` where None. What comes back is of its class.
+        path: The YAML file; None for the defaults alone.
+        overrides: Changes such as `["gan_training.steps=100", "ablation.seeds=[0, 1]"]`; values are YAML.
+        defaults: The configuration to merge over, `Configuration()` where None; the result is of its class.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not YAML, an unknown section or key, or a value of another type.
+        FileNotFoundError: There is no such file.
+        ValueError: The text is not YAML, a section or key is unknown, or a value has another type.
     """
-    merged = Configuration() if defaults is None else defaults
-    if path is not None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"expected a YAML configuration, found no file {path}")
-        merged = _merge(merged, _parsed(Path(path).read_text(), str(path)) or {}, str(path))
+    configuration = Configuration() if defaults is None else defaults
+    sources = [] if path is None else [(str(path), _read(Path(path)))]
     for override in overrides or []:
         name, equals, value = override.partition("=")
         section, dot, key = name.partition(".")
         if not (equals and dot):
             raise ValueError(f"expected section.key=value, got {override!r}")
-        merged = _merge(merged, {section: {key: _parsed(value, override)}}, override)
-    return merged
+        parsed = _parsed(f"value:\n{textwrap.indent(value, ' ')}", override)["value"]
+        sources.append((override, {section: {key: parsed}}))
+    return _merged(configuration, [(where, configuration.upgrade(values, where)) for where, values in sources])
 
 
 def merge(configuration: Any, values: dict[str, Any], where: str) -> Any:
-    """Plain data merged over a configuration, checked likewise; a new one of the same class.
+    """Return a configuration of the same class with plain data merged over it.
 
     Raises:
-        ValueError: as `load_configuration`; the message begins with `where`.
+        ValueError: As in `load_configuration`; the message begins with `where`.
     """
-    return _merge(configuration, values, where)
+    return _merged(configuration, [(where, values)])
 
 
-def _parsed(text: str, where: str) -> Any:
+def _read(path: Path) -> dict[str, Any]:
+    """Return the values of a YAML file, merged over those of its base."""
+    values = _values(path)
+    if "base" not in values:
+        return values
+    base = path.parent / str(values.pop("base"))
+    below = _values(base)
+    if "base" in below:
+        raise ValueError(f"{path}: base: expected a file that has no base itself, got {base}")
+    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(below, values)))
+
+
+def _values(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a YAML configuration, found no file {path}")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path}: expected at most {MAX_BYTES} bytes, got {path.stat().st_size}")
+    return _parsed(path.read_bytes(), str(path))
+
+
+def _parsed(text: str | bytes, where: str) -> dict[str, Any]:
+    """Return the keys and values of a YAML text as plain data."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = OmegaConf.to_container(OmegaConf.create(text if isinstance(text, str) else text.decode()))
+        plain = json.dumps(values)
+    except Exception as error:  # the constructors of PyYAML raise all kinds for a tag that does not fit
         raise ValueError(f"{where}: expected YAML, got {error}") from error
+    if "${" in plain or '"???"' in plain:
+        raise ValueError(f"{where}: expected plain values, got an interpolation (${{...}}) or a missing one (???)")
+    return _mapping(values, where)
 
 
-def _merge(default: Any, values: Any, where: str) -> Any:
-    if not isinstance(values, dict):
+def _mapping(values: Any, where: str) -> dict[str, Any]:
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"{where}: expected keys and values, got {values!r}")
-    known = {entry.name: entry for entry in dataclasses.fields(default)}
-    merged = {}
-    for key, value in values.items():
-        if key not in known:
-            raise ValueError(f"{where}: expected one of {', '.join(known)}, got {key!r}")
-        current = getattr(default, key)
-        if dataclasses.is_dataclass(current):
-            merged[key] = _merge(current, {} if value is None else value, f"{where}: {key}")
-        elif isinstance(current, dict):
-            merged[key] = {**current, **_checked({} if value is None else value, dict, f"{where}: {key}")}
-        else:
-            merged[key] = _checked(value, known[key].type, f"{where}: {key}")
-    return dataclasses.replace(default, **merged)
+    return values
 
 
-def _checked(value: Any, declared: Any, where: str) -> Any:
-    """The value as the declared type has it, or an error that names the place."""
-    if isinstance(declared, UnionType):  # `X | None`
-        return None if value is None else _checked(value, get_args(declared)[0], where)
-    container, inside = get_origin(declared), get_args(declared)
-    if container in (list, tuple) and isinstance(value, (list, tuple)):
-        if container is tuple and len(value) != len(inside):
-            raise ValueError(f"{where}: expected {len(inside)} values, got {value!r}")
-        return container(_checked(item, inside[0], where) for item in value)
-    if declared is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):
-            return float(value)  # YAML 1.1 reads 2e-4 as text
-    if type(value) is not (container or declared):
-        raise ValueError(f"{where}: expected a value of type {getattr(declared, '__name__', declared)}, got {value!r}")
+def _merged(configuration: Any, sources: list[tuple[str, dict[str, Any]]]) -> Any:
+    """Merge all sources, then build each changed section once, so that values which need each other may come apart."""
+    known = [entry.name for entry in dataclasses.fields(configuration)]
+    sections, places = dict[str, Any](), dict[str, str]()
+    for where, values in sources:
+        for name, changes in _mapping(values, where).items():
+            if name not in known:
+                raise ValueError(f"{where}: expected one of {', '.join(known)}, got {name!r}")
+            places[name] = f"{where}: {name}"
+            before = sections.get(name, getattr(configuration, name))
+            changes = _mapping({} if changes is None else changes, places[name])
+            sections[name] = before | changes if isinstance(before, dict) else _changed(before, changes, places[name])
+    for name, section in sections.items():
+        try:
+            sections[name] = section if isinstance(section, dict) else OmegaConf.to_object(section)
+        except ValueError as error:  # a section checks its own values
+            raise ValueError(f"{places[name]}: {error}") from error
+    return dataclasses.replace(configuration, **sections)
+
+
+def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
+    """Return a section as a typed OmegaConf configuration with its changes assigned."""
+    typed = section if OmegaConf.is_config(section) else OmegaConf.structured(section, flags={"convert": False})
+    declared = {entry.name: entry.type for entry in dataclasses.fields(OmegaConf.get_type(typed))}
+    for key, value in changes.items():
+        if key not in declared:
+            raise ValueError(f"{where}: expected one of {', '.join(declared)}, got {key!r}")
+        try:
+            OmegaConf.update(typed, key, _with_floats(value, declared[key]))
+        except (ValueError, OverflowError) as error:
+            kind = declared[key].__name__ if isinstance(declared[key], type) else declared[key]
+            raise ValueError(f"{where}: {key}: expected a value of type {kind}, got {value!r}") from error
+    return typed
+
+
+def _with_floats(value: Any, declared: Any) -> Any:
+    """Return whole numbers as floats where floats are declared, which OmegaConf does not convert when it is strict."""
+    if isinstance(value, list):
+        return [_with_floats(item, declared) for item in value]
+    if float in (declared, *get_args(declared)) and type(value) in (int, float):
+        if not math.isfinite(value):
+            raise ValueError("expected a finite number")
+        return float(value)
     return value
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -66,8 +66,8 @@ def _prepared(
         builder.download_and_prepare()
     procedural = data_dir is None or (Path(data_dir) / MANIFEST).is_file()  # also where somebody rendered it elsewhere
     manifest = None if data_dir is None else read_manifest(data_dir)
-    heard = None if manifest is None else manifest.title
-    return load_arrays(builder.as_dataset("train")), _facts(procedural, len(builder.skipped), heard)
+    title = None if manifest is None else manifest.title
+    return load_arrays(builder.as_dataset("train")), _facts(procedural, len(builder.skipped), title)
 
 
 def _packed(settings: DataSettings, path: Path) -> tuple[SongArrays, dict[str, Any]]:
@@ -77,16 +77,16 @@ def _packed(settings: DataSettings, path: Path) -> tuple[SongArrays, dict[str, A
         raise ValueError(f"{path}: expected a pack of {wanted}, got one of {got}; make it with `musemo prepare --pack`")
     logger.info("%s: %d songs, hash %s, log-mels in steps of %g dB", path, len(songs), pack.songs_hash[:16], pack.step)
     made = {"songs_hash": pack.songs_hash, "step": pack.step, "rms_error": pack.rms_error}
-    return songs, _facts(pack.procedural, pack.n_skipped, pack.heard) | {"pack": made}
+    return songs, _facts(pack.procedural, pack.n_skipped, pack.pseudo_labels) | {"pack": made}
 
 
-def _facts(procedural: bool, n_skipped: int, heard: str | None) -> dict[str, Any]:
+def _facts(procedural: bool, n_skipped: int, pseudo_labels: str | None) -> dict[str, Any]:
     facts = {
-        "name": heard or ("procedural corpus" if procedural else "DEAM"),
+        "name": pseudo_labels or ("procedural corpus" if procedural else "DEAM"),
         "procedural": procedural,
         "n_skipped": n_skipped,
     }
-    return facts | ({"heard": True} if heard else {})
+    return facts | ({"heard": True} if pseudo_labels else {})
 
 
 def select(songs: SongArrays, index: np.ndarray) -> SongArrays:

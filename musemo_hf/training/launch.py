@@ -1,27 +1,40 @@
-"""What the scripts of `training/` share: arguments, the accelerator, and the configuration in print."""
+"""What the scripts of `training/` share: arguments, accelerator, printed configuration, and training a generator."""
 
 import argparse
 import logging
 import sys
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
+from musemo_hf.runner.options import add_arguments
+
+from .clips import Clips
 from .configuration import Configuration, load_configuration
+from .corpus import hold_out, load_songs
+from .generators import create_trainer, save_generator, write_training_report
 
 DATA_DIR = "folder of DEAM or of `musemo listen`, or a file of `musemo prepare --pack`; else the procedural corpus"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "hold-out": {"type": int, "metavar": "FOLD", "help": "leave out this artist-disjoint fold"},
+    "report-only": {"action": "store_true", "help": "report what is finished, compute nothing"},
+}
 
 
 def parse_arguments(
-    description: str | None,
-    default_config: Path,
-    output_dir: str,
-    add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    description: str | None, default_config: Path, output_dir: str, *options: str, runs_tasks: bool = False
 ) -> argparse.Namespace:
-    """The arguments that every script takes; `--hold-out` and `--report-only` concern some of them."""
+    """Parse the arguments that every script takes, those of `OPTIONS` that are named, and those that choose an engine.
+
+    Args:
+        description: The docstring of the script.
+        default_config: The configuration that is used if none is given.
+        output_dir: The output folder that is used if none is given.
+        options: Names of `OPTIONS`.
+        runs_tasks: Whether the script runs tasks, and so takes the arguments of `musemo_hf.runner.options`.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
@@ -31,23 +44,19 @@ def parse_arguments(
     parser.add_argument(
         "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="override single values"
     )
-    parser.add_argument(
-        "--hold-out", type=int, metavar="FOLD", help="leave out this artist-disjoint fold (train_* only)"
-    )
-    parser.add_argument(
-        "--report-only", action="store_true", help="report what is finished, compute nothing (ablate.py only)"
-    )
-    if add_arguments is not None:
+    for name in options:
+        parser.add_argument(f"--{name}", **OPTIONS[name])
+    if runs_tasks:
         add_arguments(parser)
     return parser.parse_args()
 
 
 def start(arguments: argparse.Namespace, defaults: Configuration | None = None) -> tuple[Any, Accelerator]:
-    """Read the configuration, print it in full, and start the accelerator with a tracker where one is installed.
+    """Read the configuration, print it in full, and start the accelerator, with a tracker if one is installed.
 
     Args:
-        arguments: of `parse_arguments`.
-        defaults: of a script that has sections of its own, see `load_configuration`.
+        arguments: The result of `parse_arguments`.
+        defaults: The defaults of a script that has sections of its own, see `load_configuration`.
     """
     configuration = load_configuration(arguments.config, arguments.set, defaults)
     tracker = "tensorboard" if find_spec("tensorboard") else None
@@ -60,19 +69,38 @@ def start(arguments: argparse.Namespace, defaults: Configuration | None = None) 
     return configuration, accelerator
 
 
+def train_generator(kind: str, arguments: argparse.Namespace) -> None:
+    """Train a generator as the arguments say, and write `generator/` into the output folder.
+
+    Args:
+        kind: "gan" or "flow".
+        arguments: The result of `parse_arguments`, with `hold-out`.
+    """
+    configuration, accelerator = start(arguments)
+    songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
+    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
+    trainer = create_trainer(kind, configuration, clips, arguments.output_dir, accelerator, data_parallel=True)
+    generator = trainer.train()
+    if accelerator.is_main_process:
+        folder = arguments.output_dir / "generator"
+        save_generator(folder, generator, trainer.objects.get("discriminator"))
+        budget, seeds = arguments.config.stem, [trainer.training.seed]
+        write_training_report(folder, corpus, len(clips), budget, seeds, command())
+        print(f"generator: {folder}")
+    del trainer
+    finish(accelerator)
+
+
 def finish(accelerator: Accelerator) -> None:
     """End what `start` began; call it when no trainer is left.
 
-    What wraps models for data parallelism goes first. It holds the process group, and were it the last to do so, gloo's
-    thread and Python's lock would wait for each other as it goes: the process then hangs, or aborts.
-
-    Args:
-        accelerator: of the launch.
+    The wrapper of a model for data parallelism holds the process group, so it must go first: if it were the last to do
+    so, gloo's thread and Python's lock would wait for each other, and the process would hang or abort.
     """
     accelerator.free_memory()
     accelerator.end_training()
 
 
 def command() -> str:
-    """The command line that reproduces this run."""
+    """Return the command line that reproduces this run."""
     return "accelerate launch " + " ".join([str(Path(sys.argv[0])), *sys.argv[1:]])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import training
-from benchmarks.straightforward import Straightforward
+from benchmarks.baseline_gan import BaselineGan
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def tiny(monkeypatch):
     """Networks that a test can pay for, ours and the plain ones."""
     for width in [*training.WIDTHS, "tiny"]:
         monkeypatch.setitem(training.WIDTHS, width, (16, 2, 4))
-    monkeypatch.setattr(training, "Straightforward", lambda *given, **named: Straightforward(*given, 16, 4, **named))
+    monkeypatch.setattr(training, "BaselineGan", lambda *given, **named: BaselineGan(*given, 16, 4, **named))
 
 
 def test_both_precisions_are_measured_against_the_plain_recipe(monkeypatch, tiny):

@@ -23,7 +23,7 @@ def test_help_loads_nothing_heavy(arguments):
 def test_help_lists_every_command(musemo):
     status, out, _ = musemo("--help")
     assert status == 0
-    assert set(COMMANDS) == {"generate", "predict", "listen", "prepare", "score", "audit-labels", "push", "demo"}
+    assert set(COMMANDS) == {"generate", "predict", "pseudo-label", "prepare", "score", "audit-labels", "push", "demo"}
     for name in COMMANDS:
         assert f"\n    {name}" in out
     assert COMMANDS["push"].HELP == HELP

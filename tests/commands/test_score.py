@@ -115,7 +115,7 @@ def test_pages_and_tables(musemo, arrays, tmp_path):
     )
     assert status == 0
     result = json.loads((tmp_path / "r.json").read_text())
-    line = next(line for line in out.splitlines() if line.startswith("quality score"))
+    line = next(line for line in out.splitlines() if line.startswith("Quality score"))
     assert line.split()[2] == f"{result['quality_score']:.1f}"
     assert "this set" in out
     assert "noise without any music reaches" in out

@@ -3,7 +3,7 @@
 import pytest
 
 from musemo_hf.commands.score.picture import draw_score
-from musemo_hf.commands.score.verdict import best_noise, headline, rung_groups, score_sentence, skill_sentence
+from musemo_hf.commands.score.verdict import best_noise, headline, scale_groups, score_sentence, skill_sentence
 
 LADDER = {"copies": 100.0, "real": 99.1, "joint-gaussian": 98.6, "blur": 93.9, "joint-gaussian (unclamped)": 80.0}
 LADDER |= {"mean-spectrogram": 60.5, "white": 20.9, "band-white": None}
@@ -29,16 +29,16 @@ def test_what_the_skill_says(skill, words, sentence):
     assert sentence in skill_sentence(result)
 
 
-def test_the_score_is_told_beside_noise():
+def test_the_score_is_compared_with_noise():
     assert best_noise(report()) == ("joint-gaussian", 98.6)
     assert score_sentence(report()) == (
         "The quality score is 64.2 of 100. On the same scale noise without any music reaches 98.6, "
         "other real music 99.1."
     )
-    assert "without its ladder nothing says" in score_sentence(report(ladder={}))
-    assert rung_groups(report()) == {
+    assert "without its reference scale it cannot be read" in score_sentence(report(ladder={}))
+    assert scale_groups(report()) == {
         "real": {"real": 99.1},
-        "spoiled": {"blur": 93.9},
+        "damaged": {"blur": 93.9},
         "noise": {"joint-gaussian": 98.6, "mean-spectrogram": 60.5, "white": 20.9},
     }
 
@@ -65,7 +65,7 @@ def test_both_markers_stand_where_the_numbers_say(skill):
     assert figure.get_suptitle().startswith("Score 64 of 100")
 
 
-def test_the_title_claims_no_more_than_the_ladder_shows():
+def test_the_title_claims_no_more_than_the_scale_shows():
     assert "cannot tell: noise reaches 99, real music 99" in draw_score(report()).axes[0].get_title(loc="left")
     telling = draw_score(report(ladder={"real": 99.0, "white": 20.0})).axes[0].get_title(loc="left")
     assert telling == "The score: noise reaches 20, real music 99"

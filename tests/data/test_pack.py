@@ -1,10 +1,12 @@
 """A pack gives back the songs: everything exactly but the log-mels, and those within half a step."""
 
 import dataclasses
+import json
 import warnings
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from musemo_hf import DeamSpectrograms
@@ -122,6 +124,24 @@ def test_labels_that_were_changed_are_refused(songs, tmp_path):
     (tmp_path / "pack").write_bytes(content.replace(label, songs.emotion[1].tobytes(), 1))
     with pytest.raises(PackError, match="expected songs with the hash"):
         read_pack(tmp_path / "pack")
+
+
+@pytest.mark.parametrize("title", [None, "12 songs of jazz"])
+def test_a_pack_with_the_former_key_is_read(songs, tmp_path, title):
+    pack = write_pack(tmp_path / "new", songs, **MADE_OF, pseudo_labels=title)
+    with safe_open(str(tmp_path / "new"), framework="numpy") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    description = json.loads(metadata["pack"])
+    description["heard"] = description.pop("pseudo_labels")
+    save_file(tensors, tmp_path / "old", metadata | {"pack": json.dumps(description)})
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        read, found = read_pack(tmp_path / "old")
+    assert [(warning.category, "`heard` is now" in str(warning.message)) for warning in warned] == (
+        [] if title is None else [(FutureWarning, True)]
+    )
+    assert found == pack
+    np.testing.assert_array_equal(read.spectrogram, read_pack(tmp_path / "new")[0].spectrogram)
 
 
 def test_another_safetensors_file_and_no_file(tmp_path):

@@ -15,7 +15,7 @@ from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.splits import Split
 from musemo_hf.experiments.ablation.tasks import run_ablation
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 TINY = [
     "generator.generator_channels=8",

@@ -11,15 +11,15 @@ from accelerate import Accelerator
 from musemo_hf import MusemoGanGenerator
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.experiments.study import variant as variant_module
+from musemo_hf.experiments.study.networks import check_networks
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.experiments.study.recogniser import JUDGE, TEACHER, StudyRecogniser
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import run_study
-from musemo_hf.experiments.study.trainers import check_networks
 from musemo_hf.experiments.study.variant import variants
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.loop import RedFlagError
 
 N_SONGS, N_FRAMES = 40, 256
 TINY = [
@@ -67,9 +67,9 @@ def make(songs, folder, *overrides) -> Study:
     return Study(configuration, songs, folder, Accelerator())
 
 
-RUNGS = (
-    "rungs.enhanced={}",
-    "rungs.no-attention={generator: {attention_stage: -1}}",
+VARIANTS = (
+    "variants.enhanced={}",
+    "variants.no-attention={generator: {attention_stage: -1}}",
     "study.finalists=[enhanced]",
     "study.finalist_seeds=[0, 1]",
 )
@@ -77,26 +77,26 @@ RUNGS = (
 
 @pytest.fixture(scope="module")
 def finished(songs, tmp_path_factory):
-    """A study of two rungs, one of them with two seeds."""
-    study = make(songs, tmp_path_factory.mktemp("study"), *RUNGS)
+    """A study of two variants, one of them with two seeds."""
+    study = make(songs, tmp_path_factory.mktemp("study"), *VARIANTS)
     run(study)
     return study
 
 
-def test_every_rung_and_seed_is_trained_saved_and_measured(finished):
+def test_every_variant_and_seed_is_trained_saved_and_measured(finished):
     names = {"locks", "judge", "enhanced-seed0", "enhanced-seed1", "no-attention-seed0"}
     assert {folder.name for folder in finished.run_dir.iterdir()} == names
-    for rung in variants(finished):
-        result = rung.figures()
-        assert (result["rung"], result["seed"], result["training"]["steps"]) == (rung.name, rung.seed, 2)
+    for variant in variants(finished):
+        result = variant.figures()
+        assert (result["rung"], result["seed"], result["training"]["steps"]) == (variant.name, variant.seed, 2)
         figures = result["samplings"][""]
         assert figures["n_clips"] == len(finished.held_out) == N_SONGS // 2
         assert 0 <= figures["quality_score"] <= 100
         assert {"skill", "skill_six", "kid", "ccc_valence", "ccc_arousal_interval", "coverage_of_real"} <= set(figures)
-        generator = MusemoGanGenerator.from_pretrained(rung.checkpoint)
-        assert (generator.attention is None) == (rung.name == "no-attention")
-        assert np.load(rung.folder / "examples.npy").shape == (5, 128, N_FRAMES)
-        assert not list((rung.folder / "run").glob("checkpoint-*"))
+        generator = MusemoGanGenerator.from_pretrained(variant.checkpoint)
+        assert (generator.attention is None) == (variant.name == "no-attention")
+        assert np.load(variant.folder / "examples.npy").shape == (5, 128, N_FRAMES)
+        assert not list((variant.folder / "run").glob("checkpoint-*"))
 
 
 def test_no_artist_is_trained_on_and_judged_by(finished):
@@ -108,22 +108,22 @@ def test_finished_results_are_read_and_lost_ones_made_again(finished, songs, mon
     lost = finished.run_dir / "enhanced-seed1/figures.json"
     before = json.loads(lost.read_text())
     lost.unlink()
-    monkeypatch.setattr(variant_module, "make_trainer", lambda *_: pytest.fail("the generator was trained"))
-    again = make(songs, finished.run_dir, *RUNGS)
+    monkeypatch.setattr(variant_module, "create_trainer", lambda *_: pytest.fail("the generator was trained"))
+    again = make(songs, finished.run_dir, *VARIANTS)
     run(again)
     assert json.loads(lost.read_text())["samplings"] == before["samplings"]
 
 
-def test_a_folder_takes_new_rungs_and_refuses_other_settings_of_those_it_has(finished, songs):
+def test_a_folder_takes_new_variants_and_refuses_other_settings_of_those_it_has(finished, songs):
     path = finished.run_dir / "enhanced-seed0"
     (path / "figures.json").rename(path / "kept.json")
     try:
-        outcome = run_study(make(songs, finished.run_dir, *RUNGS, "gan_training.generator_lr=0.1"))
+        outcome = run_study(make(songs, finished.run_dir, *VARIANTS, "gan_training.generator_lr=0.1"))
         assert list(outcome.failed) == ["enhanced-seed0"]
         assert "was begun with other settings" in outcome.failed["enhanced-seed0"]
     finally:
         (path / "kept.json").rename(path / "figures.json")
-    run(make(songs, finished.run_dir, *RUNGS))
+    run(make(songs, finished.run_dir, *VARIANTS))
 
 
 def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path):
@@ -134,20 +134,20 @@ def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path)
 
 def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_path, monkeypatch):
     study = make(songs, tmp_path)
-    original = variant_module.make_trainer
+    original = variant_module.create_trainer
 
     def failing(*arguments):
         trainer = original(*arguments)
 
         def train():
-            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_generator}, {}, {})
+            save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_model}, {})
             trainer.step = 2
             raise RedFlagError("red flag at step 2: mode collapse")
 
         trainer.train = train
         return trainer
 
-    monkeypatch.setattr(variant_module, "make_trainer", failing)
+    monkeypatch.setattr(variant_module, "create_trainer", failing)
     run(study)
     result = variants(study)[0].figures()
     assert result["training"]["red_flag"] == "mode collapse"
@@ -157,10 +157,14 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("study.candidate=modern", "expected rungs out of enhanced, got modern"),
-        ("rungs.more={gan_training: {steps: 9}}", "expected equal steps, epochs, batch_size, seed in all, got steps"),
-        ("rungs.more={recogniser: {}}", "expected sections out of"),
-        ("rungs.more={gan_training: {magic: 1}}", "rungs: more: gan_training: expected one of"),
+        ("study.candidate=modern", "expected variants out of enhanced, got modern"),
+        (
+            "variants.more={gan_training: {steps: 9}}",
+            "expected equal steps, epochs, batch_size, seed in all, got steps",
+        ),
+        ("variants.more={recogniser: {}}", "expected kind or one of generator"),
+        ("variants.more={gan_training: {magic: 1}}", "variants: more: gan_training: expected one of"),
+        ("variants.more={kind: diffusion}", "variants: more: kind: expected one of gan, flow, got 'diffusion'"),
         ("study.fold=7", "expected a fold out of"),
     ],
 )
@@ -184,30 +188,31 @@ CONFIGS = Path(__file__).parents[2] / "training/configs/study"
 
 
 @pytest.mark.parametrize("budget", ["smoke", "budget", "full"])
-def test_every_rung_of_the_shipped_budgets_is_one_that_trains(budget):
+def test_every_variant_of_the_shipped_budgets_is_one_that_trains(budget):
     configuration = load_configuration(CONFIGS / f"{budget}.yaml", [], StudyConfiguration())
     configuration.check()
     check_networks(configuration, n_frames=431)
     smallest = load_configuration(CONFIGS / "smoke.yaml", [], StudyConfiguration())
-    assert list(configuration.rungs) == list(smallest.rungs)
+    assert list(configuration.variants) == list(smallest.variants)
     assert configuration.study.budget == budget
-    merged = [configuration.of_rung(rung) for rung in configuration.rungs]
-    common = [(rung.generator, rung.gan_training) for rung in merged if rung.flow_training == merged[0].flow_training]
+    merged = [configuration.of_variant(variant) for variant in configuration.variants]
+    common = [(one.generator, one.gan_training) for one in merged if one.flow_training == merged[0].flow_training]
     assert sum(values == common[0] for values in common) == 2  # `enhanced`, and the flow, which leaves the GAN as it is
 
 
 def test_a_misspelt_value_of_a_network_is_refused(songs, tmp_path):
-    with pytest.raises(ValueError, match="rungs: more: generator: expected known values, got atention_stage"):
-        make(songs, tmp_path, "rungs.more={generator: {atention_stage: -1}}")
+    with pytest.raises(ValueError, match="variants: more: generator: expected known values, got atention_stage"):
+        make(songs, tmp_path, "variants.more={generator: {atention_stage: -1}}")
 
 
-def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
+def test_variants_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
     study = make(
         songs,
         tmp_path,
-        "rungs.cycle={gan_training: {cycle_weight: 1.0, recogniser: teacher}}",
-        "rungs.projected={generator: {pretrained_discriminator: teacher}}",
-        "rungs.flow={flow: {n_components: 8, width: 24, depth: 1, n_heads: 2}, flow_training: {batch_size: 4}}",
+        "variants.cycle={gan_training: {cycle_weight: 1.0, recogniser: teacher}}",
+        "variants.projected={generator: {pretrained_discriminator: teacher}}",
+        "variants.flow={kind: flow, flow_training: {batch_size: 4}}",
+        *(f"flow.{value}" for value in ("n_components=8", "width=24", "depth=1", "n_heads=2")),
         "study.sampling_steps=[1, 2]",
     )
     run(study)

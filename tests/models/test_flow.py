@@ -138,7 +138,7 @@ def test_generated_clips_differ_in_their_gains_as_real_ones_do(music, flow):
     loud = music * torch.logspace(-1, 0, 40)[:, None, None, None]
     spread = {}
     for n_bands in (0, 16):
-        model = flow(random=False, n_bands=n_bands, detail=False)
+        model = flow(random=False, n_bands=n_bands)
         model.fit(loud, FELT)
         made = model.generate(torch.zeros(200, 2), seed=0, num_inference_steps=40)
         spread[n_bands] = made.std(dim=-1).mean(dim=(1, 2)).log().std().item()
@@ -231,12 +231,12 @@ def test_the_velocity_of_gaussian_latents_is_exact_before_training(flow):
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 def test_the_euler_sampler_recovers_the_moments_of_a_gaussian(flow, music, whitening):
     """Untrained, the velocity is the oracle's for a Gaussian: enough steps give its moments, one its mean."""
-    model = flow(random=False, whitening=whitening, detail=False)
+    model = flow(random=False, whitening=whitening)
     emotion, fitted = torch.zeros(1000, 2), model.latent_deviation
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1000, model.n_latents, generator=generator)
     with torch.no_grad():
-        one, many = (model._follow(noise, emotion, steps, guidance=1.0) for steps in (1, 60))
+        one, many = (model._integrate(noise, emotion, steps, guidance=1.0) for steps in (1, 60))
     torch.testing.assert_close(many.std(dim=0), fitted, rtol=0.12, atol=0.01)
     assert (many.mean(dim=0) / fitted).abs().max() < 0.15
     assert one.abs().max() < 1e-4
@@ -257,7 +257,7 @@ def test_any_number_of_frames(n_frames, patch_size):
 
 
 def test_a_sample_is_the_same_in_any_batch(flow):
-    model = flow(detail=True)
+    model = flow()
     together = model.generate(EMOTIONS, seed=7, num_inference_steps=3)
     for index in range(3):
         alone = model.generate(EMOTIONS[index : index + 1], seed=7 + index, num_inference_steps=3)
@@ -283,9 +283,10 @@ def test_steps_guidance_and_detail_are_values(flow):
     model.network.condition.nothing.data += 1
     torch.testing.assert_close(made(guidance_scale=1), made(guidance_scale=1.0))
     assert not torch.equal(away, made(guidance_scale=0))
-    plain = flow(detail=False)
-    assert plain.noise_dim == plain.n_latents == plain.principal.size + 9 * 16
-    assert model.noise_dim == plain.noise_dim + 9 * (512 - 16)
+    plain = flow(n_components=512)  # no detail is left
+    assert plain.noise_dim == plain.n_latents == plain.principal.size + 9 * 512
+    assert model.n_latents == model.principal.size + 9 * 16
+    assert model.noise_dim == model.n_latents + 9 * (512 - 16)
 
 
 def test_generate_restores_the_mode(flow):

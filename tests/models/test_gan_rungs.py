@@ -39,7 +39,7 @@ RUNGS = {
 @pytest.fixture
 def rung(gan_config):
     def make(name, **changes):
-        small = {"style_dim": 8, "transformer_dim": 16, "transformer_layers": 2}
+        small = {"transformer_dim": 16, "transformer_layers": 2}
         return gan_config(**(small | RUNGS[name] | changes))
 
     return make

@@ -7,7 +7,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from musemo_hf import MusemoViTForEmotionRegression
-from musemo_hf.models.vit.kernel_head import FARTHEST, RIDGE, KernelReadOut
+from musemo_hf.models.vit.kernel_head import FARTHEST, RIDGE, KernelHead
 from musemo_hf.models.vit.texture import texture_size, texture_statistics
 from musemo_hf.models.vit.windows import covering_windows, random_windows
 
@@ -52,7 +52,7 @@ def test_statistics_tell_what_they_say_they_tell():
 
 def test_the_read_out_is_kernel_ridge_regression_spread_by_leave_one_out():
     mel, emotion = music()
-    read_out = KernelReadOut(64, 0)
+    read_out = KernelHead(64, 0)
     read_out.fit(mel, emotion)
     statistics = ((texture_statistics(mel) - read_out.mean) / read_out.scale).clamp(-FARTHEST, FARTHEST).double()
     labels = emotion.double() - emotion.double().mean(dim=0)
@@ -64,7 +64,7 @@ def test_the_read_out_is_kernel_ridge_regression_spread_by_leave_one_out():
 
 
 def test_it_reads_songs_it_was_not_fitted_to():
-    read_out = KernelReadOut(64, 0)
+    read_out = KernelHead(64, 0)
     read_out.fit(*music(80))
     mel, emotion = music(40, seed=1)
     assert np.corrcoef(read_out(mel)[:, 0], emotion[:, 0])[0, 1] > 0.9
@@ -73,7 +73,7 @@ def test_it_reads_songs_it_was_not_fitted_to():
 
 def test_it_refuses_a_single_song():
     with pytest.raises(ValueError, match="at least 2 songs"):
-        KernelReadOut(64, 0).fit(*music(1))
+        KernelHead(64, 0).fit(*music(1))
 
 
 def test_the_prediction_is_a_mean_and_training_is_the_networks_alone(vit_config):

@@ -1,32 +1,18 @@
-"""Stem, pooling, read-outs and uncertainty: each a value of the configuration."""
+"""Kernel head, windows and uncertainty: each a value of the configuration."""
 
 import numpy as np
 import pytest
 import torch
 
 from musemo_hf import MusemoViTForEmotionRegression
-from musemo_hf.models.vit.heads import band_statistics
-from musemo_hf.models.vit.stem import stem_strides
 
 VALUES = {
     "default": {},
-    "convolution": {"stem": "convolution"},
-    "flat patch": {"stem": "convolution", "patch_size": (32, 4)},
-    "deviation of tokens": {"pooling": "mean+deviation"},
-    "statistics": {"statistics_read_out": True, "head_dropout": 0.1},
+    "squared error": {"regression_loss": "mse"},
     "kernel": {"kernel_read_out": True},
     "windows": {"window_frames": 24},
-    "two": {"read_outs": "two"},
     "uncertainty": {"uncertainty": True},
-    "all": {
-        "stem": "convolution",
-        "pooling": "mean+deviation",
-        "statistics_read_out": True,
-        "read_outs": "two",
-        "uncertainty": True,
-        "head_dropout": 0.2,
-        "regression_loss": "ccc+mse",
-    },
+    "all": {"kernel_read_out": True, "window_frames": 24, "uncertainty": True},
 }
 
 
@@ -84,62 +70,6 @@ def test_extreme_input_stays_finite(model, level):
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
 
 
-def test_every_pixel_has_a_gradient_through_the_convolutional_stem(vit_config):
-    model = MusemoViTForEmotionRegression(vit_config(stem="convolution", n_frames=37))
-    mel, _ = clips(2, 37)
-    model(spectrogram=mel.requires_grad_()).emotion.sum().backward()
-    assert (mel.grad.abs().sum(dim=(0, 1)) > 0).all()
-
-
-def test_the_convolutional_stem_has_the_grid_of_the_patches(vit_config):
-    for patch in ((16, 16), (32, 4), (4, 8), (16, 64)):
-        config = vit_config(stem="convolution", patch_size=patch, n_frames=70)
-        model = MusemoViTForEmotionRegression(config)
-        grid = (128 // patch[0]) * (config.padded_frames // patch[1])
-        padded = torch.zeros(2, 1, 128, config.padded_frames)
-        assert model.vit.embeddings.patch_embeddings(padded).shape == (2, grid, 16)
-        assert np.prod(stem_strides(patch), axis=0).tolist() == list(patch)
-
-
-def test_the_stem_neither_fades_nor_explodes(vit_config):
-    model = MusemoViTForEmotionRegression(vit_config(stem="convolution", hidden_size=64))
-    tokens = model.vit.embeddings.patch_embeddings(torch.nn.functional.pad(clips(4)[0], (0, 8)))
-    assert 0.1 < tokens.std().item() < 3
-
-
-def test_band_statistics_are_numpys():
-    mel, _ = clips(3)
-    array = mel[:, 0].double().numpy()
-    expected = np.concatenate([array.mean(-1), array.std(-1), np.diff(array, axis=-1).std(-1)], axis=1)
-    np.testing.assert_allclose(band_statistics(mel).numpy(), expected, rtol=2e-5, atol=2e-6)
-
-
-def test_statistics_are_standardised_by_the_training_songs(vit_config):
-    model = MusemoViTForEmotionRegression(vit_config(statistics_read_out=True))
-    mel, labels = clips(300)
-    model.fit_in_closed_form(mel, labels)
-    values = (band_statistics(mel) - model.statistics.mean) / model.statistics.scale
-    torch.testing.assert_close(values.mean(0), torch.zeros(384), atol=1e-4, rtol=0)
-    assert (values.std(0, unbiased=False) <= 1 + 1e-3).all()
-    # the level, which a normalisation within the clip would take out, arrives
-    model.eval()
-    assert not torch.allclose(model.statistics(mel[:1] * 0.5), model.statistics(mel[:1] * 0.5 + 0.2), atol=1e-3)
-
-
-def test_two_read_outs_learn_by_their_own_losses(vit_config):
-    mel, labels = clips(16)
-    model = MusemoViTForEmotionRegression(vit_config(read_outs="two")).eval()
-    output = model(spectrogram=mel, labels=labels)
-    one = (output.emotion_least_squares - labels).square().mean()
-    torch.testing.assert_close(output.loss, one + concordance(output.emotion, labels))
-    assert not torch.equal(output.emotion, output.emotion_least_squares)
-
-
-def concordance(x, y):
-    covariance = ((x - x.mean(0)) * (y - y.mean(0))).mean(0)
-    return (1 - 2 * covariance / (x.var(0, False) + y.var(0, False) + (x.mean(0) - y.mean(0)) ** 2)).mean()
-
-
 def test_deviation_loss_is_torchs_and_averages_over_raters(vit_config):
     mel, labels = clips(5)
     model = MusemoViTForEmotionRegression(vit_config(uncertainty=True, regression_loss="mse")).eval()
@@ -179,13 +109,12 @@ def test_a_calibrated_scale_multiplies_the_deviation_alone(vit_config):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stem": "conv"}, "expected stem to be 'patch' or 'convolution', got 'conv'"),
-        ({"pooling": "max"}, r"expected pooling to be 'mean' or 'mean\+deviation', got 'max'"),
-        ({"read_outs": "three"}, "expected read_outs to be 'one' or 'two', got 'three'"),
-        ({"stem": "convolution", "patch_size": (16, 20)}, r"powers of two from 4 .*got \(16, 20\)"),
-        ({"stem": "convolution", "patch_size": (2, 16)}, r"powers of two from 4 .*got \(2, 16\)"),
-        ({"head_dropout": 1.0}, "expected head_dropout from 0 to below 1, got 1.0"),
-        ({"statistics_size": 0}, "expected statistics_size of at least 1, got 0"),
+        ({"stem": "convolution"}, "stem was removed, with the value patch left, got stem='convolution'"),
+        ({"pooling": "mean+deviation"}, "pooling was removed, with the value mean left"),
+        ({"statistics_read_out": True}, "statistics_read_out was removed, with the value False left"),
+        ({"read_outs": "two"}, "read_outs was removed, with the value one left"),
+        ({"head_dropout": 0.1}, "head_dropout was removed, with the value 0.0 left"),
+        ({"regression_loss": "ccc+mse"}, r"expected regression_loss to be one of \('ccc', 'mse'\), got 'ccc\+mse'"),
     ],
 )
 def test_refuses(vit_config, changes, message):

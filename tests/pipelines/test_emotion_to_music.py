@@ -110,7 +110,7 @@ def test_walk_between_equal_seeds_is_a_walk_of_one_noise(pipe):
         ({"valence": [], "arousal": []}, r"got \(0, 2\)"),
         ({"valence": 0, "arousal": 0, "num_samples": 0}, "expected num_samples of at least 1, got 0"),
         ({"valence": 0, "arousal": 0, "batch_size": 0}, "expected batch_size of at least 1, got 0"),
-        ({"valence": 0, "arousal": 0, "seed": [1, 2]}, "one for each of the 1 songs, got 2"),
+        ({"valence": 0, "arousal": 0, "seed": [1, 2]}, "expected one seed, or 1 of them, got 2"),
     ],
 )
 def test_refuses(pipe, arguments, message):

@@ -21,11 +21,11 @@ flow: {n_components: 8, width: 24, depth: 1, n_heads: 2}
 flow_training: {batch_size: 4}
 recogniser: {hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16}
 recogniser_training: {steps: 2, batch_size: 4}
-rungs:
+variants:
   enhanced: {}
   minus attention: {generator: {attention_stage: -1}}
   plus cycle: {gan_training: {cycle_weight: 1.0, recogniser: teacher}}
-  flow: {flow_training: {}}
+  flow: {kind: flow}
 """
 
 

@@ -101,12 +101,12 @@ def test_a_song_is_placed_on_the_plane_and_rebuilt(visitor, song):
 
 
 def test_the_report_is_read_in_plain_words(visitor):
-    visitor.page.get_by_role("tab", name="Believe?").click()
-    rungs = visitor.page.locator("#believe .ladder li")
-    expect(rungs).to_have_count(4)
-    expect(rungs.nth(2)).to_contain_text("this generator")
-    expect(visitor.page.locator("#believe")).to_contain_text("worse than the best noise")
-    expect(visitor.page.locator("#believe")).to_contain_text("12 generated against 34 real clips")
+    visitor.page.get_by_role("tab", name="Quality").click()
+    rows = visitor.page.locator("#quality .scale li")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(2)).to_contain_text("this generator")
+    expect(visitor.page.locator("#quality")).to_contain_text("worse than the best noise")
+    expect(visitor.page.locator("#quality")).to_contain_text("12 generated against 34 real clips")
 
 
 def test_sliders_presets_and_keys_move_the_same_point(at_desk):

@@ -4,13 +4,13 @@ import io
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import librosa
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 from PIL import Image
 
@@ -66,52 +66,41 @@ def test_time_ticks_are_few_and_inside(seconds):
     assert ticks[-1][1] <= 1
 
 
-def test_windows_cover_a_song_to_its_end():
-    from listening import split_windows
-
-    recogniser = SimpleNamespace(extractor=SimpleNamespace(sampling_rate=100), seconds=10.0)
-    for length in (300, 1000, 1001, 2570):
-        windows, starts = split_windows(np.arange(length), recogniser)
-        assert {len(window) for window in windows} == {min(length, 1000)}
-        assert windows[-1][-1] == length - 1
-        assert np.diff(starts, prepend=0).max() <= 5.01
-
-
 def test_the_plane_puts_a_point_where_it_is():
     from plane import empty_plane, song_plane, to_x, to_y
 
     ElementTree.fromstring(empty_plane())
     drawn = ElementTree.fromstring(
-        song_plane(np.array([[0.2, 0.4], [0.6, 0.8]]), np.array([0.4, 0.6]), np.array([2, 0.1]))
+        song_plane(np.array([[0.2, 0.4], [0.6, 0.8]]), np.array([0.4, 0.6]), np.array([[-1, 1], [0.5, 0.7]]))
     )
     point = next(node for node in drawn if node.get("class") == "point")
     assert (float(point.get("cx")), float(point.get("cy"))) == (to_x(0.4), to_y(0.6))
     box = next(node for node in drawn if node.get("class") == "interval")
-    assert float(box.get("width")) == pytest.approx(to_x(1) - to_x(-1))  # clipped to the plane
+    assert float(box.get("width")) == pytest.approx(to_x(1) - to_x(-1))
     assert float(box.get("height")) == pytest.approx(to_y(0.5) - to_y(0.7))
 
 
 def test_nothing_measured_is_said():
-    from belief import belief_html
+    from quality import quality_html
 
     for report in (None, {}, {"quality": {"quality_score": float("nan")}}):
-        said = belief_html(report)
+        said = quality_html(report)
         assert "Not measured" in said
-        assert "ladder of scores" not in said
+        assert "Reference scale" not in said
 
 
 def test_a_report_is_shown_with_its_reason_and_escaped():
-    from belief import belief_html
+    from quality import quality_html
 
     quality = {"quality_score": 50.0, "tier": "<b>", "skill": None, "notes": {"skill": "too few clips"}}
-    said = belief_html({"quality": quality})
+    said = quality_html({"quality": quality})
     assert "too few clips" in said
     assert "<b>50.0</b>" in said
     assert "&lt;b&gt;" in said
 
 
 def test_a_report_that_is_not_json_is_no_report(tmp_path, monkeypatch):
-    from belief import load_report
+    from quality import load_report
 
     monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
     assert load_report() is None
@@ -136,12 +125,62 @@ def test_the_space_names_its_files():
     assert len(header["short_description"]) <= 60  # the Hub refuses more
 
 
-def test_a_measured_error_is_the_interval_even_of_one_window():
-    from listening import Reading, reading_html
+@pytest.mark.parametrize(
+    ("calibration", "source", "words"),
+    [
+        (
+            {"uncertainty": True, "deviation_scale": [0.02, 0.05]},
+            "deviation",
+            "the deviation predicted for each window",
+        ),
+        (
+            {"uncertainty": True, "deviation_scale": [0.02, 0.05], "emotion_error": [0.9, 0.9]},
+            "deviation",
+            "calibrated",
+        ),
+        ({"emotion_error": [0.25, 0.2]}, "error", "calibrated error, one for all songs"),
+        ({}, "windows", "not an error"),
+    ],
+)
+def test_the_page_reads_songs_and_intervals_as_the_package_does(
+    checkpoints, song, tmp_path, monkeypatch, calibration, source, words
+):
+    import listening
+    import studio
 
-    reading = Reading(np.array([[0.9, -0.2]]), np.zeros(1), 10.0, 10.0, error=(0.25, 0.2))
-    answer = reading.to_dict()
-    assert answer["valence_interval"] == pytest.approx([0.41, 1.0])
-    assert answer["arousal_interval"] == pytest.approx([-0.592, 0.192])
-    assert "not trained on" in answer["interval"]
-    assert "95 % intervals" in reading_html(reading)[1]
+    from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
+
+    config = MusemoViTForEmotionRegression.from_pretrained(checkpoints["recogniser"]).config
+    torch.manual_seed(0)
+    config.update(calibration)
+    model = MusemoViTForEmotionRegression(config).eval()
+    model.save_pretrained(tmp_path)
+    extractor = MusemoFeatureExtractor.from_pretrained(checkpoints["recogniser"])
+    extractor.save_pretrained(tmp_path)
+    monkeypatch.setenv("MUSEMO_GENERATOR", str(checkpoints["generator"]))
+    monkeypatch.setenv("MUSEMO_RECOGNISER", str(tmp_path))
+    loaded = studio.Studio()
+    monkeypatch.setattr(studio, "STUDIO", loaded)
+    monkeypatch.setattr(listening, "STUDIO", loaded)
+
+    samples = listening.read_song(str(song))
+    path = listening.recognise(samples)
+    length = extractor.settings.n_samples(extractor.n_frames)
+    windows = [samples[start : start + length] for start in (path.starts * extractor.sampling_rate).round().astype(int)]
+    assert len(windows) > 3
+    with torch.no_grad():
+        output = model(extractor(windows, sampling_rate=extractor.sampling_rate)["spectrogram"])
+    emotion = output.emotion.numpy().clip(-1, 1)
+    if source == "windows":
+        half = emotion.std(axis=0, ddof=1)
+    else:
+        half = 1.96 * (output.deviation.mean(dim=0).numpy() if source == "deviation" else np.array([0.25, 0.2]))
+    mean = emotion.mean(axis=0)
+    expected = np.stack([mean - half, mean + half], axis=1).clip(-1, 1)
+    answer = path.to_dict()
+    assert answer["interval_source"] == source
+    np.testing.assert_allclose([answer["valence_interval"], answer["arousal_interval"]], expected, atol=1e-4)
+    plane, said = listening.reading_html(path)
+    assert words in said
+    box = next(node for node in ElementTree.fromstring(plane) if node.get("class") == "interval")
+    assert float(box.get("width")) == pytest.approx(190 * np.ptp(expected[0]), abs=0.1)

@@ -1,6 +1,7 @@
 """Tiny networks and short trainings."""
 
 import pytest
+import torch
 
 from musemo_hf import MusemoGanConfig, MusemoViTConfig
 from musemo_hf.training.configuration import GanTraining
@@ -37,6 +38,40 @@ def gan_training():
     return make
 
 
+def flat(value, name=""):
+    """The tensors and numbers of nested states, by their path."""
+    if isinstance(value, dict):
+        return {key: leaf for inside, part in value.items() for key, leaf in flat(part, f"{name}.{inside}").items()}
+    if isinstance(value, (list, tuple)):
+        return flat(dict(enumerate(value)), name)
+    return {name: value.clone() if torch.is_tensor(value) else value}
+
+
+@pytest.fixture(scope="session")
+def state():
+    """`state(trainer, *names)`: a copy of everything that those of its objects hold, of all where none is named."""
+    return lambda trainer, *names: {
+        key: leaf
+        for name in names or trainer.objects
+        for key, leaf in flat(trainer.objects[name].state_dict(), name).items()
+    }
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """`assert_same(first, second)`: two states are equal to the bit."""
+
+    def check(first, second):
+        assert first.keys() == second.keys()
+        equal = {
+            name: torch.equal(value, second[name]) if torch.is_tensor(value) else value == second[name]
+            for name, value in first.items()
+        }
+        assert [name for name, same in equal.items() if not same] == []
+
+    return check
+
+
 class Interrupted(Exception):
     """Stands for the kill that ends a run in the middle."""
 
@@ -45,15 +80,15 @@ class Interrupted(Exception):
 def interrupt():
     """`interrupt(trainer, step)` trains until the given step, and there the run is cut off."""
 
-    def run(trainer, step, method):
-        whole = getattr(trainer, method)
+    def run(trainer, step):
+        whole = trainer.update
 
-        def cut(*arguments):
+        def cut():
             if trainer.step == step:
                 raise Interrupted
-            return whole(*arguments)
+            return whole()
 
-        setattr(trainer, method, cut)
+        trainer.update = cut
         with pytest.raises(Interrupted):
             trainer.train()
 

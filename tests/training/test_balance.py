@@ -60,7 +60,8 @@ def test_state_goes_on_in_the_middle_of_a_window(cut):
     accuracies = [0.9, 0.95, 0.99, 0.8, 0.9, 0.4, 0.3, 0.4, 0.2, 0.1, 0.95, 0.9]
     for index, accuracy in enumerate(accuracies):
         if index == cut:
-            broken = UpdateBalance(**broken.state_dict())
+            state, broken = broken.state_dict(), UpdateBalance(window=5)
+            broken.load_state_dict(state)
         whole.observe(accuracy)
         broken.observe(accuracy)
     assert whole == broken

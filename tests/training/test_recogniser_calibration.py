@@ -6,7 +6,7 @@ from transformers import pipeline
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.pipelines.registration import register
 from musemo_hf.training.recogniser.calibration import Calibration, calibrate, calibrate_recogniser
-from musemo_hf.training.recogniser.trainer import predict, predict_with_deviation
+from musemo_hf.training.recogniser.prediction import predict, predict_with_deviation
 
 N = 4000
 

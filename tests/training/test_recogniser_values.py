@@ -7,19 +7,15 @@ import torch
 from transformers import ASTConfig, ASTModel, ViTConfig, ViTModel
 
 from musemo_hf import MusemoViTConfig, MusemoViTForEmotionRegression
+from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.recogniser.augmentation import AUGMENTATIONS, augmentation
 from musemo_hf.training.recogniser.layer_decay import layer_groups
-from musemo_hf.training.recogniser.trainer import RecogniserTrainer, predict
+from musemo_hf.training.recogniser.masked_pretraining import MaskedPretraining
+from musemo_hf.training.recogniser.prediction import predict
+from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
-EVERYTHING = {
-    "stem": "convolution",
-    "pooling": "mean+deviation",
-    "statistics_read_out": True,
-    "read_outs": "two",
-    "uncertainty": True,
-    "head_dropout": 0.2,
-}
+EVERYTHING = {"window_frames": 24, "uncertainty": True}
 TRAINING = {"layer_decay": 0.7, "augmentation": "shift_gain+mixup", "pretraining_steps": 5, "test_crops": 3}
 
 
@@ -40,35 +36,10 @@ def trainer(full_config, recogniser_training, clips, tmp_path):
     return make
 
 
-def state(run):
-    return {
-        f"{name}.{key}": value.clone()
-        for name, model in (("model", run.model), ("averaged", run.averaged_model))
-        for key, value in model.state_dict().items()
-    }
-
-
-def assert_same(first, second):
-    assert [name for name, value in first.items() if not torch.equal(value, second[name])] == []
-
-
-@pytest.mark.parametrize("cut", [1, 5])
-def test_resumed_bit_for_bit_with_every_value(trainer, interrupt, tmp_path, cut):
+def test_a_pretraining_cut_off_goes_on(trainer, monkeypatch, state, assert_same, tmp_path):
     unbroken = trainer("unbroken")
     unbroken.train()
-    interrupt(trainer("broken"), cut, "_update")
-    resumed = trainer("broken")
-    resumed.train()
-    assert_same(state(unbroken), state(resumed))
-    assert not (tmp_path / "broken" / "pretraining").exists()
-
-
-def test_a_pretraining_cut_off_goes_on(trainer, monkeypatch, tmp_path):
-    from musemo_hf.training.recogniser import masked_pretraining
-
-    unbroken = trainer("unbroken")
-    unbroken.train()
-    update, seen = masked_pretraining._Pretraining.update, []
+    update, seen = MaskedPretraining.update, []
 
     def cut(run):
         if run.step == 4 and len(seen) == 4:
@@ -76,29 +47,32 @@ def test_a_pretraining_cut_off_goes_on(trainer, monkeypatch, tmp_path):
         seen.append(run.step)
         return update(run)
 
-    monkeypatch.setattr(masked_pretraining._Pretraining, "update", cut)
+    monkeypatch.setattr(MaskedPretraining, "update", cut)
     with pytest.raises(KeyboardInterrupt):
         trainer("broken").train()
-    assert [path.name for path in (tmp_path / "broken/pretraining").iterdir()] == ["checkpoint-00000003"]
+    assert [path.name for path in checkpoints(tmp_path / "broken/pretraining")] == ["checkpoint-00000003"]
     resumed = trainer("broken")
     seen.append(-1)
     resumed.train()
     assert seen == [0, 1, 2, 3, -1, 3, 4]
+    assert checkpoints(tmp_path / "broken/pretraining") == []
+    lines = (tmp_path / "broken/pretraining/pretraining.jsonl").read_text()
+    assert lines == (tmp_path / "unbroken/pretraining/pretraining.jsonl").read_text()
     assert_same(state(unbroken), state(resumed))
 
 
-def test_pretraining_sees_no_label_and_changes_the_encoder_alone(trainer, clips):
+def test_pretraining_sees_no_label_and_changes_the_encoder_alone(trainer, clips, state, assert_same):
     untouched, first = trainer(None), trainer(None)
     other = trainer(None, songs=Clips(clips.spectrogram, -clips.emotion.flip(0)))
-    first._begin()
-    other._begin()
+    first.begin()
+    other.begin()
     assert_same(state(first), state(other))
     changed = {name for name, value in first.model.state_dict().items()
                if not torch.equal(value, untouched.model.state_dict()[name])}  # fmt: skip
     assert changed == {name for name in first.model.state_dict() if name.startswith("vit.")}
 
 
-def test_only_the_clips_handed_over_matter(trainer, clips):
+def test_only_the_clips_handed_over_matter(trainer, clips, state, assert_same):
     # the test songs' labels cannot reach a weight: the trainer is given training songs alone, and asks for no others
     emotion, weights = clips.emotion.clone(), []
     for order in (torch.arange(30, 40), torch.arange(30, 40).flip(0)):
@@ -128,7 +102,7 @@ def test_layer_groups_hold_every_parameter_once(vit_config, values, decay):
 def test_rates_keep_their_ratio_along_the_schedule(trainer):
     run = trainer(None, steps=6, layer_decay=0.5, pretraining_steps=0)
     for _ in range(4):
-        run._update()
+        run.update()
         run.step += 1
     rates = [group["lr"] for group in run.optimizer.param_groups]
     assert rates[1] == pytest.approx(2 * rates[0])
@@ -161,7 +135,7 @@ def test_raters_spread_is_mixed_as_the_emotions_are(trainer):
     run, given = trainer(None, augmentation="mixup", pretraining_steps=0), {}
     run.model.register_forward_pre_hook(lambda _, __, kwargs: given.update(kwargs), with_kwargs=True)
     run.label_deviation = 0.1 + 0.05 * (run.clips.emotion + 1)
-    run._update()
+    run.update()
     torch.testing.assert_close(given["label_deviation"], 0.1 + 0.05 * (given["labels"] + 1))
 
 
@@ -183,7 +157,7 @@ def test_crops_out_of_range(trainer, clips, crops):
 
 @pytest.mark.parametrize("kind", ["vit", "ast"])
 def test_a_run_begins_with_the_backbones_weights_and_resumes_without_it(
-    kind, recogniser_training, clips, interrupt, tmp_path
+    kind, recogniser_training, clips, interrupt, state, assert_same, tmp_path
 ):
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
     source = ViTModel(ViTConfig(**sizes, image_size=48)) if kind == "vit" else ASTModel(ASTConfig(**sizes))
@@ -194,11 +168,11 @@ def test_a_run_begins_with_the_backbones_weights_and_resumes_without_it(
         return RecogniserTrainer(config, recogniser_training(layer_decay=0.7), clips, tmp_path / folder)
 
     unbroken, broken = make("unbroken"), make("broken")
-    unbroken._begin()
+    unbroken.begin()
     for model in (unbroken.model, unbroken.averaged_model):
         assert torch.equal(model.vit.layers[0].mlp.fc1.weight, source.layers[0].mlp.fc1.weight)
     unbroken.train()
-    interrupt(broken, 4, "_update")
+    interrupt(broken, 4)
     resumed = make("broken")
     for file in (tmp_path / "source").glob("*.safetensors"):
         file.unlink()

@@ -1,4 +1,4 @@
-"""A folder on the command line -> batches of log-mels: audio, .npy arrays, or a saved data set."""
+"""Reading a folder of audio or .npy arrays, or a saved data set, as batches of log-mels."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Batch = tuple[list[str], "list[np.ndarray]"]
 
 @dataclass
 class Clips:
-    """One side of a comparison, read as it streams.
+    """One side of a comparison, read in batches.
 
     Attributes:
-        path: what was given.
+        path: The path on the command line.
         kind: "audio", "arrays" or "data set".
-        files: of audio or arrays.
-        column: of a data set.
-        left_out: file -> why it could not be read, filled while reading.
-        n_read: clips read.
+        files: The files of audio or arrays.
+        column: The column of a data set.
+        left_out: The reasons why files could not be read, by file; filled while reading.
+        n_read: The number of clips read so far.
     """
 
     path: Path
@@ -38,20 +38,20 @@ class Clips:
     n_read: int = 0
 
     def first(self) -> np.ndarray | None:
-        """The first clip, for its unit and frames; None for audio, which takes any, and where there is none."""
+        """Return the first stored clip, for its unit and frames; None for audio, which takes any, or without clips."""
         if self.kind == "audio":
             return None
         return next((clips[0] for _, clips in self._stored()), None)
 
     def batches(self, n_frames: int | None, normalised: bool) -> Iterator[Batch]:
-        """Names and clips, at most 16 at a time.
+        """Yield names and clips, at most 16 at a time.
 
         Args:
-            n_frames: of audio, from the beginning of each file; shorter files are left out.
-            normalised: audio on the [-1, 1] scale and not in dB; what is stored keeps its unit.
+            n_frames: The number of frames of audio, from the beginning of each file; shorter files are left out.
+            normalised: Whether audio is converted to [-1, 1] instead of dB; stored clips keep their unit.
 
         Raises:
-            ValueError: nothing could be read, or an array has another shape.
+            ValueError: No clip could be read, or an array has another shape.
         """
         for names, clips in (
             self._decoded(n_frames or LENGTHS[0], normalised) if self.kind == "audio" else self._stored()
@@ -63,7 +63,7 @@ class Clips:
             raise ValueError(f"{self.path}: expected clips, got none from {len(self.files)} files: {why}")
 
     def lengths(self) -> list[int]:
-        """Of audio, the longest of `LENGTHS` that each file holds; files that hold none are passed over."""
+        """Return the longest of `LENGTHS` that each audio file holds, without files that hold none."""
         held = (next((length for length in LENGTHS if frames >= length), None) for frames in map(_frames, self.files))
         return [length for length in held if length is not None]
 
@@ -103,15 +103,15 @@ class Clips:
 
 
 def open_clips(path: Path, side: str) -> Clips:
-    """What lies at a path.
+    """Find the clips at a path.
 
     Args:
-        path: a folder of audio or of .npy arrays, with the folders in it; one such file; or a folder that
-            `Dataset.save_to_disk` wrote, with a column `spectrogram`.
-        side: named in errors.
+        path: A folder of audio or of .npy arrays, at any depth; one such file; or a folder of `Dataset.save_to_disk`
+            with a column `spectrogram`.
+        side: The name of the side in errors.
 
     Raises:
-        ValueError: there is nothing, or audio beside arrays, or a data set without that column.
+        ValueError: There are no clips, audio and arrays are mixed, or a data set lacks the column.
     """
     if any((path / name).is_file() for name in DATA_SET_FILES):
         return Clips(path, "data set", column=_column(path, side))
@@ -146,7 +146,7 @@ def _column(path: Path, side: str) -> Any:
 
 
 def _array_batches(file: Path, name: str) -> Iterator[Batch]:
-    """A clip `(128, n)`, or those of a stack `(N, 128, n)` or `(N, 1, 128, n)`, mapped and not read as a whole."""
+    """Yield a clip `(128, n)`, or those of a stack `(N, 128, n)` or `(N, 1, 128, n)`, which is mapped into memory."""
     import numpy as np
 
     try:

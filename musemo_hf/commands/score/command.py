@@ -1,4 +1,4 @@
-"""Score generated music against real music, and say whether to believe the score.
+"""Score generated music against real music, with what is needed to read the score.
 
 musemo score REAL FAKE
 musemo score deam-10s/ songs/ --html report.html --json report.json
@@ -17,30 +17,40 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musemo_hf.commands.arguments import add_recogniser
 from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
 
 if TYPE_CHECKING:
     from musemo_hf.commands.score.conditioning import Conditioning
 
-HELP = "score generated music against real music, and say whether to believe it"
+HELP = "score generated music against real music"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `musemo score`."""
-    parser.add_argument("real", type=Path, metavar="REAL", help="real music")
-    parser.add_argument("fake", type=Path, metavar="FAKE", help="generated music, or any other to be judged")
-    side = "clips, or an .npz with their `embeddings`"
-    parser.add_argument("--training", type=Path, metavar="PATH", help=f"what the generator learnt from: {side}")
-    parser.add_argument("--held-out", type=Path, metavar="PATH", help=f"real music that it never saw: {side}")
-    parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help="file, valence, arousal asked for")
-    parser.add_argument("--recogniser", metavar="PATH_OR_REPO", help="that hears them; (the packaged one)")
-    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help="(modulation-v1)")
-    parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help="of intervals; 0 for none (0.95)")
-    parser.add_argument("--n-resamples", type=int, default=400, metavar="N", help="bootstrap draws (400)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of surrogates and bootstrap (0)")
-    parser.add_argument("--n-frames", type=int, metavar="N", help="of audio (1292 or 431, what all files hold)")
-    parser.add_argument("--json", metavar="FILE", help="also everything as JSON; - prints it instead of the table")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="also a page with the picture, in one file")
+    """Add the arguments of `musemo score`."""
+    parser.add_argument("real", type=Path, metavar="REAL", help="Real music.")
+    parser.add_argument("fake", type=Path, metavar="FAKE", help="Generated music, or any other set to evaluate.")
+    side = "as clips, or as an .npz with their `embeddings`"
+    what = f"The training set of the generator, {side}."
+    parser.add_argument("--training", type=Path, metavar="PATH", help=what)
+    what = f"Real music outside the training set, {side}."
+    parser.add_argument("--held-out", type=Path, metavar="PATH", help=what)
+    what = "A table of the requested emotions, with the columns file, valence and arousal."
+    parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help=what)
+    add_recogniser(parser)
+    what = "The embedder of KID, precision, recall, density and coverage (default: modulation-v1)."
+    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help=what)
+    what = "The confidence level of intervals; 0 for none (default: 0.95)."
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help=what)
+    what = "The number of bootstrap draws (default: 400)."
+    parser.add_argument("--n-resamples", type=int, default=400, metavar="N", help=what)
+    what = "The seed of surrogates and bootstrap (default: 0)."
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=what)
+    what = "The number of frames of audio clips (default: 1292 or 431, the longest that all files hold)."
+    parser.add_argument("--n-frames", type=int, metavar="N", help=what)
+    what = "Also write everything as JSON; - prints it instead of the table."
+    parser.add_argument("--json", metavar="FILE", help=what)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,9 +78,9 @@ def _check(args: argparse.Namespace) -> None:
     if args.n_frames is not None and args.n_frames < 2:
         raise ValueError(f"expected --n-frames of at least 2, got {args.n_frames}")
     if args.recogniser is not None and args.emotions is None:
-        raise ValueError("expected --emotions with --recogniser: the emotion that each file was asked to have")
+        raise ValueError("expected --emotions with --recogniser: a table of the requested emotions")
     if (args.training is None) != (args.held_out is None):
-        raise ValueError("expected --training and --held-out together, as one is judged by the other")
+        raise ValueError("expected --training and --held-out together, as they are compared")
     for path in (args.json if args.json != "-" else None, args.html):
         if path is not None and not Path(path).resolve().parent.is_dir():  # before minutes of work are lost
             raise ValueError(f"expected a folder to write {path} in, found none")
@@ -100,7 +110,7 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             for side, path in (("training", args.training), ("held_out", args.held_out))
         }
         answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
-    heard = None if conditioning is None else conditioning.compute(confidence)
+    conditioned = None if conditioning is None else conditioning.compute(confidence)
     given = {
         "confidence": confidence,
         "n_resamples": args.n_resamples,
@@ -112,7 +122,7 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
         "sides": {side: _described(clips) for side, clips in sides.items()},
         **given,
         **answer,
-        "conditioning": heard,
+        "conditioning": conditioned,
     }
 
 
@@ -126,7 +136,7 @@ def _conditioning(args: argparse.Namespace) -> Conditioning | None:
 
 
 def _form(n_frames: int | None, sides: Iterable[Clips]) -> tuple[int | None, bool]:
-    """Frames and unit that audio gets: those of the other side's arrays, or the longest excerpt that all files hold."""
+    """Return frames and unit for audio: those of the stored clips, or the longest excerpt that all files hold."""
     from musemo_hf.evaluation.arrays import looks_normalised
 
     sides = list(sides)
@@ -149,7 +159,7 @@ def _progress(clips: Clips, n_frames: int | None, normalised: bool) -> Iterator[
 
 
 def _features(metric: Any, path: Path | None, side: str, n_frames: int | None) -> Any:
-    """Embeddings of clips as they stream by; an .npz is read, and checked, by the metric."""
+    """Embed clips as they are read; an .npz is read, and checked, by the metric."""
     import numpy as np
 
     if path is None:
@@ -173,7 +183,7 @@ def _page(result: dict[str, Any], command_line: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: numpy's numbers as Python's, and None for NaN and infinity."""
+    """Convert numpy's numbers to Python's, and NaN and infinity to None, for JSON."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

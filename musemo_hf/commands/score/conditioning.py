@@ -1,4 +1,4 @@
-"""Whether generated clips have the emotion that was asked for, as an independent recogniser hears it."""
+"""Agreement of the requested emotion with the predictions of an independent recogniser."""
 
 import csv
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ COLUMNS = (("file", "file_name", "filename", "file name"), ("valence",), ("arous
 
 
 class Conditioning:
-    """Predicts each clip's emotion as it streams by, and compares it with the request.
+    """Predicts the emotion of each clip as it is read, and compares it with the requested one.
 
     Args:
-        requested: name of a clip -> (valence, arousal) asked for, see `read_requests`.
-        model: a recogniser that never trained the generator, or the answer means nothing.
-        extractor: that belongs to it.
+        requested: The requested (valence, arousal) by name of clip, see `read_requests`.
+        model: A recogniser that took no part in training the generator; otherwise the answer means nothing.
+        extractor: The feature extractor of the recogniser.
     """
 
     def __init__(
@@ -36,29 +36,29 @@ class Conditioning:
         self.unknown: list[str] = []
 
     def add(self, names: Sequence[str], clips: Sequence[np.ndarray]) -> None:
-        """Read clips `(128, n_frames)`, dB or normalised; those that nothing was asked of are counted.
+        """Read clips `(128, n_frames)`, dB or normalised, and count those without a requested emotion.
 
         Raises:
-            ValueError: a clip shorter than the recogniser's; a longer one is heard from its beginning.
+            ValueError: A clip is shorter than the recogniser's input; of a longer one the beginning is used.
         """
         import torch
 
         known = [(self._request(name), clip) for name, clip in zip(names, clips, strict=True)]
         self.unknown += [name for name, (request, _) in zip(names, known, strict=True) if request is None]
-        heard = [(request, self._fit(clip)) for request, clip in known if request is not None]
-        if not heard:
+        requested = [(request, self._fit(clip)) for request, clip in known if request is not None]
+        if not requested:
             return
         with torch.no_grad():
-            spectrogram = self.extractor.from_decibels(np.stack([clip for _, clip in heard])[:, None])
+            spectrogram = self.extractor.from_decibels(np.stack([clip for _, clip in requested])[:, None])
             emotion = self.model(spectrogram=spectrogram.to(self.model.device, self.model.dtype)).emotion
         predicted = emotion.float().clamp(-1, 1).cpu().tolist()
-        self.pairs += [(request, row) for (request, _), row in zip(heard, predicted, strict=True)]
+        self.pairs += [(request, row) for (request, _), row in zip(requested, predicted, strict=True)]
 
     def compute(self, confidence: float | None) -> dict[str, Any]:
-        """`concordance_report` of predicted and requested emotion, with `without_request`, clips left out.
+        """Return the `concordance_report` of predicted and requested emotions, with the number `without_request`.
 
         Raises:
-            ValueError: nothing was asked of any clip.
+            ValueError: No clip has a requested emotion.
         """
         if not self.pairs:
             raise ValueError(
@@ -83,11 +83,11 @@ class Conditioning:
 
 
 def read_requests(path: Path) -> dict[str, tuple[float, float]]:
-    """A table of file, valence and arousal, as `musemo generate` writes it: file -> (valence, arousal).
+    """Read a table of file, valence and arousal, as `musemo generate` writes it, as (valence, arousal) by file.
 
     Raises:
-        ValueError: a column is missing, a value is no number or outside [-1, 1], or a file is named twice.
-        FileNotFoundError: there is no such table.
+        ValueError: A column is missing, a value is not a number or outside [-1, 1], or a file is there twice.
+        FileNotFoundError: There is no such table.
     """
     requests: dict[str, tuple[float, float]] = {}
     with path.open(encoding="utf-8-sig", newline="") as lines:

@@ -1,48 +1,48 @@
-"""A quality report as one picture: where a set stands on the score, and whether that means music."""
+"""A quality report as one picture: the reference scale of the score above, the skill below."""
 
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from musemo_hf.commands.score.verdict import best_noise, headline, rung_groups
+from musemo_hf.commands.score.verdict import best_noise, headline, scale_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-YOURS, REAL, SPOILED, NOISE, INK = "#5b3fd6", "#1d8a4e", "#c98a12", "#b33a3a", "#22222e"
+YOURS, REAL, DAMAGED, NOISE, INK = "#5b3fd6", "#1d8a4e", "#c98a12", "#b33a3a", "#22222e"
 ROWS = {
     "real": ("other real music", REAL, "o"),
-    "spoiled": ("real music, spoilt", SPOILED, "D"),
+    "damaged": ("real music, damaged", DAMAGED, "D"),
     "noise": ("noise: no music at all", NOISE, "X"),
 }
-TELLING = 5.0  # points by which real music must lead noise for a score to tell them apart
-LETTER = 0.88  # points of the score that a letter of a name is wide
-LEVELS = (1, -1, 2, -2)  # of names: above their markers, beneath, further above, further beneath
+TELLING = 5.0  # points by which real music must lead noise for a score to distinguish them
+LETTER = 0.88  # width of a letter in points of the score
+LEVELS = (1, -1, 2, -2)  # places of names: above their markers, below, further above, further below
 
 
 def draw_score(result: dict[str, Any]) -> Figure:
-    """The ladder above, the skill beneath, the judged set as the large marker in both.
+    """Draw the reference scale above and the skill below, with the evaluated set as the large marker in both.
 
     Args:
-        result: of `musemo score`: the metric's answer, with None for NaN.
+        result: The answer of the metric; None stands for NaN.
     """
     style = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(10, 6.4), layout="constrained")
         figure.suptitle(headline(result), x=0.01, ha="left", fontsize=17, fontweight="bold", color=INK)
         above, beneath = figure.subplots(2, 1, height_ratios=[3.1, 1])
-        _draw_ladder(above, result)
+        _draw_scale(above, result)
         _draw_skill(beneath, result)
     return figure
 
 
-def _draw_ladder(axes: "Axes", result: dict[str, Any]) -> None:
-    groups = {kind: rungs for kind, rungs in rung_groups(result).items() if rungs}
+def _draw_scale(axes: "Axes", result: dict[str, Any]) -> None:
+    groups = {kind: scores for kind, scores in scale_groups(result).items() if scores}
     axes.set_title(_what_the_score_tells(result), loc="left", fontsize=12, color="#55556a")
     heights = dict(zip(groups, range(len(groups), 0, -1), strict=True))
-    for kind, rungs in groups.items():
-        _draw_row(axes, heights[kind], rungs, *ROWS[kind][1:])
+    for kind, scores in groups.items():
+        _draw_row(axes, heights[kind], scores, *ROWS[kind][1:])
     _draw_yours(axes, result["quality_score"], result.get("quality_score_interval"), f"{result['quality_score']:.0f}")
     axes.axvline(result["quality_score"], color=YOURS, linewidth=1, linestyle=":", zorder=1)
     titles = [ROWS[kind][0] for kind in groups]
@@ -63,10 +63,10 @@ def _what_the_score_tells(result: dict[str, Any]) -> str:
     return f"The score: noise reaches {noise[1]:.0f}, real music {real:.0f}"
 
 
-def _draw_row(axes: "Axes", height: int, rungs: dict[str, float], colour: str, marker: str) -> None:
+def _draw_row(axes: "Axes", height: int, scores: dict[str, float], colour: str, marker: str) -> None:
     axes.axhline(height, color="#e4e4ec", linewidth=1, zorder=0)
     taken: dict[int, float] = dict.fromkeys(LEVELS, -99.0)  # level -> where its last name ends
-    for name, score in sorted(rungs.items(), key=lambda rung: rung[1]):
+    for name, score in sorted(scores.items(), key=lambda item: item[1]):
         axes.plot(score, height, marker, color=colour, markersize=10, markeredgecolor="white", zorder=3)
         label = f"{score:.0f}" if name == "real" else f"{name} {score:.0f}"
         width = LETTER * len(label)

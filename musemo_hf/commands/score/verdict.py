@@ -1,37 +1,37 @@
-"""What a quality report says in a sentence, for the table, the picture and the page alike."""
+"""A quality report in sentences, for the table, the picture and the page."""
 
 from typing import Any
 
 from musemo_hf.evaluation.score.reference_scale import UNCLAMPED
 from musemo_hf.evaluation.surrogates.samplers import SURROGATES
 
-SPOILED = ("blur", "time-shuffle", "flip")  # real music, taken apart
-AS_MUSIC = 0.9  # skill that other real music has at least, as the protocol asks
+DAMAGED = ("blur", "time-shuffle", "flip")  # real music, damaged
+AS_MUSIC = 0.9  # the least skill that the protocol asks of other real music
 
 
 def best_noise(result: dict[str, Any]) -> tuple[str, float] | None:
-    """The surrogate that scores highest, clamped to the dB range as candidates are, and its score."""
+    """Return the noise that scores highest, clamped to the dB range as candidates are, and its score."""
     scores = {name: result["ladder"].get(name) for name in SURROGATES}
     known = {name: score for name, score in scores.items() if score is not None}
-    return max(known.items(), key=lambda rung: rung[1]) if known else None
+    return max(known.items(), key=lambda item: item[1]) if known else None
 
 
-def rung_groups(result: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The ladder by what its rungs are: "real", "spoiled", "noise" -> name -> score; copies and unclamped left out."""
-    groups: dict[str, dict[str, float]] = {"real": {}, "spoiled": {}, "noise": {}}
+def scale_groups(result: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Group the scores of the reference scale as "real", "damaged" and "noise", without copies and unclamped sets."""
+    groups: dict[str, dict[str, float]] = {"real": {}, "damaged": {}, "noise": {}}
     for name, score in result["ladder"].items():
         if score is None or name == "copies" or name.endswith(UNCLAMPED):
             continue
-        kind = "real" if name == "real" else "spoiled" if name in SPOILED else "noise"
+        kind = "real" if name == "real" else "damaged" if name in DAMAGED else "noise"
         groups[kind][name] = score
     return groups
 
 
 def score_sentence(result: dict[str, Any]) -> str:
-    """What the score is worth, from the ladder."""
+    """Compare the score with those of noise and of real music."""
     score, noise = result["quality_score"], best_noise(result)
     if noise is None:
-        return f"The quality score is {score:.1f} of 100; without its ladder nothing says what that is worth."
+        return f"The quality score is {score:.1f} of 100; without its reference scale it cannot be read."
     real = result["ladder"].get("real")
     against = f"noise without any music reaches {noise[1]:.1f}"
     against += f", other real music {real:.1f}" if real is not None else ""
@@ -39,7 +39,7 @@ def score_sentence(result: dict[str, Any]) -> str:
 
 
 def skill_sentence(result: dict[str, Any]) -> str:
-    """How far from noise towards music, or why that cannot be said."""
+    """Say how far a set is from noise towards music, or why that is not defined."""
     skill = result.get("skill")
     if skill is None:
         return f"Skill: not defined ({result.get('notes', {}).get('skill', 'no reason given')})."
@@ -51,7 +51,7 @@ def skill_sentence(result: dict[str, Any]) -> str:
 
 
 def headline(result: dict[str, Any]) -> str:
-    """A few words for the top of a picture."""
+    """Summarise a report in a few words for the top of a picture."""
     skill = result.get("skill")
     if skill is None:
         words = "cannot be said: no skill"

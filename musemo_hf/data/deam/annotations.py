@@ -1,4 +1,4 @@
-"""DEAM's static annotations: valence and arousal of a song, and how far its raters disagreed.
+"""DEAM's static annotations: valence and arousal of each song, and the disagreement of its raters.
 
 Aljanaki, Yang, Soleymani, "Developing a benchmark for emotional analysis of music", PLoS ONE 12(3), 2017.
 """
@@ -14,13 +14,13 @@ from musemo_hf.data.deam.tables import Row, read_table, song_id
 
 Labels = Literal["corrected", "published"]
 
-# The published file has the songs of 2013 (ids up to here) with valence and arousal under each other's names.
+# The published file has valence and arousal of the songs of 2013 (ids up to here) under each other's names.
 LAST_SWAPPED_ID = 1000
 _COLUMNS = {name: (name,) for name in ("song_id", "valence_mean", "valence_std", "arousal_mean", "arousal_std")}
 
 
 class AnnotationError(DeamError):
-    """A CSV of static annotations that cannot be read as what it should be; the message names file:line."""
+    """A CSV of static annotations that is malformed; the message names file:line."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Annotation:
     """The labels of a song.
 
     Attributes:
-        song_id: DEAM's number.
-        valence: mean over raters, in [-1, 1].
-        arousal: mean over raters, in [-1, 1].
-        valence_std: deviation over raters, in the same unit.
-        arousal_std: deviation over raters, in the same unit.
+        song_id: The id of the song in DEAM.
+        valence: The mean over raters in [-1, 1].
+        arousal: The mean over raters in [-1, 1].
+        valence_std: The deviation over raters in the same unit.
+        arousal_std: The deviation over raters in the same unit.
     """
 
     song_id: int
@@ -48,7 +48,7 @@ class Annotation:
 
     @property
     def emotion_std(self) -> tuple[float, float]:
-        """Deviations of (valence, arousal) over raters, in units of [-1, 1]."""
+        """The deviations of (valence, arousal) over raters, in the unit of [-1, 1]."""
         return self.valence_std, self.arousal_std
 
 
@@ -56,16 +56,17 @@ def read_annotations(paths: Iterable[Path], labels: Labels = "corrected") -> dic
     """Read static annotation files, and map DEAM's 1-9 to [-1, 1] by (x - 5) / 4, deviations by x / 4.
 
     Args:
-        paths: the CSVs; their other columns (maxima, minima) are not read.
-        labels: "corrected" puts right that the songs of 2013 have valence and arousal, means and deviations, under
-            each other's names (see `docs/deam-labels.md`); "published" leaves them as the file has them.
+        paths: The CSVs; their other columns (maxima, minima) are not read.
+        labels: "corrected" swaps valence and arousal, means and deviations, of the songs of 2013, which the file has
+            under each other's names (see `docs/deam-labels.md`); "published" leaves them as they are in the file.
 
     Returns:
-        song id -> labels, in the order of the files.
+        The labels by song id, in the order of the files.
 
     Raises:
         ValueError: `labels` is neither.
-        AnnotationError: a missing column or cell, no number, a mean outside 1-9, a negative deviation, an id twice.
+        AnnotationError: A column or cell is missing or not a number, a mean is outside 1-9, a deviation is negative, or
+            an id is there twice.
     """
     if labels not in ("corrected", "published"):
         raise ValueError(f'expected labels "corrected" or "published", got {labels!r}')

@@ -25,7 +25,7 @@ from musemo_hf.data.skipped import Reason, SkippedSong, count_reasons, read_skip
 
 logger = logging.getLogger(__name__)
 
-VERSION = "1.0.0"  # a change of what is computed from the same files must change it: prepared data sets are kept by it
+VERSION = "1.0.0"  # prepared data sets are cached by it: raise it when the same files give other values
 SKIPPED_FILE = "skipped.csv"
 _DESCRIPTION = (
     "DEAM (MediaEval Database for Emotional Analysis of Music): log-mel spectrograms of excerpts, with mean valence "
@@ -40,21 +40,21 @@ _CITATION = """\
 
 
 class NoSongsError(DeamError):
-    """Not one song could be read; the message says why, and which configuration may do."""
+    """No song could be read; the message says why, and names a configuration that may work."""
 
 
 @dataclass
 class DeamConfig(datasets.BuilderConfig):
-    """What a prepared data set depends on.
+    """The settings that a prepared data set depends on.
 
     Attributes:
-        n_frames: frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
-        start: of the excerpt in a file that is long enough, s.
-        or_from_start: a file too short for that gives its beginning; otherwise it is skipped.
-        labels: "corrected" (valence and arousal of 2013 put right) or "published".
-        n_folds: artist-disjoint folds.
-        fold_seed: their seed.
-        fingerprint: of the folder's files, so that a changed folder is prepared anew.
+        n_frames: The number of frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
+        start: The start of the excerpt in seconds, in a file that is long enough.
+        or_from_start: Whether a shorter file gives its beginning; otherwise it is skipped.
+        labels: "corrected" (valence and arousal of 2013 swapped back) or "published".
+        n_folds: The number of artist-disjoint folds.
+        fold_seed: The seed of the folds.
+        fingerprint: A hash of the folder's files, so that a changed folder is prepared again.
     """
 
     n_frames: int = 1292
@@ -69,24 +69,24 @@ class DeamConfig(datasets.BuilderConfig):
 class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     """Builds the data set from a DEAM folder, flat or as the public archive unpacks.
 
-    One split, `train`, with the columns `song_id`, `artist`, `title`, `genre`, `year` (of the benchmark: 2013, 2014,
-    2015; 0 where a song is not of DEAM), `emotion` (valence, arousal) and `emotion_std` in units of [-1, 1], `fold`,
-    `duration` (of the file, s) and `spectrogram` float32 (128, n_frames) in dB, by ascending song id. Configurations:
-    `excerpt_30s` (default: seconds 15-45), `excerpt_10s` (seconds 30-40 of a file of at least 40 s, else its first
-    10 s) and `first_30s` (the first 30 s). A folder that `musemo listen` made is read likewise; its emotions were heard
-    by a recogniser, and the description says so.
+    There is one split, `train`, with the columns `song_id`, `artist`, `title`, `genre`, `year` (of the benchmark: 2013,
+    2014, 2015; 0 for songs outside DEAM), `emotion` (valence, arousal) and `emotion_std` in the unit of [-1, 1],
+    `fold`, `duration` (of the file in seconds) and `spectrogram` (float32 (128, n_frames) in dB), by ascending song id.
+    The configurations are `excerpt_30s` (default: seconds 15-45), `excerpt_10s` (seconds 30-40 of a file of at least
+    40 s, else its first 10 s) and `first_30s` (the first 30 s). A folder of `musemo pseudo-label` is read in the same
+    way; the description then says that its emotions are pseudo-labels.
 
     Args:
-        cache_dir: where prepared data sets are kept; the Hub's cache where None.
+        cache_dir: The folder of prepared data sets, by default the cache of `datasets`.
         config_name: "excerpt_30s", "excerpt_10s" or "first_30s".
-        data_dir: the DEAM folder; where None, a procedural corpus (`demo_corpus`) that is rendered while preparing.
+        data_dir: The DEAM folder; by default a procedural corpus (`demo_corpus`) is rendered while preparing.
         labels: "corrected" or "published", see `read_annotations`.
-        n_folds: artist-disjoint folds.
-        fold_seed: their seed.
-        **options: of `datasets.GeneratorBasedBuilder`, and `n_frames`.
+        n_folds: The number of artist-disjoint folds.
+        fold_seed: The seed of the folds.
+        **options: Options of `datasets.GeneratorBasedBuilder`, and `n_frames`.
 
     Raises:
-        LayoutError: `data_dir` holds no DEAM.
+        LayoutError: `data_dir` is not a folder of DEAM.
         ValueError: `labels` or `config_name` is unknown.
 
     Example:
@@ -146,7 +146,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
 
     @property
     def skipped(self) -> list[SkippedSong]:
-        """The songs left out and why, once prepared; also in `skipped.csv` beside the Arrow files."""
+        """The songs that were left out of the prepared data set, as in `skipped.csv` beside the Arrow files."""
         return read_skipped(Path(self._output_dir) / SKIPPED_FILE)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -171,13 +171,13 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         )
 
     def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Prepare the data set, or find it prepared; `num_proc` decodes in several processes.
+        """Prepare the data set, unless it is in the cache, and warn of songs that were left out.
 
-        Warns of songs left out, with counts by reason.
+        `num_proc` decodes in several processes.
 
         Raises:
-            NoSongsError: not one song could be read.
-            OSError: the disk is full; nothing half-made is left.
+            NoSongsError: No song could be read.
+            OSError: The disk is full; no unfinished files are left.
         """
         try:
             super().download_and_prepare(*args, **kwargs)
@@ -210,19 +210,19 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         self.info.description = f"{self._content()} Folds: sha256 {digest}."
 
     def _content(self) -> str:
-        heard = read_manifest(self.config.data_dir)
-        if heard is None:
+        pseudo_labels = read_manifest(self.config.data_dir)
+        if pseudo_labels is None:
             return f"{_DESCRIPTION} Labels: {self.config.labels}."
-        return f"{heard.title}, and told by no person: log-mel spectrograms, valence and arousal in [-1, 1]."
+        return f"{pseudo_labels.title}, not labels of people: log-mel spectrograms, valence and arousal in [-1, 1]."
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         config = self.config
         if self._is_demo:
-            logger.warning("no data_dir was given: this data set is procedural, not songs, and says nothing of music")
+            logger.warning("no data_dir was given: this data set is procedural, and says nothing about music")
             demo_corpus_dir(duration=_demo_duration(config.name))
         layout = find_deam(config.data_dir)
-        if heard := read_manifest(config.data_dir):
-            logger.warning("the emotions of these songs are no labels of people: %s", heard.title)
+        if pseudo_labels := read_manifest(config.data_dir):
+            logger.warning("the emotions of these songs are not labels of people: %s", pseudo_labels.title)
         self._songs, self._unread = list_songs(layout, config.labels, config.n_folds, config.fold_seed)  # type: ignore[arg-type]
         if not self._songs:
             raise NoSongsError(self._no_songs(self._unread))
@@ -239,7 +239,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
                 skipped.append(_skip(song, "corrupt", error))
             except TooShortError as error:
                 skipped.append(_skip(song, "too short", error))
-        # Each process writes a list of its own; the parent joins them.
+        # each process writes its own list, and the parent joins them
         write_skipped(Path(self._output_dir) / f"{songs[0].song_id}.{SKIPPED_FILE}", skipped)
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -280,12 +280,12 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
 
 
 def _demo_duration(config_name: str) -> float:
-    """Long enough for a configuration's excerpt, and a little over, as codecs trim."""
+    """Return seconds that are enough for a configuration's excerpt, with a margin since codecs trim."""
     return 10.3 if config_name == "excerpt_10s" else 45.3
 
 
 def _shortest(config: DeamConfig) -> float:
-    """Seconds of the shortest file that a configuration can be of."""
+    """Return the seconds of the shortest file that a configuration can use."""
     settings = MelSettings()
     length = settings.n_samples(config.n_frames) / settings.sampling_rate
     return length if config.or_from_start else config.start + length
@@ -297,7 +297,7 @@ def _skip(song: Song, reason: Reason, error: Exception) -> SkippedSong:
 
 
 def _no_space(error: BaseException | None) -> OSError | None:
-    """The error of a full disk, quota or file size limit among an error's causes."""
+    """Find the error of a full disk, quota or file size limit among an error's causes."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return error

@@ -1,4 +1,4 @@
-"""emoMusic's own labels of the songs that became DEAM's part of 2013.
+"""emoMusic's labels of the songs that became DEAM's part of 2013.
 
 Soleymani, Caro, Schmidt, Sha, Yang, "1000 songs for emotional analysis of music", CrowdMM 2013.
 """
@@ -18,15 +18,15 @@ _STATIC = {name: (name,) for name in ("song_id", "mean_valence", "std_valence", 
 
 @dataclass(frozen=True)
 class EmoMusic:
-    """A song's labels.
+    """The labels of a song.
 
     Attributes:
-        valence: mean of the static ratings, 1-9.
-        arousal: likewise.
-        valence_std: their deviation.
-        arousal_std: likewise.
-        dynamic_valence: second-by-second ratings, averaged over the song, in [-1, 1].
-        dynamic_arousal: likewise.
+        valence: The mean of the static ratings of valence, 1-9.
+        arousal: The mean of the static ratings of arousal, 1-9.
+        valence_std: The deviation of the static ratings of valence.
+        arousal_std: The deviation of the static ratings of arousal.
+        dynamic_valence: The second-by-second ratings of valence in [-1, 1], averaged over the song.
+        dynamic_arousal: The second-by-second ratings of arousal in [-1, 1], averaged over the song.
     """
 
     valence: float
@@ -38,11 +38,11 @@ class EmoMusic:
 
 
 def read_emomusic(folder: str | Path) -> dict[int, EmoMusic]:
-    """Read emoMusic's three files: song id -> labels, of the songs that are in all of them.
+    """Read emoMusic's three files as labels by song id, for the songs that are in all of them.
 
     Raises:
-        FileNotFoundError: one of the files is missing.
-        AnnotationError: a row that is not what it should be; the message names file:line.
+        FileNotFoundError: One of the files is missing.
+        AnnotationError: A row is malformed; the message names file:line.
     """
     folder = Path(folder).expanduser()
     for name in FILES:
@@ -72,7 +72,7 @@ def _number(row: Row, column: str) -> float:
 
 
 def _dynamic(path: Path) -> dict[int, float]:
-    """Song id -> mean over its samples, which a song need not have to the last."""
+    """Read the mean over the samples by song id; a song may end before the last column."""
     means = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         for line, row in enumerate(csv.reader(file), start=1):

@@ -1,4 +1,4 @@
-"""The excerpt of a file that a data set holds, as a log-mel in dB."""
+"""Excerpts of audio files as log-mels in dB."""
 
 from pathlib import Path
 
@@ -9,18 +9,18 @@ import torch
 from musemo_hf.audio.decoding import AudioDecodingError, read_audio
 from musemo_hf.audio.mel import MelSettings, log_mel
 
-TOLERANCE = 0.02  # s; codecs trim about this much at the ends, and a file that short of it is padded
+TOLERANCE = 0.02  # s; codecs trim about this much at the ends: a file that is shorter by less is padded
 
 
 class TooShortError(ValueError):
-    """A file that is whole, and ends before its excerpt does."""
+    """A whole file that ends before the end of the excerpt."""
 
 
 def file_duration(path: Path) -> float:
-    """Seconds of audio by the file's header.
+    """Read the duration in seconds from the header of a file.
 
     Raises:
-        AudioDecodingError: the file is not audio.
+        AudioDecodingError: The file is not audio.
     """
     try:
         return float(soundfile.info(str(path)).duration)
@@ -29,16 +29,16 @@ def file_duration(path: Path) -> float:
 
 
 def excerpt_start(duration: float, length: float, start: float, or_from_start: bool) -> float:
-    """Where the excerpt begins, in seconds.
+    """Return the start of the excerpt in seconds.
 
     Args:
-        duration: of the file, s.
-        length: of the excerpt, s.
-        start: its place in a file that is long enough, s.
-        or_from_start: a file too short for that gives its beginning.
+        duration: The duration of the file in seconds.
+        length: The length of the excerpt in seconds.
+        start: The start of the excerpt in a file that is long enough, in seconds.
+        or_from_start: Whether a shorter file gives its beginning.
 
     Raises:
-        TooShortError: the file is more than `TOLERANCE` too short.
+        TooShortError: The file is more than `TOLERANCE` too short.
     """
     if or_from_start and duration < start + length:
         start = 0.0
@@ -48,15 +48,15 @@ def excerpt_start(duration: float, length: float, start: float, or_from_start: b
 
 
 def excerpt_log_mel(path: Path, start: float, n_frames: int) -> np.ndarray:
-    """Log-mel of the part of a file from `start`, float32 dB `(128, n_frames)`.
+    """Compute the log-mel of a file from `start` (in seconds) on, float32 `(128, n_frames)` in dB.
 
     Raises:
-        AudioDecodingError: the file is not audio, or breaks off more than `TOLERANCE` before the excerpt's end.
+        AudioDecodingError: The file is not audio, or breaks off more than `TOLERANCE` before the end of the excerpt.
     """
     settings = MelSettings()
     rate, wanted = settings.sampling_rate, settings.n_samples(n_frames)
-    # From the file's beginning: an mp3 decoder that is sent to the middle has no bit reservoir, and starts with noise.
-    # And a little more than is wanted: resampling rounds, and the crop is exact.
+    # Decode from the beginning: an mp3 decoder that seeks to the middle has no bit reservoir, and starts with noise.
+    # Decode a little more than is wanted: resampling rounds, and the crop is exact.
     samples = read_audio(path, rate, duration=start + wanted / rate + 2 * TOLERANCE)
     samples = samples[round(start * rate) :][:wanted]
     if len(samples) < wanted - round(TOLERANCE * rate):
@@ -66,7 +66,7 @@ def excerpt_log_mel(path: Path, start: float, n_frames: int) -> np.ndarray:
         )
     samples = np.pad(samples, (0, wanted - len(samples)))
     threads = torch.get_num_threads()
-    # One thread: clips are small, the same in every process, and a forked process may not start OpenMP's others.
+    # One thread: clips are small, and a forked process may not start the other threads of OpenMP.
     torch.set_num_threads(1)
     try:
         return log_mel(torch.from_numpy(samples), settings)[:, :n_frames].numpy()

@@ -1,4 +1,4 @@
-"""The page and picture that show that DEAM's static labels of 2013 have valence and arousal swapped.
+"""The page and the picture on the swapped valence and arousal of DEAM's static labels of 2013.
 
 musemo audit-labels DEAM --emomusic DIR
 """
@@ -27,7 +27,7 @@ _YEARS = {"later": "2014-15", "2013": "2013"}
 
 
 def write_audit(audit: LabelAudit, folder: str | Path) -> Path:
-    """Write `deam-labels.md` and `deam-labels.png` into a folder, and return the page's path."""
+    """Write `deam-labels.md` and `deam-labels.png` into a folder, and return the path of the page."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     figure = draw_audit(audit)
@@ -38,7 +38,7 @@ def write_audit(audit: LabelAudit, folder: str | Path) -> Path:
 
 
 def draw_audit(audit: LabelAudit) -> Figure:
-    """One picture, a panel for each sign that can be seen."""
+    """Draw a panel for each piece of evidence."""
     panels = 3 + (audit.emomusic is not None)
     with matplotlib.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(3.3 * panels, 3.7), layout="constrained")
@@ -110,7 +110,7 @@ def _draw_folds(axis: Any, audit: LabelAudit) -> None:
 
 
 def audit_page(audit: LabelAudit) -> str:
-    """The page, in Markdown; each number of it is from `audit`."""
+    """Write the page in Markdown; each of its numbers is from `audit`."""
     blocks = [_HEAD.format(n=audit.n_2013)]
     if audit.emomusic is not None:
         blocks.append(_emomusic_block(audit.emomusic))

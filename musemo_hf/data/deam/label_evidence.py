@@ -31,17 +31,17 @@ class Correlation:
 
 @dataclass(frozen=True)
 class EmoMusicEvidence:
-    """What emoMusic, the publication of 2013 that DEAM's first part comes from, has for the same songs.
+    """The comparison with emoMusic, the publication of 2013 that DEAM's first part comes from.
 
     Attributes:
-        n: songs in both.
-        equal_same: share of songs whose published (valence_mean, arousal_mean) are emoMusic's of the same names.
-        equal_opposite: share of songs where they are emoMusic's of the opposite names.
-        correlations: (published column, emoMusic's measure) -> correlation; the measures are its second-by-second
+        n: The number of songs in both.
+        equal_same: The share of songs whose published (valence_mean, arousal_mean) equal emoMusic's of the same names.
+        equal_opposite: The share of songs where they equal emoMusic's of the opposite names.
+        correlations: The correlations by (published column, measure of emoMusic). The measures are its second-by-second
             "valence" and "arousal", and the deviations of its static file, "valence_std" and "arousal_std".
-        dynamic_arousal: (n,) second-by-second arousal, averaged over a song, in [-1, 1].
-        valence_mean: (n,) DEAM's column as published, 1-9.
-        arousal_mean: (n,) likewise.
+        dynamic_arousal: The second-by-second arousal in [-1, 1], averaged over each song, of shape (n,).
+        valence_mean: The column as DEAM published it, 1-9, of shape (n,).
+        arousal_mean: The column as DEAM published it, 1-9, of shape (n,).
     """
 
     n: int
@@ -55,21 +55,20 @@ class EmoMusicEvidence:
 
 @dataclass(frozen=True)
 class LabelAudit:
-    """The signs, each from the published columns `valence_mean` and `arousal_mean`.
+    """The evidence, each part of it from the published columns `valence_mean` and `arousal_mean`.
 
     Attributes:
-        n_2013: songs with an id up to 1000.
-        n_later: songs of 2014 and 2015.
-        n_artists: of all of them.
-        loudness: ("2013" or "later", column) -> correlation of the column with a song's mean dB.
-        transfer: (what is predicted, column) -> correlation, over the songs of 2013, of the column with what a ridge
-            regression learnt on the later songs predicts.
-        difference: "2013" or "later" -> correlation of the published valence_mean - arousal_mean with the predicted
-            valence - arousal, which what valence and arousal have in common does not touch; the later songs are
-            predicted out of fold.
-        folds: ("published" or "corrected", "valence" or "arousal") -> correlation of labels with out-of-fold
-            predictions over all songs, in the same artist-disjoint folds.
-        emomusic: None where emoMusic's files were not given.
+        n_2013: The number of songs with an id up to 1000.
+        n_later: The number of songs of 2014 and 2015.
+        n_artists: The number of artists of all songs.
+        loudness: The correlation of a column with the mean dB of a song, by ("2013" or "later", column).
+        transfer: The correlation, over the songs of 2013, of a column with the predictions of a ridge regression
+            trained on the later songs, by (predicted dimension, column).
+        difference: The correlation of the published valence_mean - arousal_mean with the predicted valence - arousal,
+            which is free of the part that both share, by "2013" or "later"; the later songs are predicted out of fold.
+        folds: The correlation of labels with out-of-fold predictions over all songs, in the same artist-disjoint folds,
+            by ("published" or "corrected", "valence" or "arousal").
+        emomusic: The comparison with emoMusic; None where its files were not given.
     """
 
     n_2013: int
@@ -92,17 +91,17 @@ def audit_labels(
     cache_dir: str | Path | None = None,
     num_proc: int | None = None,
 ) -> LabelAudit:
-    """Gather the evidence from a DEAM folder, and from emoMusic's where there is one.
+    """Gather the evidence from the files of DEAM, and of emoMusic where they are given.
 
     Args:
-        deam_dir: as for `DeamSpectrograms`; ten-second excerpts are read.
-        emomusic_dir: the folder of `static_annotations.csv`, `valence_cont_average.csv` and
+        deam_dir: The folder of DEAM, of which ten-second excerpts are read.
+        emomusic_dir: The folder of `static_annotations.csv`, `valence_cont_average.csv` and
             `arousal_cont_average.csv`.
-        cache_dir: of the prepared data set.
-        num_proc: processes that prepare it.
+        cache_dir: The folder of prepared data sets.
+        num_proc: The number of processes that decode.
 
     Raises:
-        ValueError: there are fewer than 30 songs of 2013 or of the later years.
+        ValueError: There are fewer than 30 songs of 2013 or of the later years.
     """
     builder = DeamSpectrograms(cache_dir=cache_dir, config_name="excerpt_10s", data_dir=deam_dir)
     builder.download_and_prepare(num_proc=num_proc)
@@ -129,10 +128,10 @@ def audit_labels(
 
 
 def log_mel_statistics(spectrogram: np.ndarray) -> np.ndarray:
-    """Mean, deviation and mean absolute change from frame to frame of each band, `(N, 3 * 128)`, dB.
+    """Compute mean, deviation and mean absolute change from frame to frame of each band, `(N, 3 * 128)` in dB.
 
     Args:
-        spectrogram: dB `(N, 128, n_frames)`; clipped to [-60, 40].
+        spectrogram: The log-mels in dB `(N, 128, n_frames)`, which are clipped to [-60, 40].
     """
     rows = []
     for song in spectrogram:
@@ -142,15 +141,15 @@ def log_mel_statistics(spectrogram: np.ndarray) -> np.ndarray:
 
 
 def ridge_predictions(features: np.ndarray, targets: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Ridge regression on features standardised by those it learns from.
+    """Fit a ridge regression on standardised features, and predict.
 
     Args:
-        features: (N, F) to learn from.
-        targets: (N, T).
-        others: (M, F) to predict for.
+        features: The training features (N, F), which also give the standardisation.
+        targets: The training targets (N, T).
+        others: The features to predict for (M, F).
 
     Returns:
-        (M, T).
+        The predictions (M, T).
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-9
     design = (features - mean) / deviation
@@ -160,15 +159,15 @@ def ridge_predictions(features: np.ndarray, targets: np.ndarray, others: np.ndar
 
 
 def correlate(first: np.ndarray, second: np.ndarray, artists: np.ndarray) -> Correlation:
-    """Correlation of two measures of N songs, with an interval from resampled artists (seed 0).
+    """Correlate two measures of N songs, with an interval from resampled artists (seed 0).
 
     Args:
-        first: (N,).
-        second: (N,).
-        artists: (N,) whole numbers, the same for songs of the same artist.
+        first: The first measure (N,).
+        second: The second measure (N,).
+        artists: The artists as whole numbers (N,).
 
     Raises:
-        ValueError: one of the measures does not vary.
+        ValueError: One of the measures does not vary.
     """
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         raise ValueError(f"expected two measures that vary over {len(first)} songs, got a constant")
@@ -206,7 +205,7 @@ def _out_of_fold(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) ->
 def _transfer(
     features: np.ndarray, published: np.ndarray, early: np.ndarray, artists: np.ndarray, folds: np.ndarray
 ) -> tuple[dict[tuple[str, str], Correlation], dict[str, Correlation]]:
-    # An artist of both parts is left out of the learning, so that no voice is known beforehand.
+    # artists of both parts are left out of the training, so that no voice is known beforehand
     learn = ~early & ~np.isin(artists, artists[early])
     predicted = ridge_predictions(features[learn], published[learn], features[early])
     transfer = {

@@ -1,14 +1,14 @@
-"""Where DEAM's files lie on disk, in either of the layouts that its users have."""
+"""The places of DEAM's files on disk, in either of the layouts that its users have."""
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # what soundfile decodes; lossless first where a song is there twice
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # lossless first, for songs that are there twice
 ANNOTATION_FILES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_averaged_songs_2000_2058.csv")
 METADATA_FILES = ("metadata_2013.csv", "metadata_2014.csv", "metadata_2015.csv")
 
-# The flat layout first, then that of the public archive, unpacked in one folder or each part in a folder of its name.
+# the flat layout first, then that of the public archive, unpacked in one folder or each part in its own folder
 AUDIO_FOLDERS = ("MEMD_audio", "DEAM_audio/MEMD_audio")
 ANNOTATION_FOLDERS = (
     "annotations",
@@ -20,11 +20,11 @@ METADATA_FOLDERS = ("metadata", "metadata/metadata")
 
 
 class DeamError(ValueError):
-    """Anything wrong with a DEAM folder or with a file in it."""
+    """An error in a DEAM folder or in a file of it."""
 
 
 class LayoutError(DeamError, FileNotFoundError):
-    """A part of DEAM is not where either layout has it."""
+    """A part of DEAM is in neither layout's place."""
 
     __str__ = ValueError.__str__  # FileNotFoundError's own would look for an errno
 
@@ -34,10 +34,10 @@ class DeamLayout:
     """The files of one DEAM folder.
 
     Attributes:
-        root: the folder that was given.
-        audio: the folder of `<song_id>.mp3` (or .wav, .flac, .ogg).
-        annotations: the two CSVs of static labels, ids up to 2000 and from 2001.
-        metadata: the three CSVs of artists, titles and genres, one for 2013, 2014 and 2015 each.
+        root: The folder of DEAM.
+        audio: The folder of `<song_id>.mp3` (or .wav, .flac, .ogg).
+        annotations: The two CSVs of static labels, ids up to 2000 and from 2001.
+        metadata: The three CSVs of artists, titles and genres, for 2013, 2014 and 2015.
     """
 
     root: Path
@@ -46,12 +46,12 @@ class DeamLayout:
     metadata: tuple[Path, ...]
 
     def audio_files(self) -> list[Path]:
-        """The audio files, sorted by name; hidden files and other extensions are no songs."""
+        """List the audio files by name, without hidden files and other extensions."""
         found = (path for path in self.audio.iterdir() if path.is_file() and not path.name.startswith("."))
         return sorted(path for path in found if path.suffix.lower() in AUDIO_SUFFIXES)
 
     def fingerprint(self) -> str:
-        """A hash that changes with the folder: names, sizes and times of the audio, contents of the CSVs."""
+        """Hash the names, sizes and times of the audio and the contents of the CSVs."""
         digest = hashlib.sha256()
         for path in self.audio_files():
             status = path.stat()
@@ -65,10 +65,10 @@ def find_deam(data_dir: str | Path) -> DeamLayout:
     """Find DEAM's files under a folder, flat or as the public archive unpacks.
 
     Args:
-        data_dir: the folder that holds `MEMD_audio/`, `annotations/` and `metadata/`.
+        data_dir: The folder that holds `MEMD_audio/`, `annotations/` and `metadata/`.
 
     Raises:
-        LayoutError: there is no such folder, or a part of DEAM is in neither layout's place.
+        LayoutError: There is no such folder, or a part of DEAM is in neither layout's place.
     """
     root = Path(data_dir).expanduser().resolve()
     if not root.is_dir():

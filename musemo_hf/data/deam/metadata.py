@@ -8,7 +8,7 @@ from pathlib import Path
 from musemo_hf.data.deam.layout import DeamError
 from musemo_hf.data.deam.tables import read_table, song_id
 
-FIRST_OTHER_ID = 10_001  # of songs that are not DEAM's, whose last id is 2058
+FIRST_OTHER_ID = 10_001  # the first id of songs outside DEAM, whose last id is 2058
 
 # The spellings of three years, and of the re-issues that users have.
 _COLUMNS = {
@@ -20,18 +20,18 @@ _COLUMNS = {
 
 
 class MetadataError(DeamError):
-    """A metadata CSV that cannot be read as what it should be; the message names file:line."""
+    """A metadata CSV that is malformed; the message names file:line."""
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a song; "" where a cell is empty or missing.
+    """Artist, title and genre of a song; "" where a cell is empty or missing.
 
     Attributes:
-        song_id: DEAM's number.
-        artist: as written, without surrounding white space.
-        title: likewise.
-        genre: likewise; 2014 joins several by "-".
+        song_id: The id of the song in DEAM.
+        artist: The artist without surrounding white space.
+        title: The title without surrounding white space.
+        genre: The genre without surrounding white space; 2014 joins several by "-".
     """
 
     song_id: int
@@ -41,13 +41,13 @@ class Metadata:
 
 
 def read_metadata(paths: Iterable[Path]) -> dict[int, Metadata]:
-    """Read metadata files; of a song listed twice the first row counts, and a warning names the other.
+    """Read metadata files; for a song that is listed twice the first row counts, and a warning names the other.
 
     Returns:
-        song id -> metadata, in the order of the files.
+        The metadata by song id, in the order of the files.
 
     Raises:
-        MetadataError: a missing column, or a song id that is no positive integer.
+        MetadataError: A column is missing, or a song id is not a positive integer.
     """
     known: dict[int, Metadata] = {}
     for path in paths:
@@ -62,9 +62,9 @@ def read_metadata(paths: Iterable[Path]) -> dict[int, Metadata]:
 
 
 def edition(song_id: int) -> int:
-    """The year of the MediaEval benchmark that a song was collected for: 2013 up to id 1000, 2014 up to 2000, 2015.
+    """Return the year of the MediaEval benchmark of a song: 2013 up to id 1000, 2014 up to 2000, then 2015.
 
-    0 from `FIRST_OTHER_ID` on, where no song is of DEAM.
+    Songs outside DEAM, from `FIRST_OTHER_ID` on, have 0.
     """
     if song_id >= FIRST_OTHER_ID:
         return 0

@@ -1,4 +1,4 @@
-"""The songs of a DEAM folder: labels, metadata, fold and file of each, before anything is decoded."""
+"""The songs of a DEAM folder with labels, metadata, fold and file, before anything is decoded."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class Song:
     """A song with a label and a file.
 
     Attributes:
-        annotation: its labels.
-        metadata: artist, title, genre.
-        path: its audio.
-        fold: its artist-disjoint fold.
+        annotation: The labels of the song.
+        metadata: The artist, title and genre.
+        path: The audio file.
+        fold: The artist-disjoint fold.
     """
 
     annotation: Annotation
@@ -31,24 +31,24 @@ class Song:
 
     @property
     def song_id(self) -> int:
-        """DEAM's number."""
+        """The id of the song in DEAM."""
         return self.annotation.song_id
 
 
 def list_songs(
     layout: DeamLayout, labels: Labels = "corrected", n_folds: int = 5, fold_seed: int = 0
 ) -> tuple[list[Song], list[SkippedSong]]:
-    """Join audio, labels and metadata; deal the songs out to folds.
+    """Join audio, labels and metadata, and assign the songs to folds.
 
-    The folds are of the songs with audio and a label, whether or not their audio then decodes, so that they are the
-    same for every length of excerpt. A song without metadata counts as one of an unknown artist.
+    All songs with audio and a label take part in the folds, whether or not their audio then decodes, so that the folds
+    are the same for every length of excerpt. A song without metadata has an unknown artist.
 
     Returns:
-        The songs by ascending id, and those left out.
+        The songs by ascending id, and the songs that were left out.
 
     Raises:
-        AnnotationError: see `read_annotations`.
-        MetadataError: see `read_metadata`.
+        AnnotationError: See `read_annotations`.
+        MetadataError: See `read_metadata`.
     """
     annotations = read_annotations(layout.annotations, labels)
     metadata = read_metadata(layout.metadata)

@@ -1,9 +1,10 @@
-"""DEAM's tables as they are written by corpora that take its layout: its own headers, odd spaces and all."""
+"""Writing DEAM's tables, with its own headers and their odd spaces, for corpora in its layout."""
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from musemo_hf.files import atomic_path
 
 ANNOTATION_HEADERS = (
     "song_id, valence_mean, valence_std, arousal_mean, arousal_std",
@@ -18,13 +19,7 @@ METADATA_HEADERS = (
 
 
 def write_csv(path: Path, header: str, rows: Iterable[tuple]) -> None:
-    """Write a table, under another name until it is whole; its folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(header + "\n")
-            csv.writer(file, lineterminator="\n").writerows(rows)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write a table whole or not at all; its folder is created if it is missing."""
+    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        file.write(header + "\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)

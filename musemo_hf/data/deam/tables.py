@@ -1,4 +1,4 @@
-"""CSV files as DEAM has them: spaces in headers, tabs inside quotes, ragged rows; errors name file:line."""
+"""Reading DEAM's CSV files, with spaces in headers, tabs inside quotes and ragged rows; errors name file:line."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ from musemo_hf.data.deam.layout import DeamError
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table, by column name.
+    """A row of a table.
 
     Attributes:
-        cells: column name -> text without surrounding white space; a cell that a short row lacks is missing.
-        where: `path:line`, for errors.
+        cells: The texts by column name, without surrounding white space and without the cells that a short row lacks.
+        where: The place as `path:line`, for errors.
     """
 
     cells: dict[str, str]
@@ -22,15 +22,15 @@ class Row:
 
 
 def read_table(path: Path, columns: Mapping[str, tuple[str, ...]], error: type[DeamError]) -> Iterator[Row]:
-    """The rows of a CSV, by the columns asked for; blank lines are passed over.
+    """Read the requested columns of a CSV, without its blank lines.
 
     Args:
-        path: a CSV in UTF-8, with or without a byte order mark.
-        columns: our name -> the names, in lower case, that a header may have for it.
-        error: the type of what is raised.
+        path: A CSV in UTF-8, with or without a byte order mark.
+        columns: The lower-case names that a header may have for each column.
+        error: The type of error to raise.
 
     Raises:
-        DeamError: of the type `error`: not UTF-8, not a CSV, no header, or a header without one of the columns.
+        DeamError: The file is not UTF-8 or not a CSV, or its header lacks a column; the error has the type `error`.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -50,7 +50,7 @@ def read_table(path: Path, columns: Mapping[str, tuple[str, ...]], error: type[D
 
 
 def song_id(row: Row, error: type[DeamError]) -> int:
-    """The positive integer in the column `song_id`, or an error that names its place."""
+    """Return the positive integer in the column `song_id`, or raise an error that names its place."""
     text = row.cells.get("song_id", "")
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
         raise error(f"{row.where}: expected a positive integer as song_id, got {text!r}")

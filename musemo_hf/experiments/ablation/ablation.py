@@ -17,12 +17,10 @@ from musemo_hf.experiments.ablation.baselines.regressors import BASELINES, SEEDE
 from musemo_hf.files import atomic_write
 from musemo_hf.runner.task import is_whole
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.configuration import Configuration, load_configuration
+from musemo_hf.training.configuration import GENERATOR_KINDS, AblationPlan, Configuration, load_configuration
 
 from .arms import arm_and_share, needs_generator
-from .fold_generator import GENERATORS
 from .leak_probes import leak_probes
-from .plan import AblationPlan
 from .splits import Split, make_splits, splits_hash
 
 # The settings of the plan that decide a result's numbers; arms, seeds, folds and baselines may be added to a run later.
@@ -102,8 +100,8 @@ class Ablation:
             raise ValueError(f"expected arms with 'real' among them, got {plan.arms}")
         if unknown := sorted(set(plan.baselines) - set(BASELINES)):
             raise ValueError(f"expected baselines out of {', '.join(BASELINES)}, got {', '.join(unknown)}")
-        if plan.generator not in GENERATORS:
-            raise ValueError(f"expected generator to be one of {', '.join(GENERATORS)}, got {plan.generator!r}")
+        if plan.generator not in GENERATOR_KINDS:
+            raise ValueError(f"expected generator to be one of {', '.join(GENERATOR_KINDS)}, got {plan.generator!r}")
         if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
             raise ValueError(f"expected seeds, each once, got {plan.seeds}")
 

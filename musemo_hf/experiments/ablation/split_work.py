@@ -20,7 +20,8 @@ from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.runner.task import SkipTask
 from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.recogniser.trainer import RecogniserTrainer, predict
+from musemo_hf.training.recogniser.prediction import predict
+from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 from .ablation import Ablation
 from .arms import ARMS, Arm, Material, arm_and_share, draw_emotions, needs_generator

@@ -7,8 +7,7 @@ import numpy as np
 
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_folds, folds_hash, random_split
-
-from .plan import AblationPlan
+from musemo_hf.training.configuration import AblationPlan
 
 PROTOCOLS = ("folds", "random", "as-run")
 

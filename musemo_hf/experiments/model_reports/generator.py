@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import evaluate
@@ -15,12 +14,12 @@ from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.metrics import metric_path
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.pipelines.generators import sample_clips
 from musemo_hf.reporting.provenance import caveats, versions
 from musemo_hf.training.corpus import hold_out, select
-from musemo_hf.training.recogniser.trainer import predict
+from musemo_hf.training.recogniser.prediction import predict
 
 SEED = 10_000_000  # of the generated clips, apart from the seeds of training
-BATCH = 16
 AGREEMENT = ("ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval", "rmse", "n")
 
 
@@ -53,7 +52,7 @@ def build_generator_report(
     """
     training, held_out = hold_out(songs, fold), select(songs, np.flatnonzero(songs.fold == fold))
     groups, emotion = artist_groups(held_out.artist), held_out.emotion
-    made = np.concatenate(list(_generated(generator, torch.from_numpy(emotion))))
+    made = denormalise(sample_clips(generator, torch.from_numpy(emotion), SEED)[:, 0]).numpy()
     quality = _quality(made, held_out.spectrogram, training.spectrogram)
     heard, own = (
         concordance_report(_heard(judge, clips), emotion, groups, confidence=0.95)
@@ -76,13 +75,6 @@ def build_generator_report(
     }
     report["findings"] = _findings(report)
     return json.loads(json.dumps(report, default=float))
-
-
-def _generated(generator: Any, emotion: torch.Tensor) -> Iterator[np.ndarray]:
-    """Clips in dB `(at most 16, 128, n_frames)`."""
-    for start in range(0, len(emotion), BATCH):
-        clips = generator.generate(emotion[start : start + BATCH], seed=SEED + start)
-        yield denormalise(clips[:, 0].float().cpu()).numpy()
 
 
 def _quality(made: np.ndarray, held_out: np.ndarray, training: np.ndarray) -> dict[str, Any]:

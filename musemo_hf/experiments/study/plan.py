@@ -1,14 +1,15 @@
-"""What a study of generators compares: rungs are values, merged over one common configuration."""
+"""The plan of a study: the generator variants that are compared, each a set of changes to one common configuration."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from musemo_hf.training.configuration import Configuration, merge
+from musemo_hf.training.configuration import GENERATOR_KINDS, Configuration, merge
 
-SECTIONS = ("generator", "gan_training", "flow", "flow_training")  # what a rung may change
-EQUAL = ("steps", "epochs", "batch_size", "seed")  # of `gan_training`, what it may not
-TEACHER = "teacher"  # where a rung names a folder: the study's own recogniser, trained on the same songs
+SECTIONS = ("generator", "gan_training", "flow", "flow_training")  # what a variant may change
+EQUAL = ("steps", "epochs", "batch_size", "seed")  # of `gan_training`, what a variant may not change
+TEACHER = "teacher"  # in place of a folder: the recogniser that the study itself trains on the same songs
 TAUGHT = (
     ("gan_training", "recogniser"),
     ("gan_training", "perceptual_model"),
@@ -21,19 +22,21 @@ class StudyPlan:
     """What `training/study.py` compares, and how.
 
     Attributes:
-        fold: artist-disjoint fold held out: every rung is trained on the others, and judged on this one's songs.
-        baseline: the rung that others are compared with; its seconds of training are the flow rungs' budget.
-        candidate: the rung that is held against the aims, named beforehand, so that no test decides it.
-        seeds: of every rung.
-        finalists: rungs that are trained with `finalist_seeds` instead, named beforehand.
-        finalist_seeds: three or more, so that a difference has an interval.
-        judge_seed: of the recogniser that hears the emotion of generated clips, and trains no generator.
-        teacher_seed: of the recogniser that rungs with a cycle, a perceptual loss or a pretrained discriminator use.
-        n_clips: clips generated for judgement, at the emotions of as many held-out songs; None for all of them.
-        sampling_steps: of the flow rungs, each a row of the table.
-        n_resamples: bootstrap draws.
-        minutes: no piece is begun later than so many minutes after the start; None for no limit. A later start goes on.
-        budget: name that every table carries.
+        fold: The artist-disjoint fold that is held out. Every variant is trained on the other folds and measured
+            against the songs of this one.
+        baseline: The variant that the others are compared with. Flow variants train for as many seconds as it took.
+        candidate: The variant that is compared with the project's aims, named before any result is known.
+        seeds: The training seeds of each variant.
+        finalists: The variants that are trained with `finalist_seeds` instead.
+        finalist_seeds: Three or more seeds, so that a difference has a confidence interval.
+        judge_seed: The seed of the recogniser that predicts the emotion of generated clips. It trains no generator.
+        teacher_seed: The seed of the recogniser that is used by variants with cycle consistency, a perceptual loss or
+            a pretrained discriminator.
+        n_clips: The number of clips to generate and measure, at the emotions of as many held-out songs; None for all.
+        sampling_steps: The numbers of sampling steps of a flow; each gives a row of the table.
+        n_resamples: The number of bootstrap resamples.
+        minutes: No task starts later than this many minutes after the start; None for no limit. A later run continues.
+        budget: The name that is printed with every table.
     """
 
     fold: int = 0
@@ -53,54 +56,94 @@ class StudyPlan:
 
 @dataclass
 class StudyConfiguration(Configuration):
-    """The common configuration, the plan, and by its name what each rung changes: section -> key -> value."""
+    """The common configuration, the plan, and the variants.
+
+    Attributes:
+        study: The plan.
+        variants: Variant name -> `kind` ("gan", the default, or "flow") and the sections that it changes, each
+            key -> value.
+    """
 
     study: StudyPlan = field(default_factory=StudyPlan)
-    rungs: dict[str, Any] = field(default_factory=lambda: {"enhanced": {}})
+    variants: dict[str, Any] = field(default_factory=lambda: {"enhanced": {}})
 
-    def seeds_of(self, rung: str) -> list[int]:
-        """The seeds that a rung is trained with."""
-        return self.study.finalist_seeds if rung in self.study.finalists else self.study.seeds
+    @classmethod
+    def upgrade(cls, values: dict[str, Any], where: str) -> dict[str, Any]:
+        """Accept the key `rungs` for `variants`, and a variant with a section of the flow and no `kind`."""
+        values = super().upgrade(values, where)
+        if "rungs" in values:
+            if "variants" in values:
+                raise ValueError(f"{where}: expected variants, got also rungs, which is their former name")
+            warnings.warn(f"{where}: the key rungs is now called variants", FutureWarning, stacklevel=2)
+            values["variants"] = values.pop("rungs")
+        if not isinstance(values.get("variants"), dict):
+            return values
+        variants = dict(values["variants"])
+        for name, changes in variants.items():
+            if isinstance(changes, dict) and "kind" not in changes and {"flow", "flow_training"} & set(changes):
+                message = f"{where}: variants: {name}: expected `kind: flow`; a flow is no longer told by its sections"
+                warnings.warn(message, FutureWarning, stacklevel=2)
+                variants[name] = {"kind": "flow", **changes}
+        return values | {"variants": variants}
 
-    def is_flow(self, rung: str) -> bool:
-        """Whether the rung is a flow, trained for the baseline's seconds, and not a GAN."""
-        return bool({"flow", "flow_training"} & set(self.rungs[rung] or {}))
+    def seeds_of(self, variant: str) -> list[int]:
+        """Return the training seeds of a variant."""
+        return self.study.finalist_seeds if variant in self.study.finalists else self.study.seeds
 
-    def uses_teacher(self, rung: str) -> bool:
-        """Whether the rung's training asks a recogniser that the study trains beforehand."""
-        changes = self.rungs[rung] or {}
+    def kind_of(self, variant: str) -> str:
+        """Return "gan" or "flow"; a flow trains for as many seconds as the baseline did."""
+        return (self.variants[variant] or {}).get("kind", "gan")
+
+    def uses_teacher(self, variant: str) -> bool:
+        """Return whether training the variant needs the recogniser that the study trains beforehand."""
+        changes = self.variants[variant] or {}
         return any((changes.get(section) or {}).get(key) == TEACHER for section, key in TAUGHT)
 
-    def of_rung(self, rung: str, teacher: Path | None = None) -> "StudyConfiguration":
-        """The common configuration with the rung's values over it.
+    def of_variant(self, variant: str, teacher: Path | None = None) -> "StudyConfiguration":
+        """Merge the changes of a variant over the common configuration.
 
         Args:
-            rung: its name.
-            teacher: folder that takes the place of "teacher".
+            variant: The name of the variant.
+            teacher: The folder that replaces the word "teacher".
         """
-        values = {section: dict(changes or {}) for section, changes in (self.rungs[rung] or {}).items()}
+        changes = self.variants[variant] or {}
+        values = {section: dict(changes[section] or {}) for section in changes if section != "kind"}
         for section, key in TAUGHT:
             if teacher is not None and values.get(section, {}).get(key) == TEACHER:
                 values[section][key] = str(teacher)
-        return merge(self, values, f"rungs: {rung}")
+        return merge(self, values, f"variants: {variant}")
 
     def check(self) -> None:
         """Refuse a study that would not compare what it says, before anything is trained.
 
         Raises:
-            ValueError: a rung that is named and not there, a value that no section knows, or unequal steps.
+            ValueError: A named variant is missing, a kind, section or key is unknown, or numbers of steps differ.
         """
         named = [self.study.baseline, self.study.candidate, *self.study.finalists]
-        if missing := sorted(set(named) - set(self.rungs)):
-            raise ValueError(f"expected rungs out of {', '.join(self.rungs)}, got {', '.join(missing)}")
-        if self.is_flow(self.study.baseline):
+        if missing := sorted(set(named) - set(self.variants)):
+            raise ValueError(f"expected variants out of {', '.join(self.variants)}, got {', '.join(missing)}")
+        for variant, changes in self.variants.items():
+            self._check_variant(f"variants: {variant}", changes or {})
+            self.of_variant(variant)
+        if self.kind_of(self.study.baseline) != "gan":
             raise ValueError(f"expected a GAN for a baseline, got the flow {self.study.baseline}")
-        for rung, changes in self.rungs.items():
-            if unknown := sorted(set(changes or {}) - set(SECTIONS)):
-                raise ValueError(
-                    f"rungs: {rung}: expected sections out of {', '.join(SECTIONS)}, got {', '.join(unknown)}"
-                )
-            unequal = sorted(set((changes or {}).get("gan_training") or {}) & set(EQUAL))
-            if unequal:
-                raise ValueError(f"rungs: {rung}: expected equal {', '.join(EQUAL)} in all, got {', '.join(unequal)}")
-            self.of_rung(rung)
+
+    def _check_variant(self, where: str, changes: dict[str, Any]) -> None:
+        if unknown := sorted(set(changes) - {"kind", *SECTIONS}):
+            raise ValueError(f"{where}: expected kind or one of {', '.join(SECTIONS)}, got {', '.join(unknown)}")
+        if changes.get("kind", "gan") not in GENERATOR_KINDS:
+            raise ValueError(f"{where}: kind: expected one of {', '.join(GENERATOR_KINDS)}, got {changes['kind']!r}")
+        if unequal := sorted(set(changes.get("gan_training") or {}) & set(EQUAL)):
+            raise ValueError(f"{where}: expected equal {', '.join(EQUAL)} in all, got {', '.join(unequal)}")
+
+    # the former names, until every caller has moved
+    of_rung = of_variant
+
+    @property
+    def rungs(self) -> dict[str, Any]:
+        """The variants."""
+        return self.variants
+
+    def is_flow(self, variant: str) -> bool:
+        """Return whether the variant is a flow."""
+        return self.kind_of(variant) == "flow"

@@ -11,7 +11,8 @@ from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.recogniser.trainer import RecogniserTrainer, predict
+from musemo_hf.training.recogniser.prediction import predict
+from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 from .study import Study
 

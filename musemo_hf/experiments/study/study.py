@@ -19,8 +19,8 @@ from musemo_hf.files import atomic_write
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.corpus import hold_out, select
 
+from .networks import check_networks
 from .plan import StudyConfiguration, StudyPlan
-from .trainers import check_networks
 
 
 @dataclass(frozen=True, eq=False)

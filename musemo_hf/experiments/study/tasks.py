@@ -27,7 +27,7 @@ def run_study(study: Study, engine: Engine | None = None) -> Outcome:
 def study_tasks(study: Study) -> list[Task]:
     """Return all tasks: the recognisers and the baseline come first, as others need them."""
     configuration = study.configuration
-    names = [JUDGE, *([TEACHER] if any(map(configuration.uses_teacher, configuration.rungs)) else [])]
+    names = [JUDGE, *([TEACHER] if any(map(configuration.uses_teacher, configuration.variants)) else [])]
     tasks = [
         Task(name, train_recogniser, (name,), result=StudyRecogniser(study, name).path, gpu=True) for name in names
     ]
@@ -39,7 +39,7 @@ def _variant_task(variant: Variant) -> Task:
     needs = [JUDGE]
     if variant.study.configuration.uses_teacher(variant.name):
         needs.append(TEACHER)
-    if variant.is_flow:  # it is trained for as many seconds as the baseline
+    if variant.kind == "flow":  # it is trained for as many seconds as the baseline
         needs.append(variant.baseline.folder.name)
     arguments = (variant.name, variant.seed)
     return Task(variant.folder.name, make_variant, arguments, tuple(needs), variant.path, gpu=True)

@@ -11,20 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.audio.mel import denormalise
 from musemo_hf.files import once
 from musemo_hf.pipelines.emotion_to_music import PRESETS
+from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.runner.task import is_whole
-from musemo_hf.training.checkpoint import checkpoints, read_state, save_model
-from musemo_hf.training.gan.red_flags import RedFlagError
+from musemo_hf.training.checkpoint import checkpoints, read_state
+from musemo_hf.training.generators import create_trainer, save_generator
+from musemo_hf.training.loop import RedFlagError
 
 from .recogniser import JUDGE, TEACHER, StudyRecogniser
 from .study import Study
-from .trainers import load_generator, make_trainer
 
 TEST_SEED = 10_000_000  # apart from the seeds of training
-BATCH = 16
 TIMED = 5  # clips that the seconds of sampling are the median of
 
 
@@ -41,7 +40,7 @@ class Variant:
         self.study, self.name, self.seed = study, name, seed
         self.folder = study.run_dir / folder_name(name, seed)
         self.checkpoint, self.path = self.folder / "generator", self.folder / "figures.json"
-        self.is_flow = study.configuration.is_flow(name)
+        self.kind = study.configuration.kind_of(name)
 
     @property
     def done(self) -> bool:
@@ -74,8 +73,8 @@ class Variant:
 
     def _settings(self) -> dict[str, Any]:
         """Return what decides the result."""
-        merged = self.study.configuration.of_rung(self.name).to_dict()
-        kept = ("flow", "flow_training") if self.is_flow else ("generator", "gan_training")
+        merged = self.study.configuration.of_variant(self.name).to_dict()
+        kept = ("flow", "flow_training") if self.kind == "flow" else ("generator", "gan_training")
         plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
         return {name: merged[name] for name in kept} | plan | {"seed": self.seed}
 
@@ -86,10 +85,10 @@ class Variant:
         since the last start are timed, and stand for the others.
         """
         study = self.study
-        configuration = study.configuration.of_rung(self.name, StudyRecogniser(study, TEACHER).checkpoint)
-        budget = self.baseline.figures()["training"]["seconds"] if self.is_flow else None
-        trainer = make_trainer(
-            configuration, study.n_frames, self.seed, budget, study.training, self.folder / "run", study.accelerator
+        configuration = study.configuration.of_variant(self.name, StudyRecogniser(study, TEACHER).checkpoint)
+        budget = self.baseline.figures()["training"]["seconds"] if self.kind == "flow" else None
+        trainer = create_trainer(
+            self.kind, configuration, study.training, self.folder / "run", study.accelerator, self.seed, budget
         )
         found = checkpoints(self.folder / "run")
         before = read_state(found[-1]) if found else {}
@@ -101,7 +100,8 @@ class Variant:
             model = self._last_good()
         seconds = time.perf_counter() - started
         per_step = seconds / max(trainer.step - before.get("step", 0), 1)
-        self._save(model, None if red_flag else getattr(trainer, "discriminator", None))
+        if model is not None:
+            save_generator(self.checkpoint, model, None if red_flag else trainer.objects.get("discriminator"))
         return {
             "steps": trainer.step,
             "seconds": per_step * trainer.step,
@@ -115,41 +115,24 @@ class Variant:
     def _last_good(self) -> Any:
         """Load the averaged generator of the last checkpoint before a red flag; None if there is none."""
         found = checkpoints(self.folder / "run")
-        return load_generator(found[-1] / "averaged_generator", self.is_flow) if found else None
-
-    def _save(self, model: Any, discriminator: Any) -> None:
-        if model is None:
-            return
-        partial = self.checkpoint.with_suffix(".part")
-        shutil.rmtree(partial, ignore_errors=True)
-        MusemoFeatureExtractor(n_frames=self.study.n_frames).save_pretrained(partial)
-        save_model(model, partial)
-        if discriminator is not None:
-            save_model(discriminator, partial / "discriminator")
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
-        partial.rename(self.checkpoint)
+        return load_generator(found[-1] / "averaged_generator") if found else None
 
     def _samplings(self) -> dict[str, dict[str, Any]]:
         """Return label -> options of `generate`: one for a GAN, one for each number of steps of a flow."""
-        if not self.is_flow:
+        if self.kind == "gan":
             return {"": {}}
         return {f"-{steps}-steps": {"num_inference_steps": steps} for steps in self.study.plan.sampling_steps}
 
     def generator(self) -> Any:
         """Load the trained generator to the device."""
-        return load_generator(self.checkpoint, self.is_flow).to(self.study.accelerator.device)
+        return load_generator(self.checkpoint).to(self.study.accelerator.device)
 
     def _measure(self, options: dict[str, Any]) -> dict[str, Any]:
         study, generator = self.study, self.generator()
         n_songs = len(study.held_out)
         index = np.linspace(0, n_songs - 1, min(study.plan.n_clips or n_songs, n_songs)).round().astype(int)
         emotion = torch.from_numpy(study.held_out.emotion[index])
-        mels = torch.cat(
-            [
-                generator.generate(emotion[start : start + BATCH], seed=TEST_SEED + start, **options).float().cpu()
-                for start in range(0, len(emotion), BATCH)
-            ]
-        )
+        mels = sample_clips(generator, emotion, TEST_SEED, **options)
         figures = study.reference.measure(denormalise(mels[:, 0]).numpy())
         figures |= study.agreement(_judge(study).predict(mels), index)
         return figures | {"sampling_seconds": _seconds_of_one(generator, emotion[:1], options)}
@@ -164,7 +147,7 @@ class Variant:
 def variants(study: Study) -> list[Variant]:
     """Return all variants of a study, each with all its seeds."""
     configuration = study.configuration
-    return [Variant(study, name, seed) for name in configuration.rungs for seed in configuration.seeds_of(name)]
+    return [Variant(study, name, seed) for name in configuration.variants for seed in configuration.seeds_of(name)]
 
 
 def folder_name(variant: str, seed: int) -> str:

@@ -1,6 +1,5 @@
-"""Emotion -> log-mel by few-step flow matching, as a diffusers model."""
+"""Emotion to log-mel by few-step flow matching, as a diffusers model."""
 
-from .emotion import check_emotion
 from .modeling_flow import MusemoFlowGenerator
 
-__all__ = ["MusemoFlowGenerator", "check_emotion"]
+__all__ = ["MusemoFlowGenerator"]

@@ -1,4 +1,4 @@
-"""Coefficients of a clip <-> its gains, group by group, and what is left, which is alike from clip to clip."""
+"""Gains of a clip's groups of coefficients, separated from the coefficients."""
 
 from collections.abc import Sequence
 
@@ -7,25 +7,25 @@ from torch import Tensor, nn
 
 
 def membership(sizes: Sequence[int], n_before: int = 0) -> Tensor:
-    """Which group a place is of, `(n_groups, n_before + sum(sizes))` of 0 and 1; the first places are of none."""
+    """Return the memberships `(n_groups, n_before + sum(sizes))`, 0 or 1; the first `n_before` belong to no group."""
     group = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
     groups = (group == torch.arange(len(sizes))[:, None]).float()
     return torch.cat([torch.zeros(len(sizes), n_before), groups], dim=1)
 
 
 class ClipGains(nn.Module):
-    """Divides each group of coefficients by the clip's own gain, and gives a group any gain back.
+    """Separates each group of coefficients from its gain in each clip, and applies any gain again.
 
-    Music is heteroscedastic: the deviation of a coefficient differs from clip to clip by more than chance, and a linear
-    latent cannot say so. Divided by its gain in each clip a group is nearer to Gaussian, and so is the logarithm of
-    the gain (the Gaussian scale mixtures of Wainwright & Simoncelli 2000, one scale a clip and group).
+    Music is heteroscedastic: the deviation of a coefficient differs between clips by more than chance, which linear
+    latents cannot represent. A group divided by its gain is closer to Gaussian, and so is the logarithm of the gain
+    (the Gaussian scale mixtures of Wainwright & Simoncelli 2000, with one scale for each clip and group).
 
-    A gain is the logarithm of the root mean square over a group, which is some rows by some columns.
+    A gain is the logarithm of the root mean square over a group, which consists of some rows and some columns.
 
     Args:
-        rows: membership of rows, `(n_row_groups, n_rows)`.
-        columns: membership of columns, `(n_column_groups, n_columns)`; places of no group keep their values.
-        floor: a root mean square that is as good as silence, which is not made louder.
+        rows: The memberships of rows, `(n_row_groups, n_rows)`.
+        columns: The memberships of columns, `(n_column_groups, n_columns)`. Coefficients without a group are kept.
+        floor: The root mean square that counts as silence and is not amplified.
     """
 
     usual: Tensor
@@ -42,16 +42,16 @@ class ClipGains(nn.Module):
 
     @torch.no_grad()
     def fit(self, values: Tensor) -> None:
-        """Find the usual gains, those of training clips on the average, of values `(N, n_rows, n_columns)`."""
+        """Compute the usual gains, the average over training clips, from values `(N, n_rows, n_columns)`."""
         self.usual.copy_(self._gains(values).mean(dim=0))
 
     def split(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, n_rows, n_columns)` -> gains `(B, size)`, and the values with the usual gains instead."""
+        """Return the gains `(B, size)` of values `(B, n_rows, n_columns)`, and the values with the usual gains."""
         gains = self._gains(values)
         return gains.flatten(1), values * self._spread_out((self.usual - gains).exp())
 
     def join(self, gains: Tensor, values: Tensor) -> Tensor:
-        """The inverse of `split`, for values of any gains, which are replaced."""
+        """Invert `split`, for values of any gains, which are replaced."""
         wanted = ((2 * gains.unflatten(1, self.shape)).exp() - self.floor**2).clamp(min=0)
         return values * self._spread_out((wanted / self._powers(values).clamp(min=1e-12)).sqrt())
 
@@ -59,11 +59,11 @@ class ClipGains(nn.Module):
         return 0.5 * (self._powers(values) + self.floor**2).log()
 
     def _powers(self, values: Tensor) -> Tensor:
-        """Mean squares, `(B, n_row_groups, n_column_groups)`."""
+        """Return the mean squares `(B, n_row_groups, n_column_groups)`."""
         rows, columns = (member / member.sum(dim=1, keepdim=True) for member in (self.rows, self.columns))
         return rows @ values.square() @ columns.T
 
     def _spread_out(self, scales: Tensor) -> Tensor:
-        """A scale for each value, 1 in places of no group."""
+        """Return a scale for each value, which is 1 for values without a group."""
         outside = 1 - self.rows.sum(dim=0)[:, None] * self.columns.sum(dim=0)
         return self.rows.T @ scales @ self.columns + outside

@@ -1,4 +1,4 @@
-"""How the components of patches change over time <-> coefficients that are uncorrelated and sorted by rate."""
+"""Uncorrelated coefficients, sorted by rate of change, of the components of patches over time."""
 
 import math
 from itertools import pairwise
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 from .clip_gains import ClipGains, membership
 
-FLOOR = 0.03  # of the root mean square that training clips have
+FLOOR = 0.03  # silence, relative to the root mean square of training clips
 
 
 def octave_edges(n_columns: int) -> list[int]:
-    """0, 1, 2, 4, 8, ..., `n_columns`: the mean of a clip alone, then octaves of the rate of change."""
+    """Return 0, 1, 2, 4, 8, ..., `n_columns`: the mean of a clip alone, then octaves of the rate of change."""
     return sorted({0, 1, n_columns, *(2**power for power in range(1, 32) if 2**power < n_columns)})
 
 
 def cosines(n_columns: int) -> Tensor:
-    """The orthonormal cosine transform DCT-II, `(n_columns, n_columns)`; its first row is the mean's."""
+    """Return the orthonormal cosine transform DCT-II, `(n_columns, n_columns)`; its first row gives the mean."""
     column = torch.arange(n_columns, dtype=torch.float64)
     rows = torch.cos(math.pi / n_columns * (column + 0.5) * column[:, None]) * math.sqrt(2 / n_columns)
     rows[0] /= math.sqrt(2)
@@ -25,23 +25,23 @@ def cosines(n_columns: int) -> Tensor:
 
 
 class ModulationTransform(nn.Module):
-    """Components of patches -> latents: a cosine transform over time, and a rotation in each octave of it.
+    """Turns components of patches into latents by a cosine transform over time and a rotation in each octave of it.
 
-    In each octave of the rate of change the latents are the principal components across the patches of one moment, so
-    that the covariance of music, from the level of a clip to its beats, is that of independent latents with
-    deviations. Latents are divided by the power `whitening` of their deviation: 1 makes all equally large, as those of
-    a diffusion model usually are; 0 leaves them as they are; between the two the large ones stand out of the noise
-    earlier than the small, and so are decided first. Their mean square is 1 for any power.
+    In each octave of the rate of change, the latents are the principal components across the patches of one column. So
+    the covariance of music, from the level of a clip to its beats, is that of independent latents. Latents are divided
+    by the power `whitening` of their deviation: 1 makes all equally large, as is usual for diffusion models, and 0
+    keeps their sizes. In between, large latents emerge from the noise earlier than small ones and are decided first.
+    Their mean square is 1 for any power.
 
     Each clip has gains of its own, in each octave of rate but the mean, for the first principal component, the second,
-    the next two, four and so on (`ClipGains`): whether it moves as a whole, or each part of it for itself.
+    the next two, four and so on (`ClipGains`): whether it changes as a whole or each part of it separately.
 
     Args:
-        rows: patches of one moment.
-        columns: patches over time.
-        n_components: of a patch.
-        whitening: in [0, 1].
-        clip_gains: whether gains are taken out; without them there are none.
+        rows: The number of patches in a column.
+        columns: The number of patches over time.
+        n_components: The number of components of a patch.
+        whitening: The power, in [0, 1].
+        clip_gains: Whether clips have gains of their own.
     """
 
     rotation: Tensor
@@ -64,50 +64,46 @@ class ModulationTransform(nn.Module):
 
     @property
     def latent_deviation(self) -> Tensor:
-        """Deviations of the latents, `(columns, width)`, of mean square 1."""
+        """The standard deviations of the latents, `(columns, width)`, whose mean square is 1."""
         left = self._spread_out(self.deviation) ** (1 - self.whitening)
         return left / left.square().mean().sqrt()
 
     @torch.no_grad()
     def fit(self, components: Tensor) -> None:
-        """Find rotations and deviations of the components of training clips, `(N, rows, columns, n_components)`."""
+        """Fit to the components of training clips, `(N, rows, columns, n_components)`."""
         for octave, part in enumerate(self._changes(components).split(self.sizes, dim=1)):
             flat = part.flatten(0, 1).double()
             vectors, values, _ = torch.linalg.svd(flat.T @ flat / len(flat))
             self.rotation[octave].copy_(vectors)
             self.deviation[octave].copy_(values.sqrt())
-        # a constant latent divides nothing
+        # a constant latent must not be divided by 0
         self.deviation.clamp_(min=max(1e-3 * self.deviation.max().item(), 1e-6))
-        self._fit_gains(components)
-
-    def _fit_gains(self, components: Tensor) -> None:
-        """Find the usual gains, and the deviations that are left where clips have those."""
         turned = self._turned(components)
         self.gains.fit(turned)
         for octave, part in enumerate(self.gains.split(turned)[1].split(self.sizes, dim=1)):
             self.rest[octave].copy_(part.square().mean(dim=(0, 1)).sqrt().clamp(min=1e-3))
 
     def encode(self, components: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, rows, columns, n_components)` -> gains `(B, gains.size)`, latents `(B, columns, width)`."""
+        """Return gains `(B, gains.size)` and latents `(B, columns, width)` of `(B, rows, columns, n_components)`."""
         gains, turned = self.gains.split(self._turned(components))
         return gains, turned * (self.latent_deviation / self._spread_out(self.rest))
 
     def decode(self, gains: Tensor, latents: Tensor) -> Tensor:
-        """The inverse of `encode`, for latents of any gains, which are replaced."""
+        """Invert `encode`, for latents of any gains, which are replaced."""
         turned = self.gains.join(gains, latents * (self._spread_out(self.rest) / self.latent_deviation))
         return self.to_patches(turned * self._spread_out(self.deviation))
 
     def to_patches(self, coefficients: Tensor) -> Tensor:
-        """Coefficients `(B, columns, width)` back in their places; orthonormal: `(B, rows, columns, n_components)`."""
-        moments = self.cosine.T @ self._rotate(coefficients, self.rotation.mT)
-        return moments.unflatten(-1, (self.rows, self.n_components)).transpose(1, 2)
+        """Return patches `(B, rows, columns, n_components)` of coefficients `(B, columns, width)`; orthonormal."""
+        over_time = self.cosine.T @ self._rotate(coefficients, self.rotation.mT)
+        return over_time.unflatten(-1, (self.rows, self.n_components)).transpose(1, 2)
 
     def to_coefficients(self, patches: Tensor) -> Tensor:
-        """The inverse of `to_patches`."""
+        """Invert `to_patches`."""
         return self._rotate(self._changes(patches), self.rotation)
 
     def _turned(self, components: Tensor) -> Tensor:
-        """Coefficients over the deviations that training clips have, `(B, columns, width)`."""
+        """Return coefficients `(B, columns, width)` divided by their deviations in training clips."""
         return self.to_coefficients(components) / self._spread_out(self.deviation)
 
     def _changes(self, components: Tensor) -> Tensor:
@@ -118,5 +114,5 @@ class ModulationTransform(nn.Module):
         return torch.cat([part @ turn for part, turn in zip(parts, rotation, strict=True)], dim=1)
 
     def _spread_out(self, values: Tensor) -> Tensor:
-        """One row an octave -> one row a coefficient, `(columns, width)`."""
+        """Repeat the row of each octave for its coefficients, `(columns, width)`."""
         return torch.cat([row.expand(size, -1) for row, size in zip(values, self.sizes, strict=True)])

@@ -1,4 +1,4 @@
-"""Vectors <-> principal components of what the emotion does not tell about them."""
+"""Principal components of vectors after regression on the emotion."""
 
 from itertools import product
 
@@ -6,23 +6,22 @@ import torch
 from torch import Tensor, nn
 
 KNOTS = (-1.0, -0.5, 0.0, 0.5, 1.0)  # of valence and of arousal: the centres of the radial basis
-WIDTH = 0.5  # of a basis function, the distance between knots
-RIDGE = 1.0  # as much as one clip says: nothing for hundreds of clips, but where the plane has hardly any
+WIDTH = 0.5  # of a basis function; the distance between knots
+RIDGE = 1.0  # the weight of one clip: matters only where the plane has hardly any clips
 
 
 class PrincipalTransform(nn.Module):
-    """Vectors less their regression on the emotion, as principal components.
+    """Represents vectors, less their regression on the emotion, by principal components.
 
-    Their loudness and liveliness is most of what clips have in common with their emotion, and a smooth surface over the
-    plane is known before any training: ridge regression on a grid of radial basis functions (Broomhead & Lowe 1988).
-    Loudness rises with arousal, but not without end, and a straight line would tell of music that nobody heard where
-    there are few songs, in the corners; the surface levels off there. It goes no higher and no lower than at the
-    training clips. Components are divided by the power `whitening` of their deviation; their mean square is 1 for any
-    power.
+    Level and local energy are most of what clips of one emotion have in common, and a smooth surface over the plane
+    describes them without training: ridge regression on a grid of radial basis functions (Broomhead & Lowe 1988). A
+    straight line would extrapolate where songs are rare, in the corners of the plane; this surface levels off there,
+    and is limited to its range over the training clips. Components are divided by the power `whitening` of their
+    deviation; their mean square is 1 for any power.
 
     Args:
-        size: of a vector.
-        whitening: in [0, 1]; see `ModulationTransform`.
+        size: The length of a vector.
+        whitening: The power, in [0, 1], see `ModulationTransform`.
     """
 
     mean: Tensor
@@ -47,13 +46,13 @@ class PrincipalTransform(nn.Module):
 
     @property
     def latent_deviation(self) -> Tensor:
-        """Deviations of the latents, `(size,)`."""
+        """The standard deviations of the latents, `(size,)`."""
         left = self.deviation ** (1 - self.whitening)
         return left / left.square().mean().sqrt()
 
     @torch.no_grad()
     def fit(self, vectors: Tensor, emotion: Tensor) -> None:
-        """Find surface, components and deviations of `(N, size)` at `(N, 2)` (valence, arousal)."""
+        """Fit surface, components and deviations to vectors `(N, size)` of emotions `(N, 2)` (valence, arousal)."""
         vectors, radial = vectors.double(), self._radial(emotion.double())
         self.centre.copy_(radial.mean(dim=0))
         centred = radial - radial.mean(dim=0)
@@ -68,23 +67,23 @@ class PrincipalTransform(nn.Module):
         basis, values, _ = torch.linalg.svd(rest.T @ rest / len(rest))
         self.basis.copy_(basis)
         self.deviation.copy_(values.sqrt())
-        # a constant component divides nothing
+        # a constant component must not be divided by 0
         self.deviation.clamp_(min=max(1e-3 * self.deviation.max().item(), 1e-6))
 
     def encode(self, vectors: Tensor, emotion: Tensor) -> Tensor:
-        """`(B, size)` at `(B, 2)` -> latents `(B, size)`."""
+        """Return the latents `(B, size)` of vectors `(B, size)` of emotions `(B, 2)`."""
         return (vectors - self.mean - self._surface(emotion)) @ self.basis * (self.latent_deviation / self.deviation)
 
     def decode(self, latents: Tensor, emotion: Tensor, strength: float = 1.0) -> Tensor:
-        """The inverse of `encode`; with a `strength` of 0 what the emotion tells is left out, and 1 is all of it."""
+        """Invert `encode`; `strength` scales the regression on the emotion, from 0 (left out) to 1."""
         rest = latents * (self.deviation / self.latent_deviation) @ self.basis.T
         return rest + self.mean + strength * self._surface(emotion)
 
     def _surface(self, emotion: Tensor) -> Tensor:
-        """What the emotion tells about vectors, `(B, size)`, which is nothing on the average of the training clips."""
+        """Return the regression on the emotion, `(B, size)`, whose mean over the training clips is 0."""
         return ((self._radial(emotion) - self.centre) @ self.weight).clamp(self.reach[0], self.reach[1])
 
     def _radial(self, emotion: Tensor) -> Tensor:
-        """`(B, 2)` -> `(B, n_knots)`."""
+        """Return the radial basis functions `(B, n_knots)` of emotions `(B, 2)`."""
         squares = (emotion[:, None] - self.knots.to(emotion)).square().sum(dim=-1)
         return (-squares / (2 * WIDTH**2)).exp()

@@ -1,4 +1,4 @@
-"""The network of a flow: a small diffusion transformer (Peebles & Xie 2023, "DiT")."""
+"""The network that predicts the velocity: a small diffusion transformer (DiT; Peebles & Xie 2023)."""
 
 import math
 
@@ -10,12 +10,12 @@ PROFILE_TOKENS = 4
 
 
 def sinusoid(position: Tensor, width: int, longest: float) -> Tensor:
-    """Sines and cosines of positions, `(..., width)` (Vaswani et al. 2017, section 3.5).
+    """Return sines and cosines of positions, `(..., width)` (Vaswani et al. 2017, section 3.5).
 
     Args:
-        position: `(...)`.
-        width: even.
-        longest: period of the slowest pair is 2 pi times this.
+        position: The positions `(...)`.
+        width: The number of values for each position, an even number.
+        longest: The period of the slowest pair, divided by 2 pi.
     """
     speed = torch.exp(-math.log(longest) * torch.arange(width // 2, device=position.device) / max(1, width // 2 - 1))
     angle = position[..., None].float() * speed
@@ -23,7 +23,7 @@ def sinusoid(position: Tensor, width: int, longest: float) -> Tensor:
 
 
 def grid_positions(rows: int, columns: int, width: int) -> Tensor:
-    """Where a patch is, `(rows * columns, width)`: one half says the column, the other the row."""
+    """Return position embeddings `(rows * columns, width)`: one half encodes the column, the other the row."""
     across = sinusoid(torch.arange(columns), width // 2, longest=columns)
     down = sinusoid(torch.arange(rows), width - width // 2, longest=max(rows, 2))
     both = [across[None].expand(rows, -1, -1), down[:, None].expand(-1, columns, -1)]
@@ -31,9 +31,9 @@ def grid_positions(rows: int, columns: int, width: int) -> Tensor:
 
 
 class Condition(nn.Module):
-    """Time and emotion -> one vector that steers every block.
+    """Embeds time and emotion as one vector, which conditions every block.
 
-    The emotion that is left out, for classifier-free guidance (Ho & Salimans 2022), is a vector of its own.
+    A dropped emotion, for classifier-free guidance (Ho & Salimans 2022), has an embedding of its own.
     """
 
     def __init__(self, width: int) -> None:
@@ -43,16 +43,18 @@ class Condition(nn.Module):
         self.emotion = nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width))
         self.nothing = nn.Parameter(torch.zeros(width))
 
-    def forward(self, time: Tensor, emotion: Tensor, dropped: Tensor | None) -> Tensor:
-        """`(B, width)` of time `(B,)` in [0, 1], emotion `(B, 2)` and bool `(B,)`, True where it is left out."""
-        felt = self.emotion(emotion)
-        if dropped is not None:
-            felt = torch.where(dropped[:, None], self.nothing, felt)
-        return functional.silu(self.time(sinusoid(1000 * time, self.width, longest=10_000).to(felt)) + felt)
+    def forward(self, t: Tensor, emotion: Tensor, drop_mask: Tensor | None) -> Tensor:
+        """Return embeddings `(B, width)` for times `(B,)` in [0, 1], emotions `(B, 2)` and a drop mask `(B,)`."""
+        embedded = self.emotion(emotion)
+        if drop_mask is not None:
+            embedded = torch.where(drop_mask[:, None], self.nothing, embedded)
+        time = self.time(sinusoid(1000 * t, self.width, longest=10_000).to(embedded))
+        return functional.silu(time + embedded)
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Scaled dot products, `(B, heads, tokens, size)` each; written out where the fused kernel's gradient is slow."""
+    """Apply scaled dot-product attention, `(B, heads, tokens, size)` each, in the form that is fastest to train."""
+    # the gradient of the fused kernel is slow in bfloat16 on a CPU
     if query.dtype == torch.bfloat16 and query.device.type == "cpu":
         scores = (query * query.shape[-1] ** -0.5) @ key.mT
         return scores.float().softmax(dim=-1).to(value.dtype) @ value
@@ -60,20 +62,20 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Attention and a two-layer network, shifted, scaled and gated by the condition; starts as the identity."""
+    """Attention and an MLP, shifted, scaled and gated by the condition; starts as the identity."""
 
-    def __init__(self, width: int, n_heads: int, mlp_ratio: float) -> None:
+    def __init__(self, width: int, n_heads: int) -> None:
         super().__init__()
-        self.n_heads, hidden = n_heads, round(width * mlp_ratio)
+        self.n_heads = n_heads
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
-        self.widen, self.narrow = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.modulation = nn.Linear(width, 6 * width)
 
     def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
-        """`(B, n_tokens, width)` -> the same."""
+        """Transform tokens `(B, n_tokens, width)` under a condition `(B, width)`."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None].chunk(6, dim=-1)
         hidden = hidden + gate1 * self._attend(self.norm1(hidden) * (1 + scale1) + shift1)
         widened = self.widen(self.norm2(hidden) * (1 + scale2) + shift2)
@@ -85,36 +87,29 @@ class Block(nn.Module):
 
 
 class VelocityNetwork(nn.Module):
-    """Latents, time and emotion -> a value for each latent of the profile and of each patch; 0 before any training.
+    """Predicts a value for each latent of the profile and of each patch; the prediction is 0 before training.
 
-    The profile is four tokens more, each a view of all of it, since it has more latents than a token has room for.
+    The profile enters as four additional tokens, each a view of all of it, because it has more latents than one token
+    can hold.
 
     Args:
-        n_profile: latents of the profile.
-        grid: rows and columns of patches.
-        n_components: of a patch's latent.
-        width: of the tokens; `n_heads` divides it.
-        depth: blocks.
-        n_heads: of the attention.
-        mlp_ratio: hidden width of a block's two-layer network, over `width`.
+        n_profile: The number of latents of the profile.
+        grid: The numbers of rows and columns of patches.
+        n_components: The number of latents of a patch.
+        width: The width of the tokens, divisible by `n_heads`.
+        depth: The number of blocks.
+        n_heads: The number of attention heads.
     """
 
     def __init__(
-        self,
-        n_profile: int,
-        grid: tuple[int, int],
-        n_components: int,
-        width: int,
-        depth: int,
-        n_heads: int,
-        mlp_ratio: float,
+        self, n_profile: int, grid: tuple[int, int], n_components: int, width: int, depth: int, n_heads: int
     ) -> None:
         super().__init__()
         self.enter_profile = nn.Linear(n_profile, PROFILE_TOKENS * width)
         self.enter = nn.Linear(n_components, width)
         self.position = nn.Parameter(grid_positions(*grid, width))
         self.condition = Condition(width)
-        self.blocks = nn.ModuleList(Block(width, n_heads, mlp_ratio) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, n_heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(width, 2 * width)
         self.leave = nn.Linear(width, n_components)
@@ -131,10 +126,10 @@ class VelocityNetwork(nn.Module):
             nn.init.zeros_(module.bias)
 
     def forward(
-        self, profile: Tensor, patches: Tensor, time: Tensor, emotion: Tensor, dropped: Tensor | None = None
+        self, profile: Tensor, patches: Tensor, t: Tensor, emotion: Tensor, drop_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`(B, n_profile)` and `(B, n_tokens, n_components)` -> the same; see `Condition` for the others."""
-        condition = self.condition(time, emotion, dropped)
+        """Transform latents `(B, n_profile)` and `(B, n_tokens, n_components)`; see `Condition` for the others."""
+        condition = self.condition(t, emotion, drop_mask)
         views = self.enter_profile(profile).unflatten(1, (PROFILE_TOKENS, -1))
         hidden = torch.cat([views, self.enter(patches) + self.position], dim=1)
         for block in self.blocks:

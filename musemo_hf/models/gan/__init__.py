@@ -1,11 +1,12 @@
-"""Emotion -> log-mel by a conditional GAN. Importing registers the classes with transformers' Auto classes."""
+"""Emotion to log-mel by a conditional GAN. Importing registers the classes with transformers' Auto classes."""
 
 from transformers import AutoConfig, AutoModel
 
 from .configuration_gan import PRESETS, MusemoGanConfig
 from .discriminator_gan import MusemoDiscriminatorOutput, MusemoGanDiscriminator
 from .frozen_gan import FrozenFeatures, pretrained_config
-from .modeling_gan import MusemoGanGenerator, MusemoGeneratorOutput, check_emotion
+from .generation import check_emotion, evaluating, expand_seeds
+from .modeling_gan import MusemoGanGenerator, MusemoGeneratorOutput
 
 AutoConfig.register(MusemoGanConfig.model_type, MusemoGanConfig, exist_ok=True)
 AutoModel.register(MusemoGanConfig, MusemoGanGenerator, exist_ok=True)
@@ -19,5 +20,7 @@ __all__ = [
     "MusemoGanGenerator",
     "MusemoGeneratorOutput",
     "check_emotion",
+    "evaluating",
+    "expand_seeds",
     "pretrained_config",
 ]

@@ -1,4 +1,4 @@
-"""What the networks of the GAN are built of."""
+"""Building blocks of the GAN's networks."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from transformers import initialization as init
 from .configuration_gan import MusemoGanConfig
 
 PADDING = -1.0  # -60 dB on the normalised scale
-NARROW = (
-    16  # channels up to which torch normalises bfloat16 on a CPU three times as fast channels-first, copies and all
-)
+STYLE_DIM = 64  # length of the style vector
+# up to so many channels torch normalises bfloat16 on a CPU three times as fast channels-first, copies included
+NARROW = 16
 
 
 class StyleGroupNorm(nn.GroupNorm):
-    """Group normalisation, scaled and shifted by weights of its own, or by what a style vector says.
+    """Normalises groups of channels, then scales and shifts them by its own weights or by a style vector.
 
     Args:
-        groups: of channels.
-        channels: of the input.
-        style_dim: length of the style vector; 0 for a plain `GroupNorm`.
+        groups: The number of groups.
+        channels: The number of channels of the input.
+        style_dim: The length of the style vector; 0 for a plain `GroupNorm`.
     """
 
     def __init__(self, groups: int, channels: int, style_dim: int = 0) -> None:
@@ -31,7 +31,7 @@ class StyleGroupNorm(nn.GroupNorm):
         self.to_scale_and_shift = nn.Linear(style_dim, 2 * channels) if style_dim else None
 
     def forward(self, hidden: Tensor, style: Tensor | None = None) -> Tensor:
-        """The same shape; `style` is `(B, style_dim)`."""
+        """Normalise `hidden` `(B, C, H, W)`; `style` is `(B, style_dim)`."""
         if hidden.dtype == torch.bfloat16 and hidden.device.type == "cpu" and hidden.shape[1] <= NARROW:
             return self._modulated(hidden.contiguous(), style).contiguous(memory_format=torch.channels_last)
         return self._modulated(hidden, style)
@@ -45,7 +45,7 @@ class StyleGroupNorm(nn.GroupNorm):
 
 
 class ResidualUpsampling(nn.Module):
-    """(B, C, H, W) -> (B, C', 2H, 2W): nearest neighbour, two 3x3 convolutions, and a 1x1 skip."""
+    """Doubles height and width by nearest neighbour, with two 3x3 convolutions and a 1x1 skip connection."""
 
     def __init__(self, channels: int, out_channels: int, groups: int, style_dim: int = 0) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class ResidualUpsampling(nn.Module):
         self.skip = nn.Conv2d(channels, out_channels, 1, bias=False)
 
     def forward(self, hidden: Tensor, style: Tensor | None = None) -> Tensor:
-        """Twice as high and as wide."""
+        """Upsample `(B, C, H, W)` to `(B, C', 2H, 2W)`."""
         residual = functional.interpolate(functional.relu(self.norm1(hidden, style)), scale_factor=2)
         residual = self.conv2(functional.relu(self.norm2(self.conv1(residual), style)))
         # the 1x1 convolution commutes with nearest neighbour, and is four times cheaper before it
@@ -64,7 +64,7 @@ class ResidualUpsampling(nn.Module):
 
 
 class TransposedUpsampling(nn.Module):
-    """(B, C, H, W) -> (B, C', 2H, 2W): the 4x4 transposed convolution of DCGAN (Radford et al. 2016)."""
+    """Doubles height and width by the 4x4 transposed convolution of DCGAN (Radford et al. 2016)."""
 
     def __init__(self, channels: int, out_channels: int, groups: int, style_dim: int = 0) -> None:
         super().__init__()
@@ -72,12 +72,12 @@ class TransposedUpsampling(nn.Module):
         self.conv = nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1)
 
     def forward(self, hidden: Tensor, style: Tensor | None = None) -> Tensor:
-        """Twice as high and as wide."""
+        """Upsample `(B, C, H, W)` to `(B, C', 2H, 2W)`."""
         return self.conv(functional.relu(self.norm(hidden, style)))
 
 
 class SelfAttention(nn.Module):
-    """Every position attends to every other, (B, C, H, W) -> the same (Zhang et al. 2019), by SDPA."""
+    """Lets every position attend to every other (Zhang et al. 2019); starts as the identity."""
 
     def __init__(self, channels: int, head_dim: int = 64) -> None:
         super().__init__()
@@ -85,10 +85,10 @@ class SelfAttention(nn.Module):
         self.norm = nn.GroupNorm(1, channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
         self.out = nn.Conv2d(channels, channels, 1, bias=False)
-        self.gate = nn.Parameter(torch.zeros(1))  # starts as the identity
+        self.gate = nn.Parameter(torch.zeros(1))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """The same shape."""
+        """Return the same shape, `(B, C, H, W)`."""
         batch, channels, height, width = hidden.shape
         qkv = self.qkv(self.norm(hidden)).reshape(batch, 3, self.n_heads, channels // self.n_heads, height * width)
         query, key, value = qkv.transpose(-1, -2).unbind(1)
@@ -96,13 +96,8 @@ class SelfAttention(nn.Module):
         return hidden + self.gate * self.out(attended.transpose(-1, -2).reshape(hidden.shape))
 
 
-def emotion_mlp(hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """(B, 2) -> (B, out_dim) by one hidden layer."""
-    return nn.Sequential(nn.Linear(2, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_dim))
-
-
 class MusemoGanPreTrainedModel(PreTrainedModel):
-    """What generator and discriminator share: configuration and initial weights."""
+    """Holds what generator and discriminator share: the configuration and the initial weights."""
 
     config_class = MusemoGanConfig
     base_model_prefix = ""

@@ -1,46 +1,39 @@
 """Configuration of the emotion-conditioned spectrogram GAN."""
 
+import logging
 from typing import Any
 
 from transformers import PreTrainedConfig
 
 from .frozen_gan import pretrained_config
 
-# What a preset decides; every value can be set by name on top of it.
-_ADDED = {
+logger = logging.getLogger(__name__)
+
+# the plain conditional DCGAN that the published improvements start from
+_SIMPLE: dict[str, Any] = {
+    "emotion_embedding": "linear",
+    "upsampling": "transposed",
+    "attention_stage": -1,
+    "spectral_norm": False,
     "conditioning": "map",
     "scales": 1,
     "generator_network": "convolution",
     "modulation": False,
     "stem": "strided",
 }
+# What a preset decides; every value can be set by name on top of it.
 PRESETS: dict[str, dict[str, Any]] = {
-    # the plain conditional DCGAN that the published improvements start from
-    "simple": {
-        "emotion_embedding": "linear",
-        "upsampling": "transposed",
-        "attention_stage": -1,
-        "spectral_norm": False,
-        **_ADDED,
-    },
+    "simple": _SIMPLE,
     # the published improvements together
-    "enhanced": {
-        "emotion_embedding": "mlp",
-        "upsampling": "residual",
-        "attention_stage": 1,
-        "spectral_norm": True,
-        **_ADDED,
-    },
+    "enhanced": _SIMPLE
+    | {"emotion_embedding": "mlp", "upsampling": "residual", "attention_stage": 1, "spectral_norm": True},
     # for the relativistic loss with gradient penalties, which take the place of spectral normalisation
-    "modern": {
+    "modern": _SIMPLE
+    | {
         "emotion_embedding": "mlp",
         "upsampling": "shuffle",
-        "attention_stage": -1,
-        "spectral_norm": False,
         "stem": "patch",
         "conditioning": "projection",
-        "scales": 1,
-        "generator_network": "convolution",
         "modulation": True,
     },
 }
@@ -52,47 +45,48 @@ _CHOICES = {
     "scales": (1, 2, 3),
     "stem": ("strided", "patch"),
 }
+_REMOVED = {"emotion_hidden_dim": 128, "style_dim": 64}  # settings of earlier versions, and the values that are left
 
 
 class MusemoGanConfig(PreTrainedConfig):
-    """Generator and discriminator share one configuration.
+    """Configures both the generator and the discriminator.
 
     Args:
-        preset: "enhanced" (default), "simple" or "modern"; fills every value below that is None.
-        n_mels: mel bands; a multiple of 16.
-        n_frames: frames of a spectrogram; any number from 16 on. The networks work on the next multiple of 16.
-        noise_dim: length of the noise vector.
-        noise_scale: deviation of the noise that `generate` draws; training's is 1. Above 1 clips differ more from one
-            another, which makes up for a generator that learnt to follow the emotion too closely.
-        emotion_dim: length of the emotion embedding that is joined to the noise.
-        emotion_hidden_dim: hidden width of the MLP 2 -> `emotion_hidden_dim` -> `emotion_dim`.
-        generator_channels: channels at 8 x n_frames / 16; halved from the second stage on.
-        discriminator_channels: channels at the first stage; doubled up to eight times that.
-        emotion_embedding: "mlp", or "linear" (the plain network).
-        upsampling: "residual" (nearest neighbour + two convolutions + skip), "transposed" (DCGAN), or "shuffle", where
-            the last doubling is a sub-pixel convolution (Shi et al. 2016): half the time, and twice the channels
-            before it.
-        attention_stage: stage after which the generator attends to itself, 0 (8 x 81 before any upsampling) to 2
-            (32 x 324); -1 for none. The cost grows with the square of the positions.
-        spectral_norm: on every layer of the discriminator (Miyato et al. 2018).
-        group_norm_groups: groups of the generator's normalisation, which does not depend on the batch.
-        modulation: noise and emotion also scale and shift every normalisation of the generator (as in StyleGAN,
-            Karras et al. 2019), which a network that hears its noise at the input alone learns to ignore.
-        style_dim: length of the vector that modulates.
-        conditioning: how the discriminator hears the emotion: "map", a second input map; or "projection", an inner
-            product with its last features (Miyato & Koyama 2018).
-        stem: how the discriminator begins: "strided", two strided convolutions; or "patch", one over 4 x 4 patches
-            folded into channels (as in ConvNeXt, Liu et al. 2022), which spares the two largest maps.
-        scales: discriminators, each on the spectrogram at half the resolution of the one before (Wang et al. 2018).
-        pretrained_discriminator: folder of a pretrained model of spectrograms (an Audio Spectrogram Transformer, or our
-            recogniser) on whose frozen features the discriminator judges (Projected GAN, Sauer et al. 2021).
-        pretrained_config: that model's configuration, read from the folder where None; it lets a checkpoint, which
-            holds the frozen weights, be loaded without the folder.
+        preset: "enhanced" (default), "simple" or "modern"; it fills every value below that is None.
+        n_mels: The number of mel bands, a multiple of 16.
+        n_frames: The number of frames of a spectrogram, at least 16. The networks work on the next multiple of 16.
+        noise_dim: The length of the noise vector.
+        noise_scale: The standard deviation of the noise that `generate` draws; it is 1 in training. Values above 1 make
+            clips differ more, which compensates for a generator that follows the emotion too closely.
+        emotion_dim: The length of the emotion embedding that is concatenated to the noise.
+        generator_channels: The number of channels at 8 x n_frames / 16; it is halved from the second stage on.
+        discriminator_channels: The number of channels of the first stage; it is doubled up to eight times that.
+        emotion_embedding: "mlp" (one hidden layer) or "linear".
+        upsampling: "residual" (nearest neighbour, two convolutions and a skip connection), "transposed" (DCGAN), or
+            "shuffle", whose last doubling is a sub-pixel convolution (Shi et al. 2016), which takes half the time and
+            leaves twice the channels before it.
+        attention_stage: The stage before which the generator applies self-attention, from 0 (8 x 81 positions) to 2
+            (32 x 324); -1 for none. The cost grows with the square of the number of positions.
+        spectral_norm: Whether every layer of the discriminator is spectrally normalised (Miyato et al. 2018).
+        group_norm_groups: The number of groups of the generator's normalisation, which is independent of the batch.
+        modulation: Whether noise and emotion also scale and shift every normalisation of the generator (StyleGAN,
+            Karras et al. 2019). A generator that receives noise only at its input learns to ignore it.
+        conditioning: How the discriminator receives the emotion: "map" (a second input map) or "projection" (an inner
+            product with its last features, Miyato & Koyama 2018).
+        stem: The first layers of the discriminator: "strided" (two strided convolutions) or "patch" (one convolution
+            over 4 x 4 patches folded into channels, Liu et al. 2022), which avoids the two largest maps.
+        scales: The number of discriminators, each at half the resolution of the one before (Wang et al. 2018).
+        pretrained_discriminator: The folder or Hub name of a pretrained model of spectrograms (an Audio Spectrogram
+            Transformer, or our recogniser) on whose frozen features the discriminator works (Sauer et al. 2021).
+        pretrained_config: The configuration of that model; read from the folder when None. With it a checkpoint, which
+            contains the frozen weights, loads without the folder.
         generator_network: "convolution", or "transformer" over patches of 16 x 16.
-        transformer_dim, transformer_layers, transformer_heads: the transformer's sizes.
+        transformer_dim: The width of the transformer's tokens.
+        transformer_layers: The number of transformer blocks.
+        transformer_heads: The number of attention heads, a divisor of `transformer_dim`.
 
     Raises:
-        ValueError: an unknown preset or choice, a size that the networks cannot take, or a pretrained model of
+        ValueError: The preset or a choice is unknown, a size does not fit the networks, or the pretrained model takes
             waveforms.
     """
 
@@ -104,11 +98,9 @@ class MusemoGanConfig(PreTrainedConfig):
     noise_dim: int = 100
     noise_scale: float = 1.0
     emotion_dim: int = 256
-    emotion_hidden_dim: int = 128
     generator_channels: int = 256
     discriminator_channels: int = 64
     group_norm_groups: int = 8
-    style_dim: int = 64
     transformer_dim: int = 128
     transformer_layers: int = 4
     transformer_heads: int = 4
@@ -125,6 +117,10 @@ class MusemoGanConfig(PreTrainedConfig):
     pretrained_config: dict[str, Any] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
+        for name in _REMOVED.keys() & kwargs.keys():
+            if (value := kwargs.pop(name)) != _REMOVED[name]:
+                raise ValueError(f"{name} was removed, with the value {_REMOVED[name]} left, got {name}={value!r}")
+            logger.info("%s was removed from MusemoGanConfig; its value, the only one left, is ignored", name)
         if self.preset not in PRESETS:
             raise ValueError(f"expected preset to be one of {sorted(PRESETS)}, got {self.preset!r}")
         for name, value in PRESETS[self.preset].items():
@@ -163,14 +159,14 @@ class MusemoGanConfig(PreTrainedConfig):
 
     @property
     def padded_frames(self) -> int:
-        """The next multiple of 16, on which the networks work."""
+        """The next multiple of 16 frames, on which the networks work."""
         return -(-self.n_frames // 16) * 16
 
     @property
     def stage_channels(self) -> list[int]:
-        """Generator channels at 8 x 81, 16 x 162, 32 x 324, 64 x 648 and 128 x 1296 (for 1292 frames).
+        """The generator's channels at 8 x 81, 16 x 162, 32 x 324, 64 x 648 and 128 x 1296 (for 1292 frames).
 
-        With "shuffle" the last of these is not there, and the one before it is twice as wide.
+        With "shuffle" the last of these is absent, and the one before it is twice as wide.
         """
         divisors = (1, 1, 2, 2) if self.upsampling == "shuffle" else (1, 1, 2, 4, 8)
         return [self.generator_channels // divisor for divisor in divisors]

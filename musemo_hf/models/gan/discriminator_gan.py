@@ -1,4 +1,4 @@
-"""Log-mel and emotion -> whether it is real music: convolutional critics at one or more scales."""
+"""The discriminator of the GAN: convolutional critics at one or more scales, or heads on a pretrained model."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,12 +17,12 @@ from .frozen_gan import FrozenFeatures
 
 @dataclass
 class MusemoDiscriminatorOutput(ModelOutput):
-    """What the discriminator returns.
+    """Contains the judgement of the discriminator.
 
     Attributes:
-        logits: `(B,)`, or `(B, critics)` where there are several (scales, or layers of a pretrained model); positive
-            where they believe in real music; no sigmoid.
-        features: mean over the positions of each stage's activations, `(B, channels)` each, of every critic.
+        logits: The logits `(B,)`, or `(B, critics)` for several scales or layers of a pretrained model. They are
+            positive for clips that are judged to be real music.
+        features: The mean over the positions of each stage's activations, `(B, channels)` each, of every critic.
     """
 
     logits: Tensor | None = None
@@ -30,11 +30,11 @@ class MusemoDiscriminatorOutput(ModelOutput):
 
 
 class Critic(nn.Module):
-    """One scale: strided 4x4 convolutions, or patches first; mean over the positions that remain; a linear read-out.
+    """Holds the layers of one scale: strided 4x4 convolutions (or a patch stem) and a linear head.
 
     Args:
-        config: of the GAN.
-        n_mels: mel bands at this scale.
+        config: The configuration of the GAN.
+        n_mels: The number of mel bands at this scale.
     """
 
     def __init__(self, config: MusemoGanConfig, n_mels: int) -> None:
@@ -52,13 +52,13 @@ class Critic(nn.Module):
 
 
 def judge(critic: Any, config: MusemoGanConfig, spectrogram: Tensor, emotion: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Logits `(B,)` and features of one scale.
+    """Return the logits `(B,)` and the features of one scale.
 
     Args:
-        critic: with the layers of `Critic`.
-        config: of the GAN.
-        spectrogram: `(B, 1, H, W)`.
-        emotion: `(B, 2)`.
+        critic: A module with the layers of `Critic`.
+        config: The configuration of the GAN.
+        spectrogram: The spectrograms `(B, 1, H, W)` at this scale.
+        emotion: The emotions `(B, 2)`.
     """
     embedded, hidden = critic.embed_emotion(emotion), spectrogram
     if config.conditioning == "map":
@@ -69,15 +69,16 @@ def judge(critic: Any, config: MusemoGanConfig, spectrogram: Tensor, emotion: Te
     for layer in [*critic.stages, critic.last]:
         hidden = functional.leaky_relu(layer(hidden), 0.2)
         features.append(hidden)
-    logits, pooled = read_out(critic.read_out, hidden, (2, 3))
+    logits, pooled = pooled_logits(critic.read_out, hidden, (2, 3))
     if config.conditioning == "projection":
         logits = logits + (embedded * pooled).sum(dim=1)
     return logits, features
 
 
-def read_out(layer: Any, hidden: Tensor, positions: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Logits `(B,)` of the mean over positions, and that mean; in the layer's precision, since losses compare logits
-    that mixed precision would round.
+def pooled_logits(layer: Any, hidden: Tensor, positions: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Return the logits `(B,)` of the mean over positions, and that mean.
+
+    Both have the layer's precision, because losses compare logits, which mixed precision would round.
     """
     with torch.autocast(hidden.device.type, enabled=False):
         pooled = hidden.mean(dim=positions, dtype=layer.bias.dtype)
@@ -85,11 +86,11 @@ def read_out(layer: Any, hidden: Tensor, positions: tuple[int, ...]) -> tuple[Te
 
 
 class FeatureHead(nn.Module):
-    """A critic on tokens of a frozen model (Sauer et al. 2021): a small MLP on each, their mean, a linear read-out.
+    """Judges the tokens of a frozen model (Sauer et al. 2021) by a small MLP on each, their mean and a linear head.
 
     Args:
-        config: of the GAN.
-        dim: width of the tokens.
+        config: The configuration of the GAN.
+        dim: The width of the tokens.
     """
 
     def __init__(self, config: MusemoGanConfig, dim: int) -> None:
@@ -100,20 +101,19 @@ class FeatureHead(nn.Module):
         self.read_out = normed(nn.Linear(width, 1))
 
     def forward(self, tokens: Tensor, emotion: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, T, dim)` and `(B, 2)` -> logits `(B,)`, and the features `(B, width)` that they are read from."""
+        """Return logits `(B,)` and pooled features `(B, width)` for tokens `(B, T, dim)` and emotions `(B, 2)`."""
         hidden = functional.layer_norm(tokens, tokens.shape[-1:])
         for layer in self.layers:
             hidden = functional.leaky_relu(layer(hidden), 0.2)
-        logits, pooled = read_out(self.read_out, hidden, (1,))
+        logits, pooled = pooled_logits(self.read_out, hidden, (1,))
         return logits + (self.embed_emotion(emotion) * pooled).sum(dim=1), pooled
 
 
 class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
-    """A log-mel and an emotion -> a logit at each scale.
+    """Judges whether a log-mel is real music of an emotion, by one logit at each scale.
 
-    The emotion enters as a second input map of n_mels x n_frames: a learnt profile over the mel bands, the same in
-    every frame (an emotion has no place in time), beside the spectrogram; or as an inner product with the pooled
-    features (Miyato & Koyama 2018, equation 3). Spectral normalisation, where configured, throughout. Where the
+    The emotion enters as a second input map beside the spectrogram, a learnt profile over the mel bands that is the
+    same in every frame, or as an inner product with the pooled features (Miyato & Koyama 2018, equation 3). When the
     configuration names a pretrained model, small heads on its frozen features judge instead (Sauer et al. 2021).
     """
 
@@ -128,27 +128,27 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
         else:
             self._add_critics()
         self.post_init()
-        # weights of a checkpoint, which hold the frozen ones too, come later, and until then all are on "meta"
+        # from_pretrained builds on "meta" and then loads a checkpoint, which contains the frozen weights too
         if self.frozen is not None and self.device.type != "meta":
             self.frozen.load(str(config.pretrained_discriminator))
 
     def _add_critics(self) -> None:
         config = self.config
-        # the finest scale stands at the root, where checkpoints of a single scale have it
+        # the finest scale is at the root, where checkpoints of a single scale have it
         for name, layer in Critic(config, config.n_mels).named_children():
             self.add_module(name, layer)
         self.coarser = nn.ModuleList(Critic(config, config.n_mels // 2**scale) for scale in range(1, config.scales))
 
     def forward(self, spectrogram: Tensor, emotion: Tensor, output_features: bool = False) -> MusemoDiscriminatorOutput:
-        """Judge.
+        """Judge clips.
 
         Args:
-            spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
-            emotion: `(B, 2)` (valence, arousal) in [-1, 1].
-            output_features: whether to return `features`.
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`.
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            output_features: Whether to return `features`.
 
         Raises:
-            ValueError: a spectrogram of another shape.
+            ValueError: The spectrograms have another shape.
         """
         config = self.config
         if spectrogram.shape[1:] != (1, config.n_mels, config.n_frames):

@@ -1,9 +1,7 @@
-"""Inner features of a pretrained model that stays as it is, for a discriminator and for a perceptual loss."""
+"""Hidden states of a frozen pretrained model, for a discriminator and for a perceptual loss."""
 
-import importlib
 import math
 import warnings
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -23,22 +21,15 @@ AST_RATE, AST_HOP, AST_WINDOW, AST_FFT, AST_LOW = 16000, 160, 400, 512, 20.0
 AST_MEAN, AST_STD, AST_FLOOR = -4.2677393, 4.5689974, 1.192092955078125e-07
 
 
-def register_recogniser() -> None:
-    """Make our recogniser known to the Auto classes, where this package is installed."""
-    with suppress(ImportError):
-        importlib.import_module("musemo_hf.models.vit")
-
-
 def pretrained_config(folder: str) -> dict[str, Any]:
-    """The configuration of a pretrained model, as plain data.
+    """Return the configuration of a pretrained model as plain data.
 
     Args:
-        folder: of the model, or its name on the Hub.
+        folder: The folder of the model, or its name on the Hub.
 
     Raises:
-        ValueError: a model whose input is not a spectrogram.
+        ValueError: The input of the model is not a spectrogram.
     """
-    register_recogniser()
     config = AutoConfig.from_pretrained(folder)
     if config.model_type not in SUPPORTED:
         raise ValueError(
@@ -49,20 +40,19 @@ def pretrained_config(folder: str) -> dict[str, Any]:
 
 
 class FrozenFeatures(nn.Module):
-    """Hidden states of a pretrained model; the gradient reaches the spectrogram and no weight.
+    """Computes hidden states of a pretrained model; the gradient reaches the spectrogram and no weight.
 
     Args:
-        config: as `pretrained_config` gives it.
-        n_mels: mel bands of the spectrograms.
-        n_frames: frames of the spectrograms.
+        config: The answer of `pretrained_config`.
+        n_mels: The number of mel bands of the spectrograms.
+        n_frames: The number of frames of the spectrograms.
 
     Raises:
-        ValueError: our recogniser, of spectrograms of another size.
+        ValueError: The model is our recogniser, for spectrograms of another size.
     """
 
     def __init__(self, config: dict[str, Any], n_mels: int, n_frames: int) -> None:
         super().__init__()
-        register_recogniser()
         self.kind = config["model_type"]
         made = AutoConfig.for_model(**config)
         if self.kind == "musemo_vit" and (made.n_mels, made.n_frames) != (n_mels, n_frames):
@@ -77,17 +67,17 @@ class FrozenFeatures(nn.Module):
         self.eval()
 
     def load(self, folder: str) -> None:
-        """Take the weights of a folder."""
+        """Load the weights of a folder or Hub repository."""
         loaded = AutoModel.from_pretrained(folder)
         self.model.load_state_dict(loaded.state_dict())
         self.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "FrozenFeatures":
-        """Stays in eval mode."""
+        """Keep evaluation mode, whatever is asked for."""
         return super().train(False)
 
     def forward(self, spectrogram: Tensor) -> list[Tensor]:
-        """`(B, 1, n_mels, n_frames)` normalised -> tokens `(B, T, dim)` of some layers, first layers first."""
+        """Return the tokens `(B, T, dim)` of each of `layers` for normalised log-mels `(B, 1, n_mels, n_frames)`."""
         found: list[Tensor] = []
         blocks = next(part for name, part in self.model.named_modules() if name.endswith("layers"))
         hooks = [blocks[layer].register_forward_hook(lambda _, __, out: _keep(found, out)) for layer in self.layers]
@@ -107,18 +97,18 @@ def _keep(found: list[Tensor], output: Any) -> None:
 
 
 def as_filter_banks(spectrogram: Tensor, config: Any) -> Tensor:
-    """Our log-mels as an Audio Spectrogram Transformer was trained on them, differentiably.
+    """Convert our log-mels, differentiably, to the filter banks that an Audio Spectrogram Transformer takes.
 
     Kaldi's filter banks have other band centres, another hop, natural logarithms, windows of 25 ms and a pre-emphasis.
-    Centres and hop are interpolated; the level of each band is corrected by what white noise would show, and the result
-    normalised as `ASTFeatureExtractor` does it. Fine structure that 25 ms would show is not there.
+    Centres and hop are interpolated, the level of each band is corrected by its response to white noise, and the result
+    is normalised as in `ASTFeatureExtractor`. Fine structure that only windows of 25 ms resolve is missing.
 
     Args:
-        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
-        config: of the transformer: `max_length` frames and `num_mel_bins`.
+        spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`.
+        config: The configuration of the transformer, with `max_length` frames and `num_mel_bins` bands.
 
     Returns:
-        `(B, max_length, num_mel_bins)`.
+        The filter banks `(B, max_length, num_mel_bins)`.
     """
     power = (spectrogram[:, 0] * DB_SCALE + DB_CENTRE) * (math.log(10) / 10)
     weights, level = _band_map(spectrogram.shape[-2], config.num_mel_bins)
@@ -134,7 +124,7 @@ def as_filter_banks(spectrogram: Tensor, config: Any) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _band_map(n_mels: int, n_bins: int) -> tuple[Tensor, Tensor]:
-    """Interpolation between band centres `(n_bins, n_mels)`, and what to add to each bin's natural logarithm."""
+    """Return the interpolation between band centres `(n_bins, n_mels)`, and a correction of each bin's logarithm."""
     ours = torch.from_numpy(_centres(0.0, RATE / 2, n_mels, "slaney"))
     centres = torch.from_numpy(_centres(AST_LOW, AST_RATE / 2, n_bins, "kaldi"))
     upper = torch.searchsorted(ours, centres).clamp(1, n_mels - 1)
@@ -143,21 +133,11 @@ def _band_map(n_mels: int, n_bins: int) -> tuple[Tensor, Tensor]:
     weights.scatter_(1, upper[:, None] - 1, (1 - share)[:, None]).scatter_(1, upper[:, None], share[:, None])
     with warnings.catch_warnings():  # the lowest filters may lie between two bins, as they do in the original
         warnings.simplefilter("ignore", UserWarning)
-        filters = torch.from_numpy(
-            mel_filter_bank(
-                AST_FFT // 2 + 1,
-                n_bins,
-                AST_LOW,
-                AST_RATE / 2,
-                AST_RATE,
-                None,
-                "kaldi",
-                triangularize_in_mel_space=True,
-            )
-        )
+        shape = (AST_FFT // 2 + 1, n_bins, AST_LOW, AST_RATE / 2, AST_RATE, None, "kaldi")
+        filters = torch.from_numpy(mel_filter_bank(*shape, triangularize_in_mel_space=True))
     angles = torch.arange(AST_FFT // 2 + 1) * (2 * math.pi / AST_FFT)
     emphasis = 1 + 0.97**2 - 2 * 0.97 * torch.cos(angles)
-    # white noise: energy of the window (3/8 of its length, Hann) times the filter's sum over bins of the transform
+    # white noise: the energy of a Hann window (3/8 of its length) times the sum of the filter over bins
     theirs = 0.375 * AST_WINDOW * (emphasis.to(filters) @ filters)
     mine = 0.375 * WINDOW / (RATE / WINDOW)  # Slaney's filters have unit area in Hz
     empty = theirs <= 0

@@ -1,9 +1,8 @@
-"""Emotion -> log-mel: a conditional GAN (Goodfellow et al. 2014; Mirza & Osindero 2014)."""
+"""The generator of a conditional GAN (Goodfellow et al. 2014; Mirza & Osindero 2014): emotion to log-mel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Integral  # numpy's integers too
 
 import torch
 from torch import Tensor, nn
@@ -11,59 +10,51 @@ from torch.nn import functional
 from transformers.utils import ModelOutput
 
 from .blocks_gan import (
+    STYLE_DIM,
     MusemoGanPreTrainedModel,
     ResidualUpsampling,
     SelfAttention,
     StyleGroupNorm,
     TransposedUpsampling,
-    emotion_mlp,
 )
 from .configuration_gan import MusemoGanConfig
+from .generation import SeededGenerationMixin, evaluating
 from .transformer_gan import MelTransformer
+
+EMOTION_HIDDEN_DIM = 128  # of the perceptron that embeds the emotion
 
 
 @dataclass
 class MusemoGeneratorOutput(ModelOutput):
-    """`spectrogram`: normalised log-mel `(B, 1, n_mels, n_frames)` in [-1, 1]."""
+    """Contains the generated clips.
+
+    Attributes:
+        spectrogram: The normalised log-mel `(B, 1, n_mels, n_frames)` in [-1, 1].
+    """
 
     spectrogram: Tensor | None = None
 
 
-def check_emotion(emotion: Tensor | Sequence) -> Tensor:
-    """`(B, 2)` float32 (valence, arousal), or an error that says what is wrong.
+class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
+    """Turns noise and an emotion into a log-mel spectrogram.
 
-    Raises:
-        ValueError: not of shape `(B, 2)`, NaN or infinite, or outside [-1, 1] (as on DEAM's 1-9 scale).
-    """
-    emotion = torch.as_tensor(emotion, dtype=torch.float32)
-    if emotion.ndim != 2 or emotion.shape[1] != 2 or emotion.shape[0] == 0:
-        raise ValueError(f"expected emotion of shape (B, 2) = (valence, arousal), got {tuple(emotion.shape)}")
-    if not torch.isfinite(emotion).all():
-        raise ValueError("expected finite valence and arousal, got NaN or infinity")
-    if emotion.abs().max() > 1:
-        low, high = emotion.min().item(), emotion.max().item()
-        hint = "; DEAM's 1-9 maps by (x - 5) / 4" if low >= 1 and high <= 9 else ""
-        raise ValueError(f"expected valence and arousal in [-1, 1], got values from {low:g} to {high:g}{hint}")
-    return emotion
-
-
-class MusemoGanGenerator(MusemoGanPreTrainedModel):
-    """Noise and an emotion -> a log-mel spectrogram.
-
-    Noise (`noise_dim`) joined to an embedding of (valence, arousal); linear to 8 x n_frames / 16; four upsampling
-    stages, which a style vector of both modulates where so configured; self-attention where it is affordable; or, in
-    the place of all that, a transformer over patches; tanh; cropped on the right to `n_frames`.
+    The noise is concatenated to an embedding of (valence, arousal) and projected to 8 x n_frames / 16 positions, which
+    four upsampling stages enlarge. A style vector modulates the stages, and self-attention is applied to one of them,
+    where so configured. A transformer over patches can take the place of the convolutions. The result passes through a
+    tanh and is cropped on the right to `n_frames`.
     """
 
     def __init__(self, config: MusemoGanConfig) -> None:
         super().__init__(config)
-        mlp = config.emotion_embedding == "mlp"
+        hidden, out = EMOTION_HIDDEN_DIM, config.emotion_dim
         self.embed_emotion: nn.Module = (
-            emotion_mlp(config.emotion_hidden_dim, config.emotion_dim) if mlp else nn.Linear(2, config.emotion_dim)
+            nn.Sequential(nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, out))
+            if config.emotion_embedding == "mlp"
+            else nn.Linear(2, out)
         )
         code_dim = config.noise_dim + config.emotion_dim
         by_transformer = config.generator_network == "transformer"
-        style_dim = config.style_dim if config.modulation or by_transformer else 0
+        style_dim = STYLE_DIM if config.modulation or by_transformer else 0
         self.to_style = nn.Sequential(nn.Linear(code_dim, style_dim), nn.LeakyReLU(0.2)) if style_dim else None
         self.transformer = MelTransformer(config, code_dim) if by_transformer else None
         if not by_transformer:
@@ -83,12 +74,22 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
         # "shuffle" makes four neighbouring cells of each position at half the resolution (Shi et al. 2016)
         self.to_mel = nn.Conv2d(channels[-1], 4 if config.upsampling == "shuffle" else 1, 3, padding=1)
 
+    @property
+    def noise_dim(self) -> int:  # type: ignore[override]
+        """The length of the noise vector of one sample."""
+        return self.config.noise_dim
+
+    @property
+    def noise_scale(self) -> float:  # type: ignore[override]
+        """The standard deviation of the noise that `generate` draws."""
+        return self.config.noise_scale
+
     def forward(self, emotion: Tensor, noise: Tensor) -> MusemoGeneratorOutput:
-        """Generate, with gradient.
+        """Generate clips, with gradient.
 
         Args:
-            emotion: `(B, 2)` (valence, arousal) in [-1, 1].
-            noise: `(B, noise_dim)`, standard normal.
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            noise: Standard normal noise `(B, noise_dim)`.
         """
         code = torch.cat([noise, self.embed_emotion(emotion)], dim=1)
         style = None if self.to_style is None else self.to_style(code)
@@ -104,56 +105,22 @@ class MusemoGanGenerator(MusemoGanPreTrainedModel):
         raw = self.to_mel(functional.relu(self.norm(hidden, style)))
         return functional.pixel_shuffle(raw, 2) if self.config.upsampling == "shuffle" else raw
 
-    def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
-        """Normal noise of deviation `noise_scale`, `(n_samples, noise_dim)` on the CPU, one generator a sample.
-
-        Args:
-            n_samples: how many.
-            seed: an int gives sample i the seed `seed + i`; a list gives each its own; None draws fresh seeds.
-
-        Raises:
-            ValueError: a list of another length.
-        """
-        if seed is None:
-            seed = int(torch.randint(2**62, (1,)).item())
-        seeds = [int(seed) + i for i in range(n_samples)] if isinstance(seed, Integral) else list(seed)  # type: ignore[arg-type]
-        if len(seeds) != n_samples:
-            raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
-        dim = self.config.noise_dim
-        drawn = [torch.randn(dim, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
-        return self.config.noise_scale * torch.stack(drawn)
-
-    @torch.no_grad()
     def generate(
         self, emotion: Tensor | Sequence, seed: int | Sequence[int] | None = None, noise: Tensor | None = None
     ) -> Tensor:
-        """Generate without gradient, in eval mode; the caller's mode is restored.
+        """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
         Args:
-            emotion: `(B, 2)` (valence, arousal) in [-1, 1].
-            seed: see `sample_noise`. Sample i is the same in any batch and on any device.
-            noise: `(B, noise_dim)` instead of a seed.
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            seed: The seed or seeds of the noise, see `sample_noise`. Sample i is the same in any batch.
+            noise: The noise `(B, noise_dim)`, instead of a seed.
 
         Returns:
-            Normalised log-mel `(B, 1, n_mels, n_frames)` in [-1, 1].
+            The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
 
         Raises:
-            ValueError: an emotion that `check_emotion` refuses, noise of another shape, or both seed and noise.
+            ValueError: See `prepare_inputs`.
         """
-        emotion = check_emotion(emotion)
-        if noise is None:
-            noise = self.sample_noise(len(emotion), seed)
-        elif seed is not None:
-            raise ValueError("expected seed or noise, got both")
-        if tuple(noise.shape) != (len(emotion), self.config.noise_dim):
-            raise ValueError(
-                f"expected noise of shape ({len(emotion)}, {self.config.noise_dim}), got {tuple(noise.shape)}"
-            )
-        was_training = self.training
-        self.eval()
-        try:
-            return self(
-                emotion=emotion.to(self.device, self.dtype), noise=noise.to(self.device, self.dtype)
-            ).spectrogram
-        finally:
-            self.train(was_training)
+        emotion, noise = self.prepare_inputs(emotion, seed, noise)
+        with evaluating(self):
+            return self(emotion=emotion, noise=noise).spectrogram

@@ -1,35 +1,35 @@
-"""Noise and emotion -> mel by a transformer over patches of 16 x 16."""
+"""A transformer over patches of 16 x 16 as the generator's network."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .blocks_gan import STYLE_DIM
 from .configuration_gan import MusemoGanConfig
 
 PATCH = 16
-CHANNELS = 4  # that a patch's values are folded into, at half the resolution
+CHANNELS = 4  # channels into which a patch's values are folded, at half the resolution
 
 
 class ModulatedBlock(nn.Module):
-    """Attention and an MLP, both scaled, shifted and gated by a style vector (adaLN; Peebles & Xie 2023, section 3.2).
+    """Attention and an MLP, each scaled, shifted and gated by a style vector (adaLN; Peebles & Xie 2023, section 3.2).
 
     Args:
-        dim: width of the tokens.
-        n_heads: of the attention.
-        style_dim: length of the style vector.
+        dim: The width of the tokens.
+        n_heads: The number of attention heads.
     """
 
-    def __init__(self, dim: int, n_heads: int, style_dim: int) -> None:
+    def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.to_modulation = nn.Linear(style_dim, 6 * dim)
+        self.to_modulation = nn.Linear(STYLE_DIM, 6 * dim)
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.out = nn.Linear(dim, dim)
         self.widen = nn.Linear(dim, 2 * dim)
         self.narrow = nn.Linear(2 * dim, dim)
 
     def forward(self, tokens: Tensor, style: Tensor) -> Tensor:
-        """(B, T, dim) -> the same."""
+        """Transform tokens `(B, T, dim)` under a style `(B, STYLE_DIM)`."""
         scale1, shift1, gate1, scale2, shift2, gate2 = self.to_modulation(style)[:, None].chunk(6, dim=-1)
         # a GAN has no use for blocks that start as the identity: gates begin around 1
         tokens = tokens + (1 + gate1) * self._attended(torch.addcmul(shift1, _normed(tokens), 1 + scale1))
@@ -37,37 +37,35 @@ class ModulatedBlock(nn.Module):
         return tokens + (1 + gate2) * self.narrow(hidden)
 
     def _attended(self, tokens: Tensor) -> Tensor:
-        batch, length, dim = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, length, 3, self.n_heads, dim // self.n_heads).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(*qkv.unbind(0))
-        return self.out(attended.transpose(1, 2).reshape(batch, length, dim))
+        qkv = self.qkv(tokens).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
+        return self.out(functional.scaled_dot_product_attention(*qkv.unbind(0)).transpose(1, 2).flatten(2))
 
 
 class MelTransformer(nn.Module):
-    """Tokens of rows and columns that noise and emotion make, transformer blocks, patches, and a mel without seams.
+    """Generates a mel spectrogram from noise and emotion by transformer blocks, without seams between patches.
 
     Args:
-        config: of the GAN.
-        code_dim: length of noise and emotion embedding together.
+        config: The configuration of the GAN.
+        code_dim: The length of the noise and the emotion embedding together.
     """
 
     def __init__(self, config: MusemoGanConfig, code_dim: int) -> None:
         super().__init__()
         dim = config.transformer_dim
         self.grid = (config.n_mels // PATCH, config.padded_frames // PATCH)
-        # a row and a column each: a token for every patch would make this the largest layer by far
+        # a token for each row and each column: one for every patch would make this the largest layer by far
         self.to_rows = nn.Linear(code_dim, self.grid[0] * dim)
         self.to_columns = nn.Linear(code_dim, self.grid[1] * dim)
         self.position = nn.Embedding(self.grid[0] * self.grid[1], dim)
         self.blocks = nn.ModuleList(
-            ModulatedBlock(dim, config.transformer_heads, config.style_dim) for _ in range(config.transformer_layers)
+            ModulatedBlock(dim, config.transformer_heads) for _ in range(config.transformer_layers)
         )
         self.to_patch = nn.Linear(dim, CHANNELS * (PATCH // 2) ** 2)
         self.across_patches = nn.Conv2d(CHANNELS, 4 * CHANNELS, 3, padding=1)
         self.to_subpixels = nn.Conv2d(4 * CHANNELS, 4, 3, padding=1)
 
     def forward(self, code: Tensor, style: Tensor) -> Tensor:
-        """`(B, code_dim)` and `(B, style_dim)` -> `(B, 1, n_mels, padded_frames)`, before the tanh."""
+        """Return `(B, 1, n_mels, padded_frames)`, before the tanh, for `(B, code_dim)` and `(B, STYLE_DIM)`."""
         (height, width), batch = self.grid, len(code)
         rows = self.to_rows(code).reshape(batch, height, 1, -1)
         columns = self.to_columns(code).reshape(batch, 1, width, -1)

@@ -1,4 +1,4 @@
-"""Weights of a pretrained ViT or AST for a recogniser whose grid is another."""
+"""Weights of a pretrained ViT or AST, adapted to the recogniser's grid."""
 
 from collections.abc import Iterable
 
@@ -12,17 +12,14 @@ from .modeling_vit import MusemoViTForEmotionRegression
 
 
 def load_backbone(model: MusemoViTForEmotionRegression) -> None:
-    """Put the weights of `config.backbone` into the encoder.
+    """Load the weights of `config.backbone` into the encoder of a model.
 
-    Position embeddings are resampled to the recogniser's grid, and the projection of an image's patches is summed over
-    its channels, which is what it makes of a grey image.
-
-    Args:
-        model: its configuration names the backbone.
+    Position embeddings are resampled to the recogniser's grid, and the patch projection is summed over the channels of
+    an image, which is equivalent for a grey image.
 
     Raises:
-        ValueError: the configuration names none.
-        OSError: there is no such model.
+        ValueError: The configuration names no backbone.
+        OSError: The backbone does not exist.
     """
     config = model.config
     if config.backbone is None:
@@ -36,7 +33,7 @@ def load_backbone(model: MusemoViTForEmotionRegression) -> None:
 
 
 def backbone_grid(config: MusemoViTConfig) -> tuple[int, int]:
-    """(rows, columns) of patches that the backbone was trained on."""
+    """Return the (rows, columns) of patches that the backbone was trained on."""
     own = config.backbone_config or {}
     size = (own["num_mel_bins"], own["max_length"]) if config.is_ast else own["image_size"]
     size = size if isinstance(size, Iterable) else (size, size)
@@ -44,19 +41,16 @@ def backbone_grid(config: MusemoViTConfig) -> tuple[int, int]:
 
 
 def resample_positions(positions: Tensor, old: tuple[int, int], new: tuple[int, int], n_prefix: int = 1) -> Tensor:
-    """Position embeddings for another grid, bicubically (Dosovitskiy et al. 2021, section 3.2).
+    """Resample position embeddings to another grid, bicubically (Dosovitskiy et al. 2021, section 3.2).
 
     Args:
-        positions: `(1, n_prefix + rows * columns, D)`, row by row.
-        old: (rows, columns) that they are for.
-        new: (rows, columns) wanted; they come back as they are where it is the same.
-        n_prefix: tokens before the patches, which have no place on the grid.
-
-    Returns:
-        `(1, n_prefix + new rows * new columns, D)`.
+        positions: The embeddings `(1, n_prefix + rows * columns, D)`, row by row.
+        old: The (rows, columns) of the embeddings.
+        new: The (rows, columns) that are wanted; for the same grid the embeddings are returned unchanged.
+        n_prefix: The number of tokens before the patches, which have no place on the grid.
 
     Raises:
-        ValueError: the positions are not those of the old grid.
+        ValueError: The embeddings do not belong to the old grid.
     """
     if positions.shape[1] != n_prefix + old[0] * old[1]:
         raise ValueError(f"expected {n_prefix} + {old[0]} x {old[1]} position embeddings, got {positions.shape[1]}")

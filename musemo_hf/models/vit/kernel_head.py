@@ -1,23 +1,23 @@
-"""Emotion by likeness to the training songs: kernel ridge regression on texture statistics, in closed form."""
+"""A head by kernel ridge regression on texture statistics, fitted in closed form."""
 
 import torch
 from torch import Tensor, nn
 
 from .texture import texture_size, texture_statistics
 
-FARTHEST = 4.0  # deviations that a statistic may stand from the training songs' mean: a broken input stays near music
+FARTHEST = 4.0  # limit of standardised statistics, which keeps a broken input near music
 RIDGE = 1.0  # of the kernel matrix, whose diagonal is 1
 
 
-class KernelReadOut(nn.Module):
-    """Kernel ridge regression (Saunders et al. 1998) with a Gaussian kernel; it keeps the training songs' statistics.
+class KernelHead(nn.Module):
+    """Predicts emotion by kernel ridge regression (Saunders et al. 1998) with a Gaussian kernel on texture statistics.
 
-    A ridge shrinks predictions towards the mean, which concordance punishes: they are spread again so that what each
-    training song is predicted to be without itself (leave-one-out, in closed form) has the labels' deviation.
+    A ridge shrinks predictions towards the mean, which concordance punishes. So they are rescaled such that the
+    leave-one-out predictions of the training songs, which have a closed form, have the labels' deviation.
 
     Args:
-        n_frames: of a spectrogram.
-        n_clips: training songs that are kept; 0 before anything is fitted.
+        n_frames: The number of frames of a spectrogram.
+        n_clips: The number of training songs that are kept; 0 before fitting.
     """
 
     mean: Tensor
@@ -40,15 +40,15 @@ class KernelReadOut(nn.Module):
         """Fit to training songs.
 
         Args:
-            spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)`, at least 2.
-            emotion: `(N, 2)` (valence, arousal).
-            batch_size: of songs whose statistics are taken at once.
+            spectrogram: The normalised log-mels `(N, 1, n_mels, n_frames)` of at least 2 songs.
+            emotion: The emotions `(N, 2)` (valence, arousal).
+            batch_size: The number of songs whose statistics are computed at once.
 
         Raises:
-            ValueError: fewer than 2 songs.
+            ValueError: There are fewer than 2 songs.
         """
         if len(spectrogram) < 2:
-            raise ValueError(f"expected at least 2 songs to fit a kernel read-out to, got {len(spectrogram)}")
+            raise ValueError(f"expected at least 2 songs to fit a kernel head to, got {len(spectrogram)}")
         statistics = torch.cat([texture_statistics(part.to(self.mean)) for part in spectrogram.split(batch_size)])
         self.mean.copy_(statistics.mean(dim=0))
         self.scale.copy_(statistics.std(dim=0, unbiased=False).clamp(min=1e-3))
@@ -62,14 +62,14 @@ class KernelReadOut(nn.Module):
         self.weight, self.bias = (weight * spread).to(self.bias), labels.mean(dim=0).to(self.bias)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """Normalised log-mels `(B, 1, n_mels, n_frames)` -> (valence, arousal) `(B, 2)`."""
+        """Predict (valence, arousal) `(B, 2)` from normalised log-mels `(B, 1, n_mels, n_frames)`."""
         return self.bias + self._kernel(self._standardised(texture_statistics(spectrogram))) @ self.weight
 
     def _standardised(self, statistics: Tensor) -> Tensor:
         return ((statistics - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
 
     def _kernel(self, statistics: Tensor) -> Tensor:
-        """Of clips with the kept ones, `(B, n_clips)`: 1 for the same, 0.4 where all statistics are a deviation off."""
+        """Return the kernel with the kept songs, `(B, n_clips)`; it is 1 for the same song and falls with distance."""
         clips = self.clips.to(statistics)
         norms = statistics.square().sum(dim=-1, keepdim=True) + clips.square().sum(dim=-1)
         squared = (norms - 2 * statistics @ clips.T).clamp(min=0)

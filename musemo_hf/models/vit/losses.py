@@ -1,4 +1,4 @@
-"""What a recogniser is trained by."""
+"""Losses of the recogniser."""
 
 import torch
 from torch import Tensor
@@ -6,9 +6,9 @@ from torch.nn import functional
 
 
 def concordance_loss(predicted: Tensor, labels: Tensor) -> Tensor:
-    """1 - CCC over the batch (Lin 1989, population moments), mean of the dimensions; `(B, D)` each.
+    """Return 1 - CCC (Lin 1989, population moments), averaged over the dimensions of predictions and labels `(B, D)`.
 
-    A batch of identical labels and predictions has no concordance; the small constant keeps its gradient finite.
+    The small constant keeps the gradient finite for a batch of identical labels and predictions.
     """
     predicted_mean, label_mean = predicted.mean(0), labels.mean(0)
     covariance = ((predicted - predicted_mean) * (labels - label_mean)).mean(0)
@@ -18,26 +18,24 @@ def concordance_loss(predicted: Tensor, labels: Tensor) -> Tensor:
 
 
 def regression_loss(kind: str, predicted: Tensor, labels: Tensor) -> Tensor:
-    """The configured loss; "ccc" falls back to the squared error for a single clip, which has no concordance."""
-    squared = functional.mse_loss(predicted, labels)
+    """Return the loss "ccc" or "mse"; a single clip, which has no concordance, always has its squared error."""
     if kind == "mse" or len(labels) < 2:
-        return squared
-    concordance = concordance_loss(predicted, labels)
-    return concordance if kind == "ccc" else concordance + squared
+        return functional.mse_loss(predicted, labels)
+    return concordance_loss(predicted, labels)
 
 
 def deviation_loss(deviation: Tensor, predicted: Tensor, labels: Tensor, label_deviation: Tensor | None) -> Tensor:
-    """Gaussian negative log-likelihood of the labels, less its constant (Nix & Weigend 1994, eq. 3).
+    """Return the Gaussian negative log-likelihood of the labels, without its constant (Nix & Weigend 1994, eq. 3).
 
-    With raters' spread d it is the mean over the raters, E[(rater - predicted)^2] = (label - predicted)^2 + d^2: where
-    raters disagree, the deviation learns it from every clip and not only from its own errors. No gradient goes to
-    `predicted`, whose own loss would otherwise be weighted by the deviation.
+    With raters' deviation d it is averaged over the raters, E[(rater - predicted)^2] = (label - predicted)^2 + d^2, so
+    that the predicted deviation learns from disagreement in every clip. `predicted` gets no gradient, because its own
+    loss would otherwise be weighted by the deviation.
 
     Args:
-        deviation: `(B, D)`, positive.
-        predicted: `(B, D)`.
-        labels: `(B, D)`, means over the raters.
-        label_deviation: `(B, D)` deviation of the raters about them; None for labels without.
+        deviation: The predicted standard deviations `(B, D)`, positive.
+        predicted: The predictions `(B, D)`.
+        labels: The means over the raters `(B, D)`.
+        label_deviation: The standard deviations of the raters `(B, D)`; None for labels without.
     """
     squared = (labels - predicted.detach()).square()
     if label_deviation is not None:

@@ -1,4 +1,4 @@
-"""Texture statistics of a log-mel: how its bands are distributed, how fast they change, and which change together."""
+"""Texture statistics of a log-mel: distributions of its bands, their rates of change and their correlations."""
 
 import math
 from itertools import pairwise
@@ -7,36 +7,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-N_BANDS = 32  # neighbouring mel bands together
-FLOOR = 0.3  # dB, beside every deviation that divides: what varies less does not sound
+N_BANDS = 32  # groups of neighbouring mel bands
+FLOOR = 0.3  # dB, added to every deviation that divides: smaller variation is inaudible
 POWER_FLOOR = 0.1  # dB squared
-DECIBELS = 50.0  # of a unit of the normalised scale
-NEAR = (1, 2, 3, 4, 8, 16)  # mel bands apart
-APART = (2, 6, 16)  # of 32 bands
-SURROUNDINGS = 9  # mel bands that a partial stands out from
-LAGS = (1, 2, 4, 8, 16, 32)  # frames over which a rise differs from a fall
-PULSE_LAGS = (1, 2, 4, 8, 16, 32, 64)  # frames: 1.5 s
-REGIONS = 3  # of the mel range, in which partials are sought
+DECIBELS = 50.0  # one unit of the normalised scale
+NEAR = (1, 2, 3, 4, 8, 16)  # distances in mel bands
+APART = (2, 6, 16)  # distances in the 32 groups
+SURROUNDINGS = 9  # mel bands around a partial
+LAGS = (1, 2, 4, 8, 16, 32)  # frames over which rises and falls are compared
+PULSE_LAGS = (1, 2, 4, 8, 16, 32, 64)  # frames, up to 1.5 s
+REGIONS = 3  # parts of the mel range in which partials are measured
 
 
 def texture_size(n_frames: int) -> int:
-    """How many statistics a log-mel of so many frames has."""
+    """Return the number of statistics of a log-mel of `n_frames` frames."""
     n_octaves = len(_octaves(n_frames)) - 1
     lags, pulses = sum(lag < n_frames for lag in LAGS), len(_pulse_edges(n_frames)) - 1
     return 3 * N_BANDS + n_octaves * (4 + len(APART)) + len(NEAR) + 4 * REGIONS + 8 + pulses + 32 + 2 * lags
 
 
 def texture_statistics(spectrogram: Tensor) -> Tensor:
-    """Statistics over a clip in which its emotion can be read without a network; differentiable.
+    """Compute statistics of clips from which emotion can be predicted without a network; differentiable.
 
-    After the textures of McDermott & Simoncelli 2011 (Neuron 71, 926): marginal moments of bands and of their changes,
-    power of modulation by octave, correlations between bands; with the spread of partials and the pulse of onsets.
+    They follow the textures of McDermott & Simoncelli 2011 (Neuron 71, 926): marginal moments of bands and of their
+    changes, modulation power by octave, correlations between bands; and the spread of partials and the pulse of onsets.
 
     Args:
-        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`, bands a multiple of 32, at least 8 frames.
+        spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`, with a multiple of 32 bands and at least 8
+            frames.
 
     Returns:
-        float32 `(B, texture_size(n_frames))`.
+        The statistics, float32 `(B, texture_size(n_frames))`.
     """
     mel = DECIBELS * spectrogram[:, 0].float()
     bands = mel.unflatten(1, (N_BANDS, -1)).mean(dim=2)
@@ -53,7 +54,7 @@ def texture_statistics(spectrogram: Tensor) -> Tensor:
 
 
 def _modulation(centred: Tensor) -> tuple[Tensor, Tensor]:
-    """Log power by octave of modulation in 4 groups of bands, and the coherence of bands at 3 distances."""
+    """Return log power by octave of modulation in 4 groups of bands, and the coherence of bands at 3 distances."""
     window = torch.hann_window(centred.shape[-1], periodic=False, device=centred.device)
     spectrum = torch.fft.rfft(centred * (window / window.norm()))
     power, coherence = [], []
@@ -66,7 +67,7 @@ def _modulation(centred: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _partials(mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Correlation of near mel bands, and what stands out from its surroundings: standing and moving, by region."""
+    """Return the correlation of near mel bands, and moments of standing and moving partials by region."""
     centred = mel - mel.mean(dim=-1, keepdim=True)
     unit = centred / (centred.norm(dim=-1, keepdim=True) + FLOOR * math.sqrt(mel.shape[-1]))
     near = torch.stack([(unit[:, d:] * unit[:, :-d]).sum(dim=-1).mean(dim=-1) for d in NEAR], dim=1)
@@ -81,7 +82,7 @@ def _partials(mel: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _onsets(flux: Tensor) -> list[Tensor]:
-    """Does the whole spectrum start, and stop, as one: level, spread, skewness, log kurtosis; and the pulse."""
+    """Return level, spread, skewness and log kurtosis of common onsets and offsets, and the pulse of onsets."""
     parts = []
     for side in (flux.clamp(min=0).mean(dim=1), (-flux).clamp(min=0).mean(dim=1)):
         level = side.mean(dim=-1) + FLOOR
@@ -97,7 +98,7 @@ def _onsets(flux: Tensor) -> list[Tensor]:
 
 
 def _asymmetry(centred: Tensor, flux: Tensor) -> list[Tensor]:
-    """Skewness and log kurtosis of levels and of their changes in 8 bands; skewness of changes over longer lags."""
+    """Return skewness and log kurtosis of levels and changes in 8 bands, and skewness of changes over longer lags."""
     eighths, changes = (x.unflatten(1, (8, -1)).mean(dim=2) for x in (centred, flux))
     halves = eighths.unflatten(1, (2, -1)).mean(dim=2)
     lags = [lag for lag in LAGS if lag < centred.shape[-1]]
@@ -106,7 +107,7 @@ def _asymmetry(centred: Tensor, flux: Tensor) -> list[Tensor]:
 
 
 def _shape(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Skewness and log kurtosis over the last axis, both near 0 where the values hardly vary."""
+    """Return skewness and log kurtosis over the last axis, both near 0 for values that hardly vary."""
     centred = values - values.mean(dim=-1, keepdim=True)
     variance = centred.square().mean(dim=-1) + FLOOR**2
     fourth = centred.pow(4).mean(dim=-1) + FLOOR**4
@@ -114,16 +115,16 @@ def _shape(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _deviation(values: Tensor) -> Tensor:
-    """Over the last axis; where nothing varies 0.03 dB, at which the root's gradient is finite."""
+    """Return the deviation over the last axis, at least 0.03 dB, at which the gradient of the root is finite."""
     return (values.var(dim=-1, unbiased=False) + (0.1 * FLOOR) ** 2).sqrt()
 
 
 def _octaves(n_frames: int) -> list[int]:
-    """Bins of the Fourier transform over time at which an octave of modulation begins, and the end."""
+    """Return the bins of the Fourier transform over time at which octaves of modulation begin, and the end."""
     last = n_frames // 2 + 1
     return sorted({last, *(2**power for power in range(20) if 2**power < last)})
 
 
 def _pulse_edges(n_frames: int) -> list[int]:
-    """Lags at which an octave of the pulse begins, and the end: none beyond the changes of so many frames."""
+    """Return the lags at which octaves of the pulse begin, and the end, within clips of `n_frames` frames."""
     return sorted({min(lag, n_frames - 1) for lag in PULSE_LAGS})

@@ -1,32 +1,26 @@
-"""Windows of a spectrogram: one at random to learn from, several side by side to read a clip."""
+"""Windows of a spectrogram: a random one for training, and several that cover a clip for prediction."""
 
 import torch
 from torch import Tensor
 
 
 def random_windows(spectrogram: Tensor, n_frames: int) -> Tensor:
-    """One window a clip, each from a place of its own; drawn from torch's global generator.
+    """Cut one window `(B, 1, n_mels, n_frames)` from a random place of each clip, by torch's global generator.
 
     Args:
-        spectrogram: `(B, 1, n_mels, frames)`.
-        n_frames: of a window, at most the clip's.
-
-    Returns:
-        `(B, 1, n_mels, n_frames)`.
+        spectrogram: The clips `(B, 1, n_mels, frames)`.
+        n_frames: The number of frames of a window, at most those of the clips.
     """
     starts = torch.randint(0, spectrogram.shape[-1] - n_frames + 1, (len(spectrogram),)).tolist()
     return torch.stack([clip[..., start : start + n_frames] for clip, start in zip(spectrogram, starts, strict=True)])
 
 
 def covering_windows(spectrogram: Tensor, n_frames: int) -> Tensor:
-    """As few windows as cover the clip, evenly spaced.
+    """Cut the smallest number of evenly spaced windows that cover each clip, `(B, windows, 1, n_mels, n_frames)`.
 
     Args:
-        spectrogram: `(B, 1, n_mels, frames)`.
-        n_frames: of a window, at most the clip's.
-
-    Returns:
-        `(B, windows, 1, n_mels, n_frames)`.
+        spectrogram: The clips `(B, 1, n_mels, frames)`.
+        n_frames: The number of frames of a window, at most those of the clips.
     """
     n_windows = -(-spectrogram.shape[-1] // n_frames)
     last = spectrogram.shape[-1] - n_frames

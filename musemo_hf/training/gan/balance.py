@@ -1,4 +1,4 @@
-"""How often discriminator and generator update, adapted to the discriminator's accuracy."""
+"""The balance of updates of discriminator and generator, adapted to the discriminator's accuracy."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 
 @dataclass
 class UpdateBalance:
-    """Keeps the discriminator's accuracy in a band by letting the winner wait.
+    """Keeps the discriminator's accuracy in a band by updating the better network less often.
 
-    Above the band the discriminator updates in every 2nd, 3rd, ... iteration, below it the generator does; one step of
-    the interval a window. Both update in every iteration where `low` is 0 and `high` is 1.
+    Above the band the discriminator updates in every 2nd, 3rd, ... iteration only, below it the generator does; the
+    interval changes by one in each window. With `low` 0 and `high` 1 both update in every iteration.
 
     Attributes:
-        low, high: the band.
-        window: iterations between adaptations.
-        longest: interval that is not exceeded.
-        discriminator_every, generator_every: the intervals now.
-        accuracy_sum, count: over the window so far, gathered over processes.
+        low, high: The band of accuracies.
+        window: The number of iterations between two adaptations.
+        longest: The longest interval.
+        discriminator_every, generator_every: The present intervals, in iterations.
+        accuracy_sum, count: The sum and the number of the accuracies in the present window.
     """
 
     low: float = 0.7
@@ -29,11 +29,11 @@ class UpdateBalance:
     count: int = 0
 
     def updates_discriminator(self, step: int) -> bool:
-        """Whether the discriminator updates in this iteration."""
+        """Tell whether the discriminator updates in this iteration."""
         return step % self.discriminator_every == 0
 
     def updates_generator(self, step: int) -> bool:
-        """Whether the generator updates in this iteration."""
+        """Tell whether the generator updates in this iteration."""
         return step % self.generator_every == 0
 
     def observe(self, accuracy: float) -> None:
@@ -57,5 +57,9 @@ class UpdateBalance:
                 self.generator_every = min(self.generator_every + 1, self.longest)
 
     def state_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Return what `load_state_dict` takes."""
         return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        vars(self).update(state)

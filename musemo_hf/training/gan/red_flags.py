@@ -1,6 +1,5 @@
 """Signs that a GAN's training has failed, each a reason to stop."""
 
-import math
 from collections import deque
 from typing import Any
 
@@ -8,30 +7,27 @@ import numpy as np
 
 from musemo_hf.evaluation.distances.kernel import kernel_distance
 from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
+from musemo_hf.training.loop import RedFlagError
 
 WINDOW = 500  # iterations that a mean of the accuracy is over
 GRACE = 1000  # iterations before the accuracy counts
 
 
-class RedFlagError(RuntimeError):
-    """Training was stopped; the message says why, and the last good checkpoint stands."""
-
-
 class RedFlags:
-    """Watches losses, accuracy and diversity.
+    """Watches the accuracy of the discriminator and the diversity of generated clips.
 
-    For every loss: a non-finite value; diversity (mean pairwise distance in `mel-statistics-v1`) under 10 % of real
-    music's. For binary cross-entropy only, after 1,000 iterations, on a 500-iteration mean: discriminator accuracy of
-    98 % or more; or 45-55 % together with low diversity or a KID that has not improved over the last three checks.
-    50 % alone is the equilibrium of a GAN (Goodfellow et al. 2014, theorem 1), not a fault.
+    With every loss, a diversity (mean pairwise distance in `mel-statistics-v1`) under 10 % of real music's is a red
+    flag. With binary cross-entropy, after 1,000 iterations and on a 500-iteration mean, so is a discriminator accuracy
+    of 98 % or more, or of 45-55 % together with low diversity or a KID that has not improved over the last three
+    checks. 50 % alone is the equilibrium of a GAN (Goodfellow et al. 2014, theorem 1), not a fault.
 
     Args:
-        real: dB `(N, n_mels, n_frames)`, real clips to compare with.
-        cross_entropy: whether the loss is binary cross-entropy.
-        lowest_diversity: share of real music's below which the generator has collapsed.
+        real: The real clips to compare with, in dB, `(N, n_mels, n_frames)`.
+        cross_entropy: Whether the loss is binary cross-entropy.
+        lowest_diversity: The share of real music's diversity below which the generator has collapsed.
 
     Raises:
-        ValueError: fewer than two different real clips, which have no diversity to compare with.
+        ValueError: There are fewer than two different real clips, which have no diversity to compare with.
     """
 
     def __init__(self, real: np.ndarray, cross_entropy: bool = True, lowest_diversity: float = 0.1) -> None:
@@ -51,33 +47,22 @@ class RedFlags:
         distances = np.sqrt(np.maximum(square[:, None] + square[None] - 2 * scaled @ scaled.T, 0))
         return float(distances[np.triu_indices(len(scaled), 1)].mean())
 
-    def observe(self, losses: dict[str, float], accuracy: float) -> None:
-        """Look at one iteration.
-
-        Args:
-            losses: name -> loss or gradient norm.
-            accuracy: of the discriminator, in [0, 1].
-
-        Raises:
-            RedFlagError: a loss or gradient norm is NaN or infinite.
-        """
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise RedFlagError(f"{name} is {value}")
+    def observe(self, accuracy: float) -> None:
+        """Take in the accuracy of the discriminator in one iteration, in [0, 1]."""
         self.accuracies.append(accuracy)
 
     def check(self, step: int, generated: np.ndarray) -> dict[str, float]:
-        """Look at generated clips.
+        """Examine generated clips.
 
         Args:
-            step: iterations done.
-            generated: dB `(N, n_mels, n_frames)`.
+            step: The number of iterations that have been made.
+            generated: The clips in dB, `(N, n_mels, n_frames)`.
 
         Returns:
-            `diversity_share` (of real music's), `kid`, `kid_se`.
+            `diversity_share` (their diversity divided by real music's), `kid` and `kid_se`.
 
         Raises:
-            RedFlagError: a red flag.
+            RedFlagError: The training has failed.
         """
         if not np.isfinite(generated).all():
             raise RedFlagError("the generator's output is NaN or infinite")
@@ -104,17 +89,17 @@ class RedFlags:
             raise RedFlagError(f"discriminator accuracy is {accuracy:.1%} and {why}")
 
     def state_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Return what `load_state_dict` takes."""
         return {"accuracies": list(self.accuracies), "kids": self.kids}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off."""
+        """Restore what `state_dict` returned."""
         self.accuracies.extend(state["accuracies"])
         self.kids = list(state["kids"])
 
 
 def published_reading(accuracy: float, discriminator_loss: float) -> str:
-    """What the published guide says of these figures, to be printed as such."""
+    """Return the published guide's reading of the discriminator's accuracy and loss."""
     if discriminator_loss < 0.01:
         return "published reading: loss 0, the discriminator has won"
     if 0.45 <= accuracy <= 0.55:

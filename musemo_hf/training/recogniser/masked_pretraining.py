@@ -1,46 +1,37 @@
-"""Masked-spectrogram pretraining of a recogniser's encoder: no label is seen.
+"""Masked-spectrogram pretraining of a recogniser's encoder, without labels.
 
 model = MusemoViTForEmotionRegression(config)
-pretrain(model, spectrogram, RecogniserTraining(pretraining_steps=2000))
+MaskedPretraining(model, spectrogram, RecogniserTraining(pretraining_steps=2000)).train()
 """
 
-import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.models.vit.windows import random_windows
-from musemo_hf.training.checkpoint import (
-    check_settings,
-    checkpoints,
-    read_state,
-    read_tensors,
-    save_checkpoint,
-    shape_of,
-)
-from musemo_hf.training.interval import is_due
+from musemo_hf.training.checkpoint import shape_of
+from musemo_hf.training.loop import TrainingLoop
+from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator
 
 from .augmentation import FLOOR, shift_gain
 from .settings import RecogniserTraining
 
-logger = logging.getLogger(__name__)
-STREAM = 2000  # of the random numbers, apart from those of the recogniser's own training
+STREAM = 2000  # of random numbers, so that they differ from those of the recogniser's own training
 DECODER_LAYERS = 1  # He et al. 2022, table 1a: depth hardly matters where the encoder is trained further
 
 
 class MaskedAutoencoder(nn.Module):
-    """Encodes the patches that are seen, and draws the others from them (MAE, He et al. 2022).
+    """Encodes the visible patches, and predicts the others from them (masked autoencoder, He et al. 2022).
 
     Args:
-        model: the recogniser; its encoder is trained in place. Patches must tile the spectrogram.
+        model: The recogniser, whose encoder is shared. Its patches must tile the spectrogram.
     """
 
     def __init__(self, model: MusemoViTForEmotionRegression) -> None:
@@ -62,17 +53,17 @@ class MaskedAutoencoder(nn.Module):
         self.decoder = nn.Sequential(*layers, nn.LayerNorm(size), nn.Linear(size, n_values))
 
     def patches(self, spectrogram: Tensor) -> Tensor:
-        """`(B, 1, n_mels, n_frames)` -> `(B, patches, values)`, row by row of the grid, padded with -60 dB."""
+        """Cut `(B, 1, n_mels, n_frames)`, padded with -60 dB, into `(B, patches, values)`, row by row of the grid."""
         missing = self.config.padded_frames - spectrogram.shape[-1]
         padded = functional.pad(spectrogram, (0, missing), value=FLOOR)
         return functional.unfold(padded, self.patch, stride=self.patch).transpose(1, 2)
 
     def forward(self, spectrogram: Tensor, masked: Tensor) -> Tensor:
-        """Mean squared error of the masked patches, each normalised by its own mean and deviation (ibid., 3).
+        """Return the mean squared error of the masked patches, each normalised by its mean and deviation (ibid., 3).
 
         Args:
-            spectrogram: normalised log-mels `(B, 1, n_mels, n_frames)`.
-            masked: bool `(B, patches)`, equally many in each row.
+            spectrogram: Normalised log-mels `(B, 1, n_mels, n_frames)`.
+            masked: The hidden patches, bool `(B, patches)`, equally many in each row.
         """
         patches = self.patches(spectrogram)
         drawn = self.decoder(self._decoder_input(patches, masked))
@@ -97,20 +88,20 @@ class MaskedAutoencoder(nn.Module):
 
 
 def draw_mask(n: int, grid: tuple[int, int], share: float, block: int, generator: torch.Generator) -> Tensor:
-    """Which patches of each clip are hidden: blocks of patches at random, exactly `share` of all.
+    """Draw the patches of each clip that are hidden: random blocks of patches, exactly `share` of all patches.
 
     Args:
-        n: clips.
-        grid: (rows, columns) of patches.
-        share: of the patches, above 0 and below 1.
-        block: side of a block in patches; 1 hides patches one by one.
-        generator: of the draw.
+        n: The number of clips.
+        grid: The numbers of rows and columns of patches.
+        share: The share of the patches that are hidden, above 0 and below 1.
+        block: The side of a block in patches; 1 hides patches one by one.
+        generator: The random numbers.
 
     Returns:
         bool `(n, rows * columns)`; the block at the limit of the share may be cut.
 
     Raises:
-        ValueError: a share or block out of range, or a share that leaves nothing seen or nothing hidden.
+        ValueError: The share or the block is out of range, or no patch would be visible or none hidden.
     """
     n_patches = grid[0] * grid[1]
     n_hidden = round(share * n_patches)
@@ -124,62 +115,51 @@ def draw_mask(n: int, grid: tuple[int, int], share: float, block: int, generator
     return torch.zeros(n, n_patches, dtype=torch.bool).scatter_(1, order[:, :n_hidden], True)
 
 
-def pretrain(
-    model: MusemoViTForEmotionRegression,
-    spectrogram: Tensor,
-    training: RecogniserTraining,
-    run_dir: str | Path | None = None,
-    writes: bool = True,
-) -> list[float]:
-    """Train the encoder in place to draw hidden patches of unlabelled log-mels.
+class MaskedPretraining(TrainingLoop):
+    """Trains the encoder of a recogniser, in place, to predict hidden patches of unlabelled log-mels.
+
+    Each process makes every update alone, on the whole batch.
 
     Args:
-        model: the recogniser; its heads stay as they are.
-        spectrogram: normalised log-mels `(N, 1, n_mels, n_frames)`; of training songs only, where songs are tested.
-        training: `pretraining_*`, and the settings that both trainings share.
-        run_dir: for checkpoints, from which a run that was cut off goes on; None writes none.
-        writes: False for processes that follow one that writes.
-
-    Returns:
-        The loss of each update of this call.
+        model: The recogniser, whose heads stay as they are.
+        spectrogram: Normalised log-mels `(N, 1, n_mels, n_frames)`, of training songs only.
+        training: The settings `pretraining_*`, and those that are shared with the training of the recogniser.
+        run_dir: The folder of the checkpoints and of `pretraining.jsonl`; with None nothing is written.
+        parallel: The processes; None for this one only.
 
     Raises:
-        ValueError: patches that overlap, or other settings than those of a checkpoint in `run_dir`.
-        FloatingPointError: the loss is NaN or infinite.
+        ValueError: The patches overlap.
     """
-    run = _Pretraining(model, spectrogram, training, None if run_dir is None else Path(run_dir), writes)
-    losses = [run.update() for _ in tqdm(range(run.step, training.pretraining_steps), desc="pretraining")]
-    logger.info("pretrained on %d clips", len(spectrogram))
-    return losses
-
-
-class _Pretraining:
-    """Network, optimizer and schedule of one pretraining."""
 
     def __init__(
         self,
         model: MusemoViTForEmotionRegression,
         spectrogram: Tensor,
         training: RecogniserTraining,
-        run_dir: Path | None,
-        writes: bool,
+        run_dir: str | Path | None = None,
+        parallel: Parallel | None = None,
     ) -> None:
         if model.config.patch_stride != tuple(model.config.patch_size):
             raise ValueError("expected patches that tile the spectrogram for pretraining, got overlapping ones")
-        self.spectrogram, self.training, self.run_dir, self.writes = spectrogram, training, run_dir, writes
+        steps = training.pretraining_steps
+        super().__init__("pretraining", training, steps, run_dir, parallel or Parallel(Accelerator(), False))
+        self.spectrogram, self.training = spectrogram, training
         seed_step(training.seed, 0, STREAM)
         self.network = MaskedAutoencoder(model).to(model.device).train()
-        steps, lr = training.pretraining_steps, training.pretraining_lr
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr, (0.9, 0.95), weight_decay=0.05)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), training.pretraining_lr, (0.9, 0.95), weight_decay=0.05
+        )
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * steps), steps)
+        self.objects = {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
         self.settings = {**asdict(training), "n_clips": len(spectrogram), "config": shape_of(model.config)}
-        self.step = self._resume()
 
     @property
-    def _parts(self) -> dict[str, Any]:
-        return {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
+    def averaged_model(self) -> nn.Module:
+        """The encoder itself; its weights are not averaged."""
+        return self.network.encoder
 
-    def update(self) -> float:
+    def update(self) -> dict[str, Tensor | float]:
+        """Make one step of the optimizer."""
         training, step, network = self.training, self.step, self.network
         seed_step(training.seed, step, STREAM + 1)  # dropout
         generator = step_generator(training.seed, step, STREAM)
@@ -189,30 +169,6 @@ class _Pretraining:
         if network.config.window_frames is not None:
             batch = random_windows(batch, network.config.window_frames)
         masked = draw_mask(len(batch), network.grid, training.pretraining_mask, training.pretraining_block, generator)
-        loss = network(batch, masked.to(batch.device))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), training.gradient_norm)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"expected a finite loss of pretraining, got {loss.item()} at step {step}")
-        self.optimizer.step()
+        values = self.descend(network(batch, masked.to(batch.device)), network, self.optimizer, training.gradient_norm)
         self.schedule.step()
-        self.step += 1
-        self._save()
-        return loss.item()
-
-    def _save(self) -> None:
-        done = self.step == self.training.pretraining_steps
-        if self.run_dir is not None and self.writes and is_due(self.step, self.training.checkpoint_every, done):
-            tensors = {name: part.state_dict() for name, part in self._parts.items()}
-            save_checkpoint(self.run_dir, self.step, {}, tensors, {"settings": self.settings}, keep=1)
-
-    def _resume(self) -> int:
-        found = checkpoints(self.run_dir) if self.run_dir is not None else []
-        if not found:
-            return 0
-        state, tensors = read_state(found[-1]), read_tensors(found[-1])
-        check_settings(found[-1], state, self.settings)
-        for name, part in self._parts.items():
-            part.load_state_dict(tensors[name])
-        return state["step"]
+        return values

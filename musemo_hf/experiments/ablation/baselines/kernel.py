@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musemo_hf.models.vit.kernel_head import KernelReadOut
+from musemo_hf.models.vit.kernel_head import KernelHead
 from musemo_hf.training.clips import Clips
 
 from .regressors import INNER_FOLDS, Fitted
@@ -30,6 +30,6 @@ def fit_kernel(train: Clips, test: Tensor, inner_folds: np.ndarray) -> Fitted:
 
 @torch.no_grad()
 def _predict(train: Clips, spectrogram: Tensor) -> np.ndarray:
-    read_out = KernelReadOut(spectrogram.shape[-1], 0)
+    read_out = KernelHead(spectrogram.shape[-1], 0)
     read_out.fit(train.spectrogram, train.emotion)
     return torch.cat([read_out(part.cpu()).double() for part in spectrogram.split(64)]).numpy()

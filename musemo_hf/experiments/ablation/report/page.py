@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.split_work import SplitWork
+from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
 from musemo_hf.pipelines.song import Song
 from musemo_hf.reporting.figures import curves, spectrogram_grid, to_data_uri, to_png
-from musemo_hf.training.checkpoint import write_text
 
 from .forest import forest
 from .names import arm_name, baseline_name
@@ -28,10 +28,10 @@ COLUMNS = (("ccc", "CCC"), ("pearson_r", "r"), ("rmse", "RMSE"), ("r2", "R²"), 
 def write_reports(ablation: Ablation, report: dict[str, Any]) -> Path:
     """Write `report.json`, `report.md`, its `forest.png` and `report.html` into the run's folder, and return it."""
     folder = ablation.run_dir
-    write_text(folder / "report.json", json.dumps(report, indent=1))
+    atomic_write(folder / "report.json", json.dumps(report, indent=1))
     (folder / "forest.png").write_bytes(to_png(forest(report), dpi=120))
-    write_text(folder / "report.md", markdown(report))
-    write_text(folder / "report.html", page(report, ablation))
+    atomic_write(folder / "report.md", markdown(report))
+    atomic_write(folder / "report.html", page(report, ablation))
     return folder
 
 

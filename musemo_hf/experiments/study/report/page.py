@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.variant import variants
+from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import curves, spectrogram_grid, to_data_uri, to_png
-from musemo_hf.training.checkpoint import write_text
 
 COLUMNS = {
     "quality_score": ("quality score", 1),
@@ -32,9 +32,9 @@ GRID_DPI = 45  # twenty rows of five spectrograms, and a page of few megabytes
 
 def write_reports(study: Study, report: dict[str, Any]) -> Path:
     """Write `report.json`, `report.md` and `report.html` into the study's folder, and return it."""
-    write_text(study.run_dir / "report.json", json.dumps(report, indent=1))
-    write_text(study.run_dir / "report.md", markdown(report))
-    write_text(study.run_dir / "report.html", page(report, pictures(study, report)))
+    atomic_write(study.run_dir / "report.json", json.dumps(report, indent=1))
+    atomic_write(study.run_dir / "report.md", markdown(report))
+    atomic_write(study.run_dir / "report.html", page(report, pictures(study, report)))
     return study.run_dir
 
 

@@ -54,7 +54,7 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         "baseline": plan.baseline,
         "candidate": plan.candidate,
         "finalists": plan.finalists,
-        "seeds": {name: study.configuration.seeds_of(name) for name in study.configuration.rungs},
+        "seeds": {name: study.configuration.seeds_of(name) for name in study.configuration.variants},
         "updates": {"steps": study.configuration.gan_training.steps} | _batch(study),
         "corpus": corpus | corpus_facts(study),
         "judge": agreement_of_judge(study),

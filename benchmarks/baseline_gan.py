@@ -1,4 +1,4 @@
-"""The published recipe as a tutorial would write it: what our training is compared with, kept as it is.
+"""The baseline GAN: the published recipe as a tutorial would write it, with which our training is compared.
 
 256 channels, float32, contiguous NCHW, nothing compiled, `.item()` in the loop, the generator run twice a step, both
 networks updated every step. Generator: noise 100 and an MLP of (valence, arousal), 2 -> 128 -> 256; linear to
@@ -17,7 +17,7 @@ NOISE, EMBEDDING = 100, 256
 
 
 class UpBlock(nn.Module):
-    """Twice as high and as wide."""
+    """Doubles height and width."""
 
     def __init__(self, channels, out_channels):
         super().__init__()
@@ -34,7 +34,7 @@ class UpBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Zhang et al. 2019, the whole matrix of positions by positions in memory."""
+    """Self-attention (Zhang et al. 2019) with the whole matrix of positions by positions in memory."""
 
     def __init__(self, channels):
         super().__init__()
@@ -49,7 +49,7 @@ class Attention(nn.Module):
 
 
 class Generator(nn.Module):
-    """Noise and emotion -> normalised log-mel."""
+    """Turns noise and emotion into a normalised log-mel."""
 
     def __init__(self, n_frames, channels=256):
         super().__init__()
@@ -71,7 +71,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Normalised log-mel and emotion -> logit."""
+    """Judges normalised log-mels of an emotion by a logit."""
 
     def __init__(self, n_frames, channels=64):
         super().__init__()
@@ -90,17 +90,17 @@ class Discriminator(nn.Module):
         return self.last(x.mean(dim=(2, 3)))
 
 
-class Straightforward:
-    """The loop: `step()` updates the discriminator and then the generator once.
+class BaselineGan:
+    """Trains the baseline: each `step()` updates the discriminator and then the generator once.
 
     Args:
-        clips: normalised log-mels `(N, 1, 128, n_frames)`.
-        emotion: `(N, 2)`.
-        batch_size: clips a step.
-        channels: of the generator.
-        discriminator_channels: of the discriminator.
-        device: of both.
-        seed: of torch, for weights and batches.
+        clips: The normalised log-mels `(N, 1, 128, n_frames)`.
+        emotion: The emotions `(N, 2)`.
+        batch_size: The number of clips in a step.
+        channels: The number of channels of the generator.
+        discriminator_channels: The number of channels of the discriminator.
+        device: The device of both networks.
+        seed: The seed of torch, for weights and batches.
     """
 
     def __init__(self, clips, emotion, batch_size, channels=256, discriminator_channels=64, device="cpu", seed=0):
@@ -113,7 +113,7 @@ class Straightforward:
         self.loss = nn.BCEWithLogitsLoss()
 
     def step(self):
-        """Update both; returns both losses and the accuracy."""
+        """Update both networks, and return both losses and the accuracy."""
         chosen = torch.randint(len(self.clips), (self.batch_size,))
         real, emotion = self.clips[chosen].to(self.device), self.emotion[chosen].to(self.device)
         valid = torch.full((self.batch_size, 1), 0.9, device=self.device)
@@ -138,7 +138,7 @@ class Straightforward:
 
     @torch.no_grad()
     def generate(self, emotion, seed=0):
-        """Normalised log-mels `(B, 1, 128, n_frames)`, in batches of 16."""
+        """Generate normalised log-mels `(B, 1, 128, n_frames)`, in batches of 16."""
         self.generator.eval()
         noise = torch.randn(len(emotion), NOISE, generator=torch.Generator().manual_seed(seed))
         parts = zip(noise.split(16), emotion.split(16), strict=True)

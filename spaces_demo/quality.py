@@ -1,4 +1,4 @@
-"""Whether to believe the sounds: the quality report of the checkpoint, in plain words."""
+"""The quality report of the checkpoint, in plain words."""
 
 import json
 import math
@@ -8,12 +8,12 @@ from typing import Any
 from markup import render
 from studio import checkpoint
 
-# rung of the ladder -> what it is, and whether it was made from songs
-RUNGS = {
+# name in the reference scale -> what it is, and whether it was made from songs
+SCALE = {
     "copies": ("the reference songs themselves", True),
     "real": ("other real songs", True),
     "blur": ("real songs, blurred", True),
-    "time-shuffle": ("real songs, moments shuffled", True),
+    "time-shuffle": ("real songs, frames shuffled", True),
     "flip": ("real songs, pitch upside down", True),
     "joint-gaussian": ("noise with music's statistics", False),
     "modulation-gaussian": ("noise with music's rhythms", False),
@@ -27,7 +27,7 @@ RUNGS = {
 
 
 def load_report(name: str = "generator") -> dict[str, Any] | None:
-    """`report.json` beside a checkpoint, in a folder or on the Hub; None where there is none."""
+    """Return `report.json` beside a checkpoint, in a folder or on the Hub; None if there is none."""
     try:
         path = checkpoint(name)
         file = Path(path) / "report.json"
@@ -36,33 +36,33 @@ def load_report(name: str = "generator") -> dict[str, Any] | None:
 
             file = Path(hf_hub_download(path, "report.json"))
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (OSError, ValueError):  # no checkpoint, no such repository or file, or not JSON: then nothing was measured
+    except (OSError, ValueError):  # no checkpoint, repository or file, or not JSON
         return None
 
 
 def number(value: Any) -> float | None:
-    """A finite number, from a number or from `{"value": ...}`; None otherwise."""
+    """Return a finite number, given as such or as `{"value": ...}`; None otherwise."""
     value = value.get("value") if isinstance(value, dict) else value
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable else None
 
 
-def belief_html(report: dict[str, Any] | None) -> str:
-    """The tab: figures where they were measured, and what they mean.
+def quality_html(report: dict[str, Any] | None) -> str:
+    """Return the tab's HTML: the figures that were measured, and how to read them.
 
     Args:
-        report: with the answer of `spectrogram_quality` under `quality`, as the ablation writes it.
+        report: The report of the ablation, with the answer of `spectrogram_quality` under `quality`.
     """
     quality = (report or {}).get("quality") or {}
     return render(
-        "belief.html.jinja2",
+        "quality.html.jinja2",
         score=number(quality.get("quality_score")),
         score_interval=_interval(quality, "quality_score", 1),
         tier=quality.get("tier"),
         skill=number(quality.get("skill")),
         skill_interval=_interval(quality, "skill", 2),
         skill_reason=(quality.get("notes") or {}).get("skill", "no reason was given"),
-        rungs=_rungs(quality),
+        scale=_scale(quality),
         n_predictions=quality.get("n_predictions"),
         n_references=quality.get("n_references"),
         embedder=quality.get("embedder"),
@@ -76,11 +76,11 @@ def _interval(quality: dict[str, Any], name: str, digits: int) -> str:
     return f"({low:.{digits}f} to {high:.{digits}f})".replace("-", "\N{MINUS SIGN}")
 
 
-def _rungs(quality: dict[str, Any]) -> list[tuple[float, str, str]]:
-    """(score, what it is, colour class), best first, the generator among them; empty where there is no ladder."""
-    scores = {name: number(value) for name, value in (quality.get("ladder") or {}).items() if name in RUNGS}
-    rungs = [(score, RUNGS[name][0], "music" if RUNGS[name][1] else "noise") for name, score in scores.items() if score]
+def _scale(quality: dict[str, Any]) -> list[tuple[float, str, str]]:
+    """Return (score, description, colour class), best first, with the generator; empty without a reference scale."""
+    scores = {name: number(value) for name, value in (quality.get("ladder") or {}).items() if name in SCALE}
+    rows = [(score, SCALE[name][0], "music" if SCALE[name][1] else "noise") for name, score in scores.items() if score]
     own = number(quality.get("quality_score"))
-    if rungs and own is not None:
-        rungs.append((own, "this generator", "ours"))
-    return sorted(rungs, key=lambda rung: -rung[0])
+    if rows and own is not None:
+        rows.append((own, "this generator", "ours"))
+    return sorted(rows, key=lambda row: -row[0])

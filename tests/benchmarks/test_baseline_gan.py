@@ -2,12 +2,12 @@
 
 import torch
 
-from benchmarks.straightforward import Straightforward
+from benchmarks.baseline_gan import BaselineGan
 
 
 def test_it_trains_both_networks_and_generates():
     emotion = torch.rand(6, 2) * 2 - 1
-    plain = Straightforward(torch.rand(6, 1, 128, 40) * 2 - 1, emotion, 2, channels=16, discriminator_channels=4)
+    plain = BaselineGan(torch.rand(6, 1, 128, 40) * 2 - 1, emotion, 2, channels=16, discriminator_channels=4)
     before = [
         {name: value.clone() for name, value in network.state_dict().items()}
         for network in (plain.generator, plain.discriminator)
@@ -24,7 +24,7 @@ def test_it_trains_both_networks_and_generates():
 
 
 def test_it_has_the_published_widths():
-    plain = Straightforward(torch.zeros(2, 1, 128, 1292), torch.zeros(2, 2), 1)
+    plain = BaselineGan(torch.zeros(2, 1, 128, 1292), torch.zeros(2, 2), 1)
     assert plain.generator.project.in_features == 356
     assert plain.generator.project.out_features == 256 * 8 * 81
     assert plain.discriminator.convolutions[0].out_channels == 64
