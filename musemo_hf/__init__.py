@@ -1,7 +1,7 @@
 """Music and emotion for the Hugging Face ecosystem.
 
-audio becomes log-mels, models turn emotion into log-mels and log-mels into emotion, and evaluation says whether to
-believe them. Importing this package loads nothing: each name below is imported from its module when it is first used.
+Audio becomes log-mels, models turn emotion into log-mels and log-mels into emotion, and the evaluation measures both.
+Importing this package loads nothing: each name below is imported from its module when it is first used.
 """
 
 from importlib import import_module

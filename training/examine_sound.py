@@ -1,10 +1,10 @@
-r"""How does a generator sound? The five presets against real songs of the same quadrant, by numbers and by eye.
+r"""Compare the sound of the five presets of a generator with real songs of the same quadrant.
 
     python training/examine_sound.py runs/gan/generator --config training/configs/deam_10s.yaml --data-dir DEAM \
         --hold-out 0 --output-dir runs/sound
 
-Writes sound.md, sound.json, sound.png and a song a preset into the output folder. `--hold-out` compares with the songs
-of one fold alone, which a generator trained with the same value has not seen.
+The script writes sound.md, sound.json, sound.png and a song for each preset into the output folder. `--hold-out`
+compares with the songs of one fold alone, which were not used in training a generator with the same value.
 """
 
 import argparse
@@ -24,14 +24,14 @@ from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:
-    """Render, measure, write."""
+    """Render the presets, measure them, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", help="folder of a generator, or of a pipeline")
-    parser.add_argument("--config", type=Path, help="YAML whose `data` says which songs")
+    parser.add_argument("generator", help="The folder of a generator or of a pipeline.")
+    parser.add_argument("--config", type=Path, help="The YAML whose section `data` chooses the songs.")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="compare with the songs of this fold alone")
-    parser.add_argument("--seeds", type=int, default=4, help="clips a preset")
-    parser.add_argument("--n-real", type=int, default=40, help="at most so many real songs a preset")
+    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="Compare with the songs of this fold alone.")
+    parser.add_argument("--seeds", type=int, default=4, help="The number of clips of each preset.")
+    parser.add_argument("--n-real", type=int, default=40, help="The largest number of real songs of each preset.")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/sound"))
     arguments = parser.parse_args()
     songs, corpus = load_songs(load_configuration(arguments.config).data, arguments.data_dir, Accelerator())
@@ -41,7 +41,8 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     report = examine_sound(pipeline, songs, range(arguments.seeds), arguments.n_real)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    table = f"Real songs: {corpus['name']}, {len(songs)} songs. In brackets their middle 80 %.\n\n{sound_table(report)}"
+    head = f"Real songs: {corpus['name']}, {len(songs)} songs. The brackets hold their middle 80 %."
+    table = f"{head}\n\n{sound_table(report)}"
     (arguments.output_dir / "sound.md").write_text(table, encoding="utf-8")
     (arguments.output_dir / "sound.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     (arguments.output_dir / "sound.png").write_bytes(to_png(sound_picture(pipeline, songs)))

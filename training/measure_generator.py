@@ -1,4 +1,4 @@
-r"""Measure a generator on the fold that it was trained without, and write the report that its card is filled from.
+r"""Evaluate a generator on the fold that was held out of its training, and write the report for its card.
 
     accelerate launch training/train_gan.py --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0 \
         --output-dir runs/gan
@@ -7,8 +7,8 @@ r"""Measure a generator on the fold that it was trained without, and write the r
     python training/measure_generator.py runs/gan/generator runs/recogniser/recogniser \
         --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0
 
-A rung of a study is measured likewise: runs/study/modern-seed0/generator runs/study/judge/recogniser. Writes
-report.json beside the generator's folder.
+A variant of a study is evaluated in the same way: runs/study/modern-seed0/generator runs/study/judge/recogniser. The
+script writes report.json beside the folder of the generator.
 """
 
 import argparse
@@ -27,21 +27,22 @@ from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:
-    """Measure and write."""
+    """Evaluate, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", type=Path, help="folder of a generator trained without the fold")
-    parser.add_argument("judge", type=Path, help="folder of a recogniser trained without the fold, and on no generator")
-    parser.add_argument("--config", type=Path, help="YAML that both were trained with")
+    parser.add_argument("generator", type=Path, help="The folder of a generator trained without the fold.")
+    what = "The folder of a recogniser trained without the fold, which took no part in training the generator."
+    parser.add_argument("evaluator", type=Path, help=what)
+    parser.add_argument("--config", type=Path, help="The YAML of both trainings.")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, default=0, metavar="FOLD", help="the fold")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the trainings, for the card")
+    parser.add_argument("--hold-out", type=int, default=0, metavar="FOLD", help="The held-out fold.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="The seeds of the trainings, for the card.")
     arguments = parser.parse_args()
     accelerator = Accelerator()
     configuration = load_configuration(arguments.config, [], StudyConfiguration())
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     report = build_generator_report(
         MusemoPipeline.from_pretrained(arguments.generator).generator.to(accelerator.device),
-        MusemoViTForEmotionRegression.from_pretrained(arguments.judge).to(accelerator.device),
+        MusemoViTForEmotionRegression.from_pretrained(arguments.evaluator).to(accelerator.device),
         songs,
         arguments.hold_out,
         corpus,

@@ -1,4 +1,4 @@
-r"""Make the checkpoints that the package carries, from an ablation or from one generator, and a recogniser.
+r"""Package checkpoints from an ablation or from one generator, and a recogniser.
 
 From one generator, of `train_gan.py`, `train_flow.py` or a study, and a recogniser, both trained without fold 0:
 
@@ -10,27 +10,27 @@ From one generator, of `train_gan.py`, `train_flow.py` or a study, and a recogni
         --config training/configs/deam_10s.yaml --data-dir DEAM --hold-out 0
     python training/package_checkpoints.py runs/gan runs/recogniser
 
-of a study the last two are
+For a study the last two commands are
 
     python training/measure_generator.py runs/study/modern-seed0/generator runs/study/judge/recogniser \
         --config training/configs/study/budget.yaml --data-dir DEAM
     python training/package_checkpoints.py runs/study/modern-seed0 runs/study/judge
 
-From an ablation, of which the first fold's generator is taken, so that the songs of that fold are new to both:
+From an ablation, with the generator of the first fold, so that both were trained without that fold:
 
     accelerate launch training/ablate.py --config training/configs/deam_10s.yaml --data-dir DEAM \
         --output-dir runs/deam_10s
     python training/package_checkpoints.py runs/deam_10s runs/recogniser
 
-The report is that of the run: `report.json` in its folder. A recogniser trained on all songs has nothing left to be
-measured on; `--recogniser-report` then names the report of an ablation whose arm `real` is its recipe:
+The report is `report.json` in the folder of the run. For a recogniser trained on all songs no song is left to measure;
+`--recogniser-report` then names the report of an ablation whose arm `real` is its recipe:
 
     accelerate launch training/train_regressor.py --config training/configs/budget.yaml --data-dir DEAM \
         --output-dir runs/recogniser_all
     python training/package_checkpoints.py runs/gan runs/recogniser_all --recogniser-report runs/ablation/report.json
 
-With `--flow runs/flow` a flow, trained and measured as the generator was, stands beside them in half precision; alone,
-it replaces nothing but the flow:
+`--flow runs/flow` also packages a flow in half precision, trained and measured as the generator; alone, it replaces
+only the packaged flow:
 
     python training/package_checkpoints.py --flow runs/flow
 """
@@ -45,11 +45,15 @@ from musemo_hf.hub.packaging import package_checkpoints, package_flow
 def main() -> None:
     """Replace the packaged checkpoints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, nargs="?", help="output folder of ablate.py or train_gan.py, or of a rung")
-    parser.add_argument("recogniser", type=Path, nargs="?", help="output folder of train_regressor.py, or a judge")
+    parser.add_argument(
+        "run", type=Path, nargs="?", help="The output folder of ablate.py or train_gan.py, or of a variant."
+    )
+    parser.add_argument(
+        "recogniser", type=Path, nargs="?", help="The output folder of train_regressor.py, or runs/study/judge."
+    )
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
-    parser.add_argument("--flow", type=Path, help="output folder of train_flow.py, measured: packaged beside them")
-    parser.add_argument("--recogniser-report", type=Path, help="report.json of an ablation with its recipe")
+    parser.add_argument("--flow", type=Path, help="The output folder of train_flow.py, with a report.")
+    parser.add_argument("--recogniser-report", type=Path, help="The report.json of an ablation with its recipe.")
     arguments = parser.parse_args()
     if (arguments.run is None) != (arguments.recogniser is None):
         parser.error("expected the folders of a generator and of a recogniser, or neither, got a generator's alone")
@@ -71,10 +75,10 @@ def main() -> None:
 
 
 def find_generator(run: Path) -> Path:
-    """The run's generator; of an ablation the first fold's.
+    """Return the generator of a run, for an ablation that of the first fold.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: There is none.
     """
     found = [run / "generator", *sorted(run.glob("*/generator"))]
     for folder in found:

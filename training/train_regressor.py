@@ -42,7 +42,6 @@ def main() -> None:
             songs,
             arguments.hold_out,
             corpus,
-            training.test_crops,
             command(),
             budget=arguments.config.stem,
             seeds=[training.seed],

@@ -1,8 +1,9 @@
-"""Does the quality report tell music from noise? Measure it on real songs, and write the page that says so.
+"""Measure on real songs whether the quality report distinguishes music from noise, and write the page.
 
     python training/validate_metric.py --data-dir DEAM
 
-Writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. Takes minutes on two cores.
+The script writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. It takes minutes on two
+cores.
 """
 
 import argparse
@@ -16,13 +17,15 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def main() -> None:
-    """Load the songs, measure, write."""
+    """Load the songs, measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, required=True, help="folder of DEAM, in either layout")
-    parser.add_argument("--output-dir", type=Path, default=DOCS, help="where the page is written")
-    parser.add_argument("--n-songs", type=int, help="at most so many songs, for a quick look")
-    parser.add_argument("--n-clips", type=int, default=250, help="clips of a set, at most a quarter of the songs")
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--data-dir", type=Path, required=True, help="The folder of DEAM, in either layout.")
+    parser.add_argument("--output-dir", type=Path, default=DOCS, help="The folder of the page.")
+    parser.add_argument("--n-songs", type=int, help="The largest number of songs, for a quick look.")
+    parser.add_argument(
+        "--n-clips", type=int, default=250, help="The number of clips of a set, at most a quarter of the songs."
+    )
+    parser.add_argument("--json", type=Path, help="A file to write the numbers to.")
     arguments = parser.parse_args()
     results = validate(load_excerpts(arguments.data_dir, arguments.n_songs), arguments.n_clips)
     if arguments.json is not None:

@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"expected a folder, found none at {folder}")
     import datasets
 
-    from musemo_hf.data.deam.label_audit import audit_labels, write_audit
+    from musemo_hf.experiments.label_audit.evidence import audit_labels
+    from musemo_hf.experiments.label_audit.page import write_audit
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()

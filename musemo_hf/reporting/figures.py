@@ -1,4 +1,4 @@
-"""Figures: spectrograms with real axes, curves, and their embedding in a page."""
+"""Figures of spectrograms and curves, and their embedding in a page."""
 
 import base64
 import io
@@ -22,14 +22,14 @@ def draw_spectrogram(
     hop_length: int = 512,
     title: str = "",
 ) -> "Axes":
-    """A log-mel with seconds across and Hz upwards, coloured from -60 to 40 dB.
+    """Draw a log-mel over seconds and Hz, coloured from -60 to 40 dB.
 
     Args:
-        decibels: dB `(n_mels, n_frames)`.
-        axes: to draw on; a new figure where None.
-        sampling_rate: Hz.
-        hop_length: samples between frames.
-        title: above it.
+        decibels: The log-mel in dB `(n_mels, n_frames)`.
+        axes: The axes to draw on, by default those of a new figure.
+        sampling_rate: The sampling rate in Hz.
+        hop_length: The number of samples between frames.
+        title: The title of the axes.
     """
     if axes is None:
         axes = Figure(figsize=(7, 2.6), layout="constrained").add_subplot()
@@ -46,11 +46,11 @@ def draw_spectrogram(
 
 
 def spectrogram_grid(rows: Mapping[str, Sequence[np.ndarray]], columns: Sequence[str]) -> Figure:
-    """Spectrograms in a table: a row for each name, a column for each title.
+    """Draw spectrograms in a table with a row for each name and a column for each title.
 
     Args:
-        rows: name -> dB arrays `(n_mels, n_frames)`, one a column; NaN-only or None leaves the place empty.
-        columns: titles.
+        rows: The log-mels in dB `(n_mels, n_frames)` by name of row; None leaves a place empty.
+        columns: The titles of the columns.
     """
     figure = Figure(figsize=(3.1 * len(columns), 2.2 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
@@ -69,12 +69,12 @@ def spectrogram_grid(rows: Mapping[str, Sequence[np.ndarray]], columns: Sequence
 def curves(
     series: Mapping[str, Mapping[str, Sequence[float]]], ylabel: str, band: tuple[float, float] | None
 ) -> Figure:
-    """Lines over training steps.
+    """Draw lines over training steps.
 
     Args:
-        series: name -> {"step": [...], "value": [...]}.
-        ylabel: of the value.
-        band: (low, high) shaded as the target, or None.
+        series: The steps and values as {"step": [...], "value": [...]}, by name of line.
+        ylabel: The label of the values.
+        band: The target range (low, high) to shade, if any.
     """
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.add_subplot()
@@ -88,12 +88,12 @@ def curves(
 
 
 def to_png(figure: Figure, dpi: int = 90) -> bytes:
-    """The figure as PNG bytes."""
+    """Encode a figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
 
 
 def to_data_uri(content: bytes, mime: str) -> str:
-    """Bytes as a data URI, so that a page stands alone."""
+    """Encode bytes as a data URI, so that a page stands alone."""
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"

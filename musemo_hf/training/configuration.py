@@ -4,17 +4,33 @@ import dataclasses
 import json
 import math
 import textwrap
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from musemo_hf.training.flow.settings import FlowTraining
 from musemo_hf.training.gan.settings import GanTraining
 from musemo_hf.training.recogniser.settings import RecogniserTraining
 
 GENERATOR_KINDS = ("gan", "flow")
+# keys of earlier versions, and the value that each had unless a file said otherwise: the only one that still loads
+REMOVED: dict[str, dict[str, Any]] = {
+    "gan_training": {"instance_noise_share": 0.5, "feature_matching_weight": 0.0},
+    "generator": {"emotion_hidden_dim": 128, "style_dim": 64},
+    "flow": {"detail": True, "mlp_ratio": 4.0},
+    "flow_training": {
+        "betas": [0.9, 0.99],
+        "time_mean": 0.0,
+        "time_deviation": 1.0,
+        "profile_weight": 0.2,
+        "dropped_emotion": 0.1,
+    },
+    "recogniser_training": {"test_crops": 1, "pretraining_mask": 0.75, "pretraining_block": 2},
+}
 MAX_BYTES = 2**18  # of a YAML file; the parser takes a second or so for as much
 
 
@@ -146,7 +162,11 @@ def _read(path: Path) -> dict[str, Any]:
     below = _values(base)
     if "base" in below:
         raise ValueError(f"{path}: base: expected a file that has no base itself, got {base}")
-    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(below, values)))
+    values = {name: section for name, section in values.items() if section is not None}
+    try:
+        return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(below, values)))
+    except (OmegaConfBaseException, TypeError) as error:
+        raise ValueError(f"{path}: expected values that can be merged over {base}, got {error}") from error
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -185,7 +205,7 @@ def _merged(configuration: Any, sources: list[tuple[str, dict[str, Any]]]) -> An
                 raise ValueError(f"{where}: expected one of {', '.join(known)}, got {name!r}")
             places[name] = f"{where}: {name}"
             before = sections.get(name, getattr(configuration, name))
-            changes = _mapping({} if changes is None else changes, places[name])
+            changes = _without_removed(name, _mapping({} if changes is None else changes, places[name]), places[name])
             sections[name] = before | changes if isinstance(before, dict) else _changed(before, changes, places[name])
     for name, section in sections.items():
         try:
@@ -195,10 +215,22 @@ def _merged(configuration: Any, sources: list[tuple[str, dict[str, Any]]]) -> An
     return dataclasses.replace(configuration, **sections)
 
 
+def _without_removed(section: str, changes: dict[str, Any], where: str) -> dict[str, Any]:
+    """Leave out keys of earlier versions, whose value is refused unless it is what is done today."""
+    removed = REMOVED.get(section, {})
+    for key in sorted(removed.keys() & changes.keys()):
+        if changes[key] != removed[key]:
+            expected = f"expected its former default {removed[key]}, got {changes[key]!r}"
+            raise ValueError(f"{where}: {key} was removed: {expected}")
+        warnings.warn(f"{where}: {key} was removed; {removed[key]} is what is always done", FutureWarning, stacklevel=2)
+    return {key: value for key, value in changes.items() if key not in removed}
+
+
 def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
     """Return a section as a typed OmegaConf configuration with its changes assigned."""
     typed = section if OmegaConf.is_config(section) else OmegaConf.structured(section, flags={"convert": False})
-    declared = {entry.name: entry.type for entry in dataclasses.fields(OmegaConf.get_type(typed))}
+    fields = dataclasses.fields(cast(type, OmegaConf.get_type(typed)))
+    declared: dict[str, Any] = {entry.name: entry.type for entry in fields}
     for key, value in changes.items():
         if key not in declared:
             raise ValueError(f"{where}: expected one of {', '.join(declared)}, got {key!r}")

@@ -16,7 +16,9 @@ from .configuration import Configuration, load_configuration
 from .corpus import hold_out, load_songs
 from .generators import create_trainer, save_generator, write_training_report
 
-DATA_DIR = "folder of DEAM or of `musemo listen`, or a file of `musemo prepare --pack`; else the procedural corpus"
+DATA_DIR = (
+    "folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack`; else the procedural corpus"
+)
 OPTIONS: dict[str, dict[str, Any]] = {
     "hold-out": {"type": int, "metavar": "FOLD", "help": "leave out this artist-disjoint fold"},
     "report-only": {"action": "store_true", "help": "report what is finished, compute nothing"},

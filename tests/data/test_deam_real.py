@@ -10,11 +10,11 @@ from musemo_hf import DeamSpectrograms
 from musemo_hf.data.arrays import load_arrays
 from musemo_hf.data.deam.annotations import read_annotations
 from musemo_hf.data.deam.deam import NoSongsError
-from musemo_hf.data.deam.label_audit import audit_labels
 from musemo_hf.data.deam.layout import find_deam
 from musemo_hf.data.deam.metadata import read_metadata
 from musemo_hf.data.folds import artist_groups, folds_hash, strata
 from musemo_hf.data.pack import read_pack, write_pack
+from musemo_hf.experiments.label_audit.evidence import audit_labels
 
 pytestmark = pytest.mark.deam
 

@@ -4,8 +4,8 @@ from matplotlib.image import imread
 
 from musemo_hf.data.deam.annotations import AnnotationError
 from musemo_hf.data.deam.emomusic import read_emomusic
-from musemo_hf.data.deam.label_audit import audit_labels, write_audit
-from musemo_hf.data.deam.label_evidence import correlate, log_mel_statistics
+from musemo_hf.experiments.label_audit.evidence import audit_labels, correlate, log_mel_statistics
+from musemo_hf.experiments.label_audit.page import write_audit
 
 EMOTIONS = np.random.default_rng(0).uniform(-0.8, 0.8, (100, 2))
 IDS = [*range(1, 51), *range(1001, 1051)]

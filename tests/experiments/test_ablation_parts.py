@@ -78,7 +78,7 @@ def test_an_unfinished_run_is_reported_and_extended(songs, tmp_path):
     assert list(report["arms"]) == ["real"]
     assert len(report["missing"]) == 11
     assert report["validation"]["verdict"] == "NOT MEASURED"
-    assert "Not finished: 11 pieces" in " ".join(report["findings"])
+    assert "Not finished: 11 tasks" in " ".join(report["findings"])
     write_reports(planned, report)
     assert (tmp_path / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "fold0/real-seed0.json").stat().st_mtime_ns == before

@@ -6,7 +6,7 @@ import pytest
 from musemo_hf.experiments.study.report.aims import aims, flow_against_sources
 from musemo_hf.experiments.study.report.findings import findings
 from musemo_hf.experiments.study.report.page import difference_table, markdown, table
-from musemo_hf.experiments.study.report.report import FIGURES, differences, rung_rows, seed_spread
+from musemo_hf.experiments.study.report.report import FIGURES, differences, seed_spread, variant_rows
 
 BASE = {
     "quality_score": 70.0,
@@ -23,11 +23,11 @@ BASE = {
 }
 
 
-def result(rung, seed, red_flag=None, samplings=("",), seconds=60.0, **changes):
+def result(variant, seed, red_flag=None, samplings=("",), seconds=60.0, **changes):
     noise = (
         0.01
         * (np.array(FIGURES) != "sampling_seconds")
-        * np.random.default_rng((seed, len(rung))).standard_normal(len(FIGURES))
+        * np.random.default_rng((seed, len(variant))).standard_normal(len(FIGURES))
     )
     figures = {name: value + change for (name, value), change in zip((BASE | changes).items(), noise, strict=True)}
     figures |= {f"{name}_interval": [value - 0.1, value + 0.1] for name, value in list(figures.items())}
@@ -41,15 +41,15 @@ def result(rung, seed, red_flag=None, samplings=("",), seconds=60.0, **changes):
         "n_parameters": 1000,
         "device": "cpu",
     }
-    return {"rung": rung, "seed": seed, "training": training, "samplings": dict.fromkeys(samplings, figures)}
+    return {"rung": variant, "seed": seed, "training": training, "samplings": dict.fromkeys(samplings, figures)}
 
 
 def test_the_spread_of_seeds_is_that_of_gans():
     gans = [result("enhanced", seed, kid=10.0 + seed) for seed in range(3)]
     flows = [result("flow", seed, samplings=("-1-steps", "-20-steps"), kid=1.0) for seed in range(3)]
-    spread = seed_spread(rung_rows(gans + flows))
+    spread = seed_spread(variant_rows(gans + flows))
     assert spread["kid"] == {"deviation": pytest.approx(1.0, abs=0.05), "degrees": 2}
-    assert seed_spread(rung_rows(flows)) == {}
+    assert seed_spread(variant_rows(flows)) == {}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def report():
         result("minus attention", 0, red_flag="mode collapse", kid=9.0),
         result("flow", 0, samplings=("-1-steps", "-20-steps"), sampling_seconds=1.0, seconds=7200.0),
     ]
-    rows = rung_rows(done)
+    rows = variant_rows(done)
     spread = seed_spread(rows)
     made = {
         "budget": "test",
@@ -96,18 +96,18 @@ def test_three_seeds_have_an_interval_over_seeds_and_one_over_clips(report):
 
 
 def test_a_difference_of_seeds_alone_is_none(report):
-    told = report["differences"]["modern"]
-    assert told["kid"]["seeds"] == 3
-    assert told["kid"]["interval"][1] < 0
-    low, high = told["coverage"]["interval"]
+    differing = report["differences"]["modern"]
+    assert differing["kid"]["seeds"] == 3
+    assert differing["kid"]["interval"][1] < 0
+    low, high = differing["coverage"]["interval"]
     assert low < 0 < high
     assert report["differences"]["minus attention"]["kid"]["interval"][0] > 0  # by the finalists' seeds
 
 
 def test_without_finalists_there_is_no_interval_and_no_claim():
-    rows = rung_rows([result("enhanced", 0), result("other", 0, kid=1.0)])
-    told = differences(rows, "enhanced", seed_spread(rows))
-    assert all(figure["interval"] is None for figure in told["other"].values())
+    rows = variant_rows([result("enhanced", 0), result("other", 0, kid=1.0)])
+    found = differences(rows, "enhanced", seed_spread(rows))
+    assert all(figure["interval"] is None for figure in found["other"].values())
 
 
 def test_aims_are_met_or_missed_by_the_candidates_figures(report):
@@ -140,7 +140,7 @@ def test_the_page_shows_every_row_with_its_budget_and_counts(report):
     for row in report["rows"]:
         assert f"| {row['label']} |" in text
     assert "Budget: **test**" in text
-    assert "80 songs trained on, 20 of other artists held out (fold 0)" in text
+    assert "80 training songs, 20 songs of other artists held out (fold 0)" in text
     assert "| skill >= | 0.5 |" in text
     assert len(table(report)) == 5
     assert difference_table(report)[0]["KID"].endswith("*")

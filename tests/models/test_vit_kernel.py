@@ -1,4 +1,4 @@
-"""The kernel read-out and its statistics, and windows: what they compute, and that they refuse what they cannot."""
+"""The kernel head and its statistics, and windows: what they compute, and that they refuse what they cannot."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from musemo_hf import MusemoViTForEmotionRegression
 from musemo_hf.models.vit.kernel_head import FARTHEST, RIDGE, KernelHead
-from musemo_hf.models.vit.texture import texture_size, texture_statistics
+from musemo_hf.models.vit.texture import _octaves, texture_size, texture_statistics
 from musemo_hf.models.vit.windows import covering_windows, random_windows
 
 
@@ -50,25 +50,42 @@ def test_statistics_tell_what_they_say_they_tell():
     assert [int(power.argmax()) for power in powers] == [1, 4]  # 2-3 and 16-31 swells a clip
 
 
-def test_the_read_out_is_kernel_ridge_regression_spread_by_leave_one_out():
+@pytest.mark.parametrize("period", [4, 12, 40])
+def test_the_pulse_is_the_autocorrelation_of_onsets(period):
+    n_frames, generator = 400, torch.Generator().manual_seed(0)
+    clicks, noise = torch.zeros(1, 1, 128, n_frames), torch.rand(1, 1, 128, n_frames, generator=generator) - 0.5
+    clicks[..., ::period] = 1.0
+    octave = [1, 2, 4, 8, 16, 32, 64].index(1 << (period.bit_length() - 1))  # of lags, from which the period is on
+    first = 3 * 32 + len(_octaves(n_frames) * 7) - 7 + 6 + 12 + 8
+    pulse = texture_statistics(clicks)[0, first : first + 6]
+    onsets = torch.zeros(n_frames - 1)
+    onsets[period - 1 :: period] = 50.0
+    centred = onsets - onsets.mean()
+    expected = (centred[period:] * centred[:-period]).sum() / centred.square().sum()
+    assert expected > 0.85
+    assert pulse[octave].item() == pytest.approx(expected.item(), abs=0.01)
+    assert texture_statistics(noise)[0, first : first + 6].max() < 0.3
+
+
+def test_the_head_is_kernel_ridge_regression_spread_by_leave_one_out():
     mel, emotion = music()
-    read_out = KernelHead(64, 0)
-    read_out.fit(mel, emotion)
-    statistics = ((texture_statistics(mel) - read_out.mean) / read_out.scale).clamp(-FARTHEST, FARTHEST).double()
+    head = KernelHead(64, 0)
+    head.fit(mel, emotion)
+    statistics = ((texture_statistics(mel) - head.mean) / head.scale).clamp(-FARTHEST, FARTHEST).double()
     labels = emotion.double() - emotion.double().mean(dim=0)
     ridge = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=0.5 / statistics.shape[1])
     alone = cross_val_predict(ridge, statistics.numpy(), labels.numpy(), cv=LeaveOneOut())
     spread = labels.std(dim=0).numpy() / alone.std(axis=0, ddof=1)
     expected = ridge.fit(statistics, labels).predict(statistics) * spread + emotion.mean(dim=0).numpy()
-    np.testing.assert_allclose(read_out(mel).numpy(), expected, atol=2e-3)  # the songs are kept in half precision
+    np.testing.assert_allclose(head(mel).numpy(), expected, atol=2e-3)  # the songs are kept in half precision
 
 
 def test_it_reads_songs_it_was_not_fitted_to():
-    read_out = KernelHead(64, 0)
-    read_out.fit(*music(80))
+    head = KernelHead(64, 0)
+    head.fit(*music(80))
     mel, emotion = music(40, seed=1)
-    assert np.corrcoef(read_out(mel)[:, 0], emotion[:, 0])[0, 1] > 0.9
-    assert np.corrcoef(read_out(mel)[:, 1], emotion[:, 1])[0, 1] > 0.7
+    assert np.corrcoef(head(mel)[:, 0], emotion[:, 0])[0, 1] > 0.9
+    assert np.corrcoef(head(mel)[:, 1], emotion[:, 1])[0, 1] > 0.7
 
 
 def test_it_refuses_a_single_song():

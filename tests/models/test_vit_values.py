@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from musemo_hf import MusemoViTForEmotionRegression
+from musemo_hf.models.vit.losses import deviation_loss
 
 VALUES = {
     "default": {},
@@ -81,6 +82,24 @@ def test_deviation_loss_is_torchs_and_averages_over_raters(vit_config):
     each = [torch.nn.functional.gaussian_nll_loss(output.emotion, rater, output.deviation.square()) for rater in raters]
     spread = model(spectrogram=mel, labels=labels, label_deviation=torch.full((5, 2), 0.3)).loss
     torch.testing.assert_close(spread, squared + (each[0] + each[1]) / 2)
+
+
+def test_the_loss_of_the_deviation_sends_no_gradient_to_the_prediction():
+    deviation, predicted, labels = (torch.rand(5, 2).add(0.1).requires_grad_() for _ in range(3))
+    deviation_loss(deviation, predicted, labels, torch.rand(5, 2)).backward()
+    assert predicted.grad is None
+    assert (deviation.grad != 0).all()
+
+
+@pytest.mark.parametrize("kind", ["mse", "ccc"])
+def test_uncertainty_leaves_the_gradient_of_the_prediction_as_it_was(vit_config, kind):
+    mel, labels = clips()
+    plain = MusemoViTForEmotionRegression(vit_config(regression_loss=kind))
+    uncertain = MusemoViTForEmotionRegression(vit_config(regression_loss=kind, uncertainty=True))
+    uncertain.load_state_dict(plain.state_dict(), strict=False)
+    for model in (plain, uncertain):
+        model(spectrogram=mel, labels=labels).loss.backward()
+    torch.testing.assert_close(uncertain.regressor.weight.grad, plain.regressor.weight.grad)
 
 
 def test_the_deviation_learns_the_raters_spread(vit_config):

@@ -85,7 +85,10 @@ def heard(tmp_path_factory):
     for seed in range(4):
         samples = 0.1 * np.random.default_rng(seed).standard_normal(30 * 22050)
         soundfile.write(root / "music" / f"{seed}.flac", samples, 22050)
-    assert main(["listen", str(root / "music"), str(root / "out"), "--recogniser", str(recogniser), "--hop", "10"]) == 0
+    assert (
+        main(["pseudo-label", str(root / "music"), str(root / "out"), "--recogniser", str(recogniser), "--hop", "10"])
+        == 0
+    )
     return root / "out"
 
 
@@ -93,8 +96,8 @@ def test_half_a_minute_is_learnt_from_songs_without_labels(environment, heard, t
     config = ("--config", ROOT / "training" / "configs" / "gan_30s.yaml", "--data-dir", heard)
     launch(ACCELERATE, "train_gan.py", environment, *config, "--output-dir", tmp_path, "--set", *TINY)
     report = json.loads((tmp_path / "generator" / "report.json").read_text())
-    assert report["corpus"]["name"].startswith("4 songs of music, emotions heard by ")
-    assert report["findings"][0].startswith("No person told the emotions")
+    assert report["corpus"]["name"].startswith("4 songs of music, pseudo-labels by ")
+    assert report["findings"][0].startswith("The emotions of this corpus")
     song = MusemoPipeline.from_pretrained(tmp_path / "generator")(0.8, 0.7, seed=0, n_iter=1).songs[0]
     assert song.spectrogram.shape == (128, 1292)
     assert song.audio.shape == (661500,)

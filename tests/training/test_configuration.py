@@ -1,8 +1,15 @@
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from musemo_hf.training.configuration import Configuration, load_configuration
+from musemo_hf.checkpoints import embedded_checkpoint
+from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
+
+CONFIGS = Path(__file__).parents[2] / "training/configs"
 
 
 @pytest.fixture
@@ -45,6 +52,14 @@ def test_an_integer_is_a_number_and_null_is_allowed_where_declared():
     assert (merged.gan_training.instance_noise, merged.data.n_songs, merged.gan_training.epochs) == (0.0, 12, 2.0)
     assert isinstance(merged.gan_training.instance_noise, float)
     assert load_configuration(None, ["data.n_songs=null"]).data.n_songs is None
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_every_shipped_configuration_loads_and_prints_to_the_same(path, yaml_file):
+    defaults = StudyConfiguration() if path.parent.name == "study" else Configuration()
+    configuration = load_configuration(path, defaults=defaults)
+    assert configuration != defaults
+    assert load_configuration(yaml_file(configuration.to_yaml()), defaults=defaults) == configuration
 
 
 def test_an_empty_file_or_section_is_the_defaults(yaml_file):
@@ -132,7 +147,8 @@ def test_values_that_need_each_other_come_in_any_order():
 
 def test_a_file_is_merged_over_its_base(tmp_path, yaml_file):
     (tmp_path / "common.yaml").write_text("generator: {preset: simple, scales: 3}\ngan_training: {steps: 7}\n")
-    merged = load_configuration(yaml_file("base: common.yaml\ngenerator: {preset: enhanced}"), ["gan_training.seed=3"])
+    path = yaml_file("base: common.yaml\ngenerator: {preset: enhanced}\ngan_training:")
+    merged = load_configuration(path, ["gan_training.seed=3"])
     assert merged.generator == {"preset": "enhanced", "scales": 3}
     assert (merged.gan_training.steps, merged.gan_training.seed) == (7, 3)
 
@@ -140,11 +156,13 @@ def test_a_file_is_merged_over_its_base(tmp_path, yaml_file):
 @pytest.mark.parametrize(
     ("base", "error", "message"),
     [
+        ("other.yaml\ngenerator: {a: {b: 1}}", ValueError, r"run\.yaml: expected values that can be merged over"),
         ("run.yaml", ValueError, r"run\.yaml: base: expected a file that has no base itself"),
         ("missing.yaml", FileNotFoundError, r"found no file .*missing\.yaml"),
     ],
 )
-def test_refuses_a_base_that_is_missing_or_has_a_base(yaml_file, base, error, message):
+def test_refuses_a_base_that_is_missing_or_has_a_base_or_another_shape(tmp_path, yaml_file, base, error, message):
+    (tmp_path / "other.yaml").write_text("generator: {a: [1]}")
     with pytest.raises(error, match=message):
         load_configuration(yaml_file(f"base: {base}"))
 
@@ -218,3 +236,24 @@ def test_what_is_printed_reads_back_to_the_same(yaml_file, values, rate, band, s
     again = load_configuration(yaml_file(configuration.to_yaml()))
     assert again == configuration
     assert type(again.gan_training.betas) is tuple
+
+
+REMOVED_KEYS = [(section, key) for section, keys in REMOVED.items() for key in keys]
+
+
+@pytest.mark.parametrize(("section", "key"), REMOVED_KEYS)
+def test_a_removed_key_loads_with_its_former_default_and_no_other(yaml_file, section, key):
+    path = yaml_file(f"{section}: {{{key}: {REMOVED[section][key]}}}")
+    with pytest.warns(FutureWarning, match=rf"run\.yaml: {section}: {key} was removed"):
+        assert load_configuration(path) == Configuration()
+    with pytest.raises(ValueError, match=rf"{section}: {key} was removed: expected its former default .*, got 7"):
+        load_configuration(None, [f"{section}.{key}=7"])
+
+
+def test_the_configuration_of_a_packaged_run_of_an_earlier_version_still_loads(yaml_file):
+    report = json.loads(Path(embedded_checkpoint("recogniser"), "report.json").read_text())
+    with pytest.warns(FutureWarning, match="was removed"):
+        loaded = load_configuration(yaml_file(json.dumps(report["configuration"])))
+    assert loaded.recogniser == report["configuration"]["recogniser"]
+    now = load_configuration(CONFIGS / "recogniser_10s.yaml")
+    assert loaded.recogniser_training == now.recogniser_training

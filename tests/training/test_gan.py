@@ -65,7 +65,7 @@ def test_the_loss_is_smoothed_cross_entropy(trainer, clips):
 
 
 def test_instance_noise_decays_to_nothing(trainer):
-    run = trainer(steps=100, instance_noise=0.4, instance_noise_share=0.5)
+    run = trainer(steps=100, instance_noise=0.4)
     flat = torch.zeros(1, 1, 128, 32)
     deviations = []
     for step in (0, 25, 50, 99):

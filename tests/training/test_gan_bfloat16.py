@@ -14,7 +14,7 @@ from musemo_hf.training.log import read_statistics
 RELATIVISTIC = {"preset": "modern"}, {"loss": "rpgan", "r1_gamma": 1.0, "r2_gamma": 2.0, "penalty_every": 2}
 RECIPES = {
     "relativistic": (RELATIVISTIC[0], RELATIVISTIC[1] | {"augmentation": "diffaugment"}),
-    "enhanced": ({}, {"feature_matching_weight": 0.5}),
+    "enhanced": ({"generator_channels": 32}, {}),
     "scales": (RELATIVISTIC[0] | {"scales": 2}, RELATIVISTIC[1]),
     "transformer": (RELATIVISTIC[0] | {"generator_network": "transformer"}, RELATIVISTIC[1]),
     "finite differences": (RELATIVISTIC[0], RELATIVISTIC[1] | {"penalty": "finite_difference"}),

@@ -9,10 +9,10 @@ from musemo_hf.training.log import read_statistics
 from musemo_hf.training.recogniser.masked_pretraining import MaskedAutoencoder, MaskedPretraining, draw_mask
 
 
-@pytest.fixture(params=["patch", "convolution"])
-def model(vit_config, request):
+@pytest.fixture
+def model(vit_config):
     torch.manual_seed(0)
-    return MusemoViTForEmotionRegression(MusemoViTConfig(**{**vit_config.to_diff_dict(), "stem": request.param}))
+    return MusemoViTForEmotionRegression(vit_config)
 
 
 def mask(n, grid=(8, 2), **changes):

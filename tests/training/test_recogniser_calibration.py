@@ -60,13 +60,13 @@ def test_a_recogniser_is_calibrated_in_its_configuration(vit_config, clips, unce
     torch.manual_seed(0)
     model = MusemoViTForEmotionRegression(MusemoViTConfig(**{**vit_config.to_diff_dict(), "uncertainty": uncertainty}))
     artists = [f"artist {i // 2}" for i in range(40)]
-    found = calibrate_recogniser(model, clips, artists, crops=2)
-    emotion, deviation = predict_with_deviation(model, clips.spectrogram, crops=2)
+    found = calibrate_recogniser(model, clips, artists)
+    emotion, deviation = predict_with_deviation(model, clips.spectrogram)
     error = (emotion - clips.emotion).square().mean(0).sqrt()
     if uncertainty:
         assert model.config.deviation_scale == list(found.scale)
         assert model.config.emotion_error is None
-        again = calibrate_recogniser(model, clips, artists, crops=2)  # what is calibrated needs no scale
+        again = calibrate_recogniser(model, clips, artists)  # what is calibrated needs no scale
         assert again.scale == pytest.approx((1, 1), abs=0.01)
         assert model.config.deviation_scale == pytest.approx(list(found.scale), rel=0.01)
     else:
@@ -74,16 +74,15 @@ def test_a_recogniser_is_calibrated_in_its_configuration(vit_config, clips, unce
         assert model.config.emotion_error == pytest.approx(error.tolist(), rel=1e-5)
 
 
-def test_copies_add_the_spread_of_their_means(vit_config, clips):
+def test_deviations_are_those_of_the_recogniser(vit_config, clips):
     torch.manual_seed(0)
     model = MusemoViTForEmotionRegression(MusemoViTConfig(**{**vit_config.to_diff_dict(), "uncertainty": True})).eval()
     with torch.no_grad():
-        outputs = [model(spectrogram=clips.spectrogram.roll(shift, -1)) for shift in (0, 16)]
-    emotion, deviation = predict_with_deviation(model, clips.spectrogram, crops=2)
-    means, variances = (torch.stack(v) for v in zip(*((o.emotion, o.deviation**2) for o in outputs), strict=True))
-    torch.testing.assert_close(deviation, (variances.mean(0) + means.var(0, unbiased=False)).sqrt())
-    torch.testing.assert_close(emotion, predict(model, clips.spectrogram, crops=2))
-    assert torch.equal(predict_with_deviation(model, clips.spectrogram, 40)[0], outputs[0].emotion)
+        output = model(spectrogram=clips.spectrogram)
+    emotion, deviation = predict_with_deviation(model, clips.spectrogram, batch_size=len(clips))
+    assert torch.equal(emotion, output.emotion)
+    assert torch.equal(deviation, output.deviation)
+    torch.testing.assert_close(predict(model, clips.spectrogram, batch_size=7), emotion)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,10 @@ from musemo_hf.training.clips import Clips
 from musemo_hf.training.recogniser.augmentation import AUGMENTATIONS, augmentation
 from musemo_hf.training.recogniser.layer_decay import layer_groups
 from musemo_hf.training.recogniser.masked_pretraining import MaskedPretraining
-from musemo_hf.training.recogniser.prediction import predict
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 EVERYTHING = {"window_frames": 24, "uncertainty": True}
-TRAINING = {"layer_decay": 0.7, "augmentation": "shift_gain+mixup", "pretraining_steps": 5, "test_crops": 3}
+TRAINING = {"layer_decay": 0.7, "augmentation": "shift_gain+mixup", "pretraining_steps": 5}
 
 
 @pytest.fixture(scope="module")
@@ -139,22 +138,6 @@ def test_raters_spread_is_mixed_as_the_emotions_are(trainer):
     torch.testing.assert_close(given["label_deviation"], 0.1 + 0.05 * (given["labels"] + 1))
 
 
-def test_one_copy_is_the_clip_itself_and_more_are_the_mean_of_rolled_ones(trainer, clips):
-    model = trainer(None).model
-    with torch.no_grad():
-        alone = model.eval()(spectrogram=clips.spectrogram).emotion
-        rolled = [model(spectrogram=clips.spectrogram.roll(shift, -1)).emotion for shift in (0, 10, 21)]
-    assert torch.equal(predict(model, clips.spectrogram, 40), alone)
-    assert torch.equal(predict(model, clips.spectrogram, 40, crops=1), alone)
-    torch.testing.assert_close(predict(model, clips.spectrogram, 40, crops=3), torch.stack(rolled).mean(0))
-
-
-@pytest.mark.parametrize("crops", [0, 33])
-def test_crops_out_of_range(trainer, clips, crops):
-    with pytest.raises(ValueError, match=f"expected crops from 1 to the 32 frames, got {crops}"):
-        predict(trainer(None).model, clips.spectrogram, crops=crops)
-
-
 @pytest.mark.parametrize("kind", ["vit", "ast"])
 def test_a_run_begins_with_the_backbones_weights_and_resumes_without_it(
     kind, recogniser_training, clips, interrupt, state, assert_same, tmp_path
@@ -182,7 +165,7 @@ def test_a_run_begins_with_the_backbones_weights_and_resumes_without_it(
 
 def test_default_values_are_those_of_before(recogniser_training):
     values = dataclasses.asdict(recogniser_training())
-    assert (values["layer_decay"], values["test_crops"], values["pretraining_steps"]) == (1.0, 1, 0)
+    assert (values["layer_decay"], values["pretraining_steps"]) == (1.0, 0)
 
 
 @pytest.mark.parametrize("layer_decay", [0, -0.5, 1.1])

@@ -52,7 +52,7 @@ def train(vit_config, recogniser_training):
 def report(songs):
     def build(trained, fold):
         return build_recogniser_report(
-            trained, songs, fold, {"name": "DEAM", "procedural": False}, 1, "train ...", "test", [0]
+            trained, songs, fold, {"name": "DEAM", "procedural": False}, "train ...", "test", [0]
         )
 
     return build
@@ -139,7 +139,7 @@ def test_without_uncertainty_all_songs_are_learnt_from_and_no_interval_is_claime
     assert (len(trained.learnt), trained.calibrated) == (160, None)
     found = report(trained, 0)
     assert "uncertainty" not in found
-    assert "160 songs, judged on 80 songs of 40 other artists (fold 0)" in found["findings"][0]
+    assert "160 songs, evaluated on 80 songs of 40 other artists (fold 0)" in found["findings"][0]
     assert "## Intervals" not in render(found)
 
 

@@ -13,7 +13,7 @@ from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatis
 from musemo_hf.evaluation.surrogates.samplers import sample_surrogate
 from musemo_hf.training.clips import Clips
 
-EQUAL_EPOCHS = 3.3  # what real + 3,200 synthetic clips get in updates when epochs, not updates, are kept equal
+EQUAL_EPOCHS = 3.3  # (3,200 + 1,395) / 1,395: updates at equal epochs for the published numbers of clips
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,10 @@ def real(material: Material) -> Arm:
 
 
 def real_longer(material: Material) -> Arm:
-    """Real songs at 3.3 times the updates: what a comparison at equal epochs gives to real + synthetic."""
+    """Real songs at 3.3 times the updates, as equal epochs give the published 3,200 synthetic and 1,395 real songs.
+
+    With the default share of 1.0, equal epochs would give real + synthetic 2.0 times the updates.
+    """
     return replace(material.alone(), steps_factor=EQUAL_EPOCHS)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -14,11 +13,11 @@ from matplotlib.patches import Patch
 from musemo_hf.evaluation.spaces.embedders import get_embedder
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
 from musemo_hf.reporting.figures import to_png
+from musemo_hf.reporting.templates import render
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED
 from .validation import SIZES, WITHIN_CLIPS
 
-TEMPLATE = Path(__file__).parents[2] / "reporting" / "templates" / "metric-validation.md.jinja"
 # name -> (heading, digits, +1 where more is better)
 FIGURES = {
     "quality_score": ("quality score", 1, 1),
@@ -74,9 +73,9 @@ def write_page(results: Mapping[str, Any], folder: str | Path, command: str) -> 
 
 def markdown(results: Mapping[str, Any], command: str) -> str:
     """The page as Markdown."""
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters["number"] = number
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return render(
+        "metric-validation.md.jinja",
+        number=number,
         results=results,
         command=command,
         figures=FIGURES,

@@ -1,4 +1,4 @@
-"""What one generator is worth, as plain data: measured on held-out songs, heard by a judge that trained none."""
+"""The evaluation of one generator on held-out songs, as plain data."""
 
 import json
 import math
@@ -19,13 +19,13 @@ from musemo_hf.reporting.provenance import caveats, versions
 from musemo_hf.training.corpus import hold_out, select
 from musemo_hf.training.recogniser.prediction import predict
 
-SEED = 10_000_000  # of the generated clips, apart from the seeds of training
+SEED = 10_000_000  # seed of the generated clips, apart from the seeds of training
 AGREEMENT = ("ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval", "rmse", "n")
 
 
 def build_generator_report(
     generator: Any,
-    judge: MusemoViTForEmotionRegression,
+    evaluator: MusemoViTForEmotionRegression,
     songs: SongArrays,
     fold: int,
     corpus: dict[str, Any],
@@ -33,29 +33,29 @@ def build_generator_report(
     budget: str,
     seeds: list[int],
 ) -> dict[str, Any]:
-    """Figures of a generator and a judge that were both trained without a fold.
+    """Evaluate a generator on a fold that neither it nor the evaluator was trained on.
 
     Args:
-        generator: with `generate(emotion, seed)`; one clip is made at the emotion of every held-out song.
-        judge: a recogniser that took no part in training the generator.
-        songs: the whole corpus.
-        fold: that both were trained without.
-        corpus: `name`, `procedural` (bool), and what else describes it.
-        command: that made the report.
-        budget: name of the configuration that both were trained with.
-        seeds: of their trainings.
+        generator: A generator, which makes one clip at the emotion of every held-out song.
+        evaluator: A recogniser that took no part in training the generator.
+        songs: The whole corpus.
+        fold: The held-out fold.
+        corpus: The description of the corpus, with `name` and `procedural` (bool).
+        command: The command line that made the report.
+        budget: The name of the configuration of both trainings.
+        seeds: The seeds of the trainings.
 
     Returns:
-        What cards read: `quality_score`, `quality` (of `spectrogram_quality`), `conditioning` (judge against request),
-        `ccc_real_only` and `recogniser` (judge against the labels of the held-out songs), `findings`, `validation`,
-        `corpus`, `budget`, `seeds`, `command`, `versions`.
+        The figures that cards read: `quality_score`, `quality` (of `spectrogram_quality`), `conditioning` (predicted
+        against requested emotion), `ccc_real_only` and `recogniser` (the evaluator against the labels of the held-out
+        songs), `findings`, `validation`, `corpus`, `budget`, `seeds`, `command`, `versions`.
     """
     training, held_out = hold_out(songs, fold), select(songs, np.flatnonzero(songs.fold == fold))
     groups, emotion = artist_groups(held_out.artist), held_out.emotion
     made = denormalise(sample_clips(generator, torch.from_numpy(emotion), SEED)[:, 0]).numpy()
     quality = _quality(made, held_out.spectrogram, training.spectrogram)
-    heard, own = (
-        concordance_report(_heard(judge, clips), emotion, groups, confidence=0.95)
+    generated, own = (
+        concordance_report(_predicted(evaluator, clips), emotion, groups, confidence=0.95)
         for clips in (made, held_out.spectrogram)
     )
     report: dict[str, Any] = {
@@ -63,7 +63,7 @@ def build_generator_report(
         "ccc_real_only": {"value": own["ccc_mean"], "interval": own["ccc_mean_interval"]},
         "validation": {"targets": quality["targets"], "tier": quality["tier"]},
         "quality": quality,
-        "conditioning": {name: heard[name] for name in AGREEMENT},
+        "conditioning": {name: generated[name] for name in AGREEMENT},
         "recogniser": {name: own[name] for name in AGREEMENT},
         "corpus": corpus
         | {"n_songs": len(songs), "n_training": len(training), "n_tested": len(held_out), "fold": fold}
@@ -84,8 +84,8 @@ def _quality(made: np.ndarray, held_out: np.ndarray, training: np.ndarray) -> di
     return metric.compute(training=training, held_out=held_out, confidence=0.95)
 
 
-def _heard(judge: MusemoViTForEmotionRegression, clips: np.ndarray) -> np.ndarray:
-    return predict(judge, normalise(torch.from_numpy(clips))[:, None]).double().numpy()
+def _predicted(evaluator: MusemoViTForEmotionRegression, clips: np.ndarray) -> np.ndarray:
+    return predict(evaluator, normalise(torch.from_numpy(clips))[:, None]).double().numpy()
 
 
 def _skill_in_words(quality: dict[str, Any]) -> str:
@@ -95,18 +95,15 @@ def _skill_in_words(quality: dict[str, Any]) -> str:
 
 
 def _findings(report: dict[str, Any]) -> list[str]:
-    corpus, quality, heard, own = (report[name] for name in ("corpus", "quality", "conditioning", "recogniser"))
-    ladder = {name: score for name, score in quality["ladder"].items() if name in quality.get("noise_skills", {})}
-    noise = f", where noise without any music scores up to {max(ladder.values()):.1f}" if ladder else ""
-    sentences = caveats(corpus)
+    corpus, quality, generated, own = (report[name] for name in ("corpus", "quality", "conditioning", "recogniser"))
+    noises = [score for name, score in quality["ladder"].items() if name in quality.get("noise_skills", {})]
+    noise = f", where noise without any music scores up to {max(noises):.1f}" if noises else ""
     return [
-        *sentences,
-        f"Trained on {corpus['n_training']} songs, judged on {corpus['n_tested']} songs of {corpus['n_artists']} other "
-        f"artists (fold {corpus['fold']}), one generated clip at the emotion of each.",
+        *caveats(corpus),
+        f"Trained on {corpus['n_training']} songs, evaluated on {corpus['n_tested']} songs of {corpus['n_artists']} "
+        f"other artists (fold {corpus['fold']}), one generated clip at the emotion of each.",
         f"Quality score {quality['quality_score']:.1f} ({quality['tier']}){noise}; {_skill_in_words(quality)}.",
-        "Conditioning: a recogniser that trained no generator hears the requested emotion with CCC "
-        + " and ".join(f"{heard['ccc'][i]:.2f} in {name}" for i, name in enumerate(("valence", "arousal")))
-        + "; of the real songs it hears "
-        + " and ".join(f"{own['ccc'][i]:.2f}" for i in range(2))
-        + ".",
+        "Conditioning: the predictions of a recogniser that took no part in training the generator agree with the "
+        f"requested emotion with CCC {generated['ccc'][0]:.2f} in valence and {generated['ccc'][1]:.2f} in arousal, "
+        f"and with the labels of the real songs with {own['ccc'][0]:.2f} and {own['ccc'][1]:.2f}.",
     ]

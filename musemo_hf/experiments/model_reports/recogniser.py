@@ -1,4 +1,4 @@
-"""What one recogniser is worth, as plain data: its agreement on a held-out fold, and whether its intervals hold."""
+"""The evaluation of one recogniser, as plain data: agreement on a held-out fold, and coverage of intervals."""
 
 import json
 from typing import Any
@@ -26,28 +26,26 @@ def build_recogniser_report(
     songs: SongArrays,
     fold: int | None,
     corpus: dict[str, Any],
-    crops: int,
     command: str,
     budget: str,
     seeds: list[int],
 ) -> dict[str, Any]:
-    """Figures of a recogniser.
+    """Evaluate a recogniser.
 
     Args:
-        trained: what `train_recogniser` made of all songs but those of the fold.
-        songs: the whole corpus.
-        fold: that it was trained and calibrated without; None where it was trained on all.
-        corpus: `name`, `procedural` (bool), and what else describes it.
-        crops: copies of a clip that are averaged for its agreement; its intervals are of one pass, as in the pipelines.
-        command: that made the report.
-        budget: name of the configuration.
-        seeds: of the training.
+        trained: The result of `train_recogniser` on all songs but those of the fold.
+        songs: The whole corpus.
+        fold: The fold that was held out of training and calibration; None where all songs were used.
+        corpus: The description of the corpus, with `name` and `procedural` (bool).
+        command: The command line that made the report.
+        budget: The name of the configuration.
+        seeds: The seeds of the training.
 
     Returns:
-        What cards read. With a fold `ccc_real_only` and `recogniser` (against its labels). Where deviations are
-        predicted `uncertainty`: what `coverage_report` gives on the fold (`held_out` True), or without one on the
-        songs of the calibration, each part of them with the scale of the others (`held_out` False), and `scale`,
-        `n_calibration` and `n_calibration_artists`. `findings`, `corpus`, `budget`, `seeds`, `command`, `versions`.
+        The figures that cards read. With a fold: `ccc_real_only` and `recogniser` (against its labels). With predicted
+        deviations: `uncertainty`, the `coverage_report` on the fold (`held_out` True) or else on the songs of the
+        calibration, each part with the scale of the others (`held_out` False), with `scale`, `n_calibration` and
+        `n_calibration_artists`. Always: `findings`, `corpus`, `budget`, `seeds`, `command`, `versions`.
     """
     tested = None if fold is None else select(songs, np.flatnonzero(songs.fold == fold))
     n_training = len(trained.learnt) + (0 if trained.calibrated is None else len(trained.calibrated.songs))
@@ -62,7 +60,7 @@ def build_recogniser_report(
     }
     if tested is not None:
         groups = artist_groups(tested.artist)
-        predicted = predict(trained.model, Clips.of_songs(tested).spectrogram, crops=crops)
+        predicted = predict(trained.model, Clips.of_songs(tested).spectrogram)
         own = concordance_report(predicted.numpy(), tested.emotion, groups, confidence=0.95)
         report["corpus"] |= {"n_tested": len(tested), "n_artists": len(set(groups))}
         report["ccc_real_only"] = {"value": own["ccc_mean"], "interval": own["ccc_mean_interval"]}
@@ -76,13 +74,13 @@ def build_recogniser_report(
 def _uncertainty(
     model: MusemoViTForEmotionRegression, calibrated: Calibrated, tested: SongArrays | None
 ) -> dict[str, Any]:
-    """Coverage on the songs held out; without, on those of the calibration, where no song gave its own scale."""
-    judged = calibrated.songs if tested is None else tested
-    groups = artist_groups(judged.artist)
-    emotion, predicted = predict_with_deviation(model, Clips.of_songs(judged).spectrogram)
+    """Compute the coverage on the held-out songs, or else on those of the calibration by cross-validation."""
+    evaluated = calibrated.songs if tested is None else tested
+    groups = artist_groups(evaluated.artist)
+    emotion, predicted = predict_with_deviation(model, Clips.of_songs(evaluated).spectrogram)
     own: np.ndarray = calibrated.own.deviation if tested is None else np.asarray(predicted)
     constant = calibrated.constant.deviation if tested is None else np.array(calibrated.constant.scale)
-    return coverage_report(emotion.numpy(), judged.emotion, own, constant, groups) | {
+    return coverage_report(emotion.numpy(), evaluated.emotion, own, constant, groups) | {
         "held_out": tested is not None,
         "scale": model.config.deviation_scale,
         "constant_error": calibrated.constant.scale,
@@ -98,10 +96,9 @@ def _findings(report: dict[str, Any]) -> list[str]:
         own = report["recogniser"]
         low, high = own["ccc_mean_interval"]
         sentences.append(
-            f"Trained on {corpus['n_training']} songs, judged on {corpus['n_tested']} songs of {corpus['n_artists']} "
-            f"other artists (fold {corpus['fold']}): CCC {own['ccc_mean']:.3f} ({low:.3f} to {high:.3f}), "
-            + _each("{:.3f} ({:.3f} to {:.3f})", own["ccc"], own["ccc_interval"])
-            + "."
+            f"Trained on {corpus['n_training']} songs, evaluated on {corpus['n_tested']} songs of "
+            f"{corpus['n_artists']} other artists (fold {corpus['fold']}): CCC {own['ccc_mean']:.3f} "
+            f"({low:.3f} to {high:.3f}), " + _each("{:.3f} ({:.3f} to {:.3f})", own["ccc"], own["ccc_interval"]) + "."
         )
     else:
         sentences.append(f"Trained on all {corpus['n_training']} songs: no fold was held out, so no CCC is known.")
@@ -112,8 +109,8 @@ def _findings(report: dict[str, Any]) -> list[str]:
 
 def _uncertainty_findings(found: dict[str, Any], corpus: dict[str, Any]) -> list[str]:
     source = (
-        f"It learnt from {corpus['n_learnt']} of these; the other {found['n_calibration']}, of "
-        f"{found['n_calibration_artists']} artists of their own, gave the factors of its deviations: "
+        f"The network was trained on {corpus['n_learnt']} of these; the other {found['n_calibration']}, of "
+        f"{found['n_calibration_artists']} other artists, gave the factors of its deviations: "
         + _each("{:.2f}", found["scale"])
         + "."
     )
@@ -135,7 +132,7 @@ def _percent(share: dict[str, Any]) -> tuple[list[float], list[list[float]]]:
 
 
 def _likelihood(found: dict[str, Any]) -> str:
-    """Whether a deviation of each clip's own says more than one error for all clips."""
+    """Compare a predicted deviation for each clip with one error for all clips."""
     gain = found["nll_gain"]
     verdicts = [
         f"{'helps' if low > 0 else 'harms' if high < 0 else 'is not shown to help'} in {name}"
@@ -148,12 +145,12 @@ def _likelihood(found: dict[str, Any]) -> str:
         + _each("{:.3f}", found["constant"]["nll"])
         + "; gain "
         + _each("{:+.3f} ({:+.3f} to {:+.3f})", gain["value"], gain["interval"])
-        + f": a deviation of each clip's own {' and '.join(verdicts)}."
+        + f": a predicted deviation for each clip {' and '.join(verdicts)}."
     )
 
 
 def _each(shape: str, values: list[float], intervals: list[list[float]] | None = None) -> str:
-    """Of valence and of arousal, in words."""
+    """Write the values of valence and arousal, with their intervals."""
     ends = intervals or [[], []]
     return " and ".join(
         f"{shape.format(value, *pair)} in {name}" for name, value, pair in zip(DIMENSIONS, values, ends, strict=True)

@@ -1,4 +1,4 @@
-"""How generated music sounds, by numbers and by eye: the five presets against real songs of the same quadrant."""
+"""Figures and pictures of generated sound: the five presets against real songs of the same quadrant."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -16,10 +16,10 @@ from musemo_hf.data.arrays import SongArrays
 from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
 from musemo_hf.reporting.figures import spectrogram_grid
 
-MIDDLE = (0.1, 0.9)  # the middle 80 % of real songs are the yardstick
-NEUTRAL = 0.25  # from the origin: songs of the neutral preset
-DUPLICATE_DB = 0.5  # a column that differs from the one before by less, on average, repeats it
-FEWEST = 5  # songs of a quadrant that a range is read from
+MIDDLE = (0.1, 0.9)  # quantiles of the reference range, the middle 80 % of real songs
+NEUTRAL = 0.25  # largest distance from the origin of songs of the neutral preset
+DUPLICATE_DB = 0.5  # a column repeats the one before if it differs by less on average
+FEWEST = 5  # songs of a quadrant that a range needs
 TITLES = {
     "loudness": "loudness, mean dB",
     "brightness": "brightness, spectral centroid in Hz",
@@ -33,12 +33,12 @@ TITLES = {
 
 
 def describe(decibels: NDArray, settings: MelSettings = MelSettings(), n_iter: int = 32) -> dict[str, float]:  # noqa: B008
-    """What a log-mel sounds and looks like.
+    """Measure the sound and the look of a log-mel.
 
     Args:
-        decibels: dB `(128, n_frames)`.
-        settings: the signal convention.
-        n_iter: Griffin-Lim iterations, from which the convergence is.
+        decibels: The log-mel in dB `(128, n_frames)`.
+        settings: The settings of the log-mel.
+        n_iter: The number of Griffin-Lim iterations before the convergence is measured.
 
     Returns:
         `loudness` (mean dB), `brightness` (power-weighted mean frequency, Hz), `tempo` (BPM) and `onset_rate` (a
@@ -75,7 +75,7 @@ def _correlation(first: NDArray, second: NDArray) -> float:
 
 
 def convergence(decibels: NDArray, settings: MelSettings, n_iter: int) -> float:
-    """How far the inverted audio's spectrogram is from the one asked for (Sturmel & Daudet 2011), 0 is exact."""
+    """Measure the spectral convergence of the inversion (Sturmel & Daudet 2011); 0 is exact."""
     import torch
 
     magnitude = mel_to_magnitude(torch.from_numpy(decibels.astype(np.float32))[None], settings)
@@ -88,16 +88,16 @@ def convergence(decibels: NDArray, settings: MelSettings, n_iter: int) -> float:
 
 
 def checkerboard(decibels: NDArray) -> float:
-    """How far the grids that upsampling leaves stand out, dB (Odena et al. 2016).
+    """Measure the checkerboard pattern of upsampling in dB (Odena et al. 2016).
 
     A network that doubles its resolution leaves patterns of period 2, 4 and 8 in time and in frequency: single points
-    of the two-dimensional spectrum. Each point's power is held against the median of the bins around it.
+    of the two-dimensional spectrum. The power of each point is compared with the median of the bins around it.
 
     Args:
-        decibels: dB `(n_mels, n_frames)`; frames beyond a multiple of 16 are left out.
+        decibels: The log-mel in dB `(n_mels, n_frames)`; frames beyond a multiple of 16 are left out.
 
     Returns:
-        The highest of these points over its surroundings, 10 log10; about 5 to 12 in noise.
+        The largest ratio in dB; about 5 to 12 in noise.
     """
     clip = decibels[:, : decibels.shape[1] // 16 * 16]
     window = np.hanning(clip.shape[0])[:, None] * np.hanning(clip.shape[1])
@@ -115,11 +115,11 @@ def checkerboard(decibels: NDArray) -> float:
 
 
 def songs_of(preset: tuple[float, float], emotion: NDArray) -> NDArray:
-    """Indices of the songs in a preset's quadrant; of those near the origin for the neutral one.
+    """Return the indices of the songs in a preset's quadrant, or near the origin for the neutral preset.
 
     Args:
-        preset: (valence, arousal).
-        emotion: `(N, 2)`.
+        preset: The (valence, arousal) of the preset.
+        emotion: The emotions of the songs `(N, 2)`.
     """
     if preset == (0.0, 0.0):
         return np.flatnonzero(np.linalg.norm(emotion, axis=1) < NEUTRAL)
@@ -129,17 +129,17 @@ def songs_of(preset: tuple[float, float], emotion: NDArray) -> NDArray:
 def examine_sound(
     pipeline: MusemoPipeline, songs: SongArrays, seeds: Sequence[int] = range(4), n_real: int = 40
 ) -> dict[str, Any]:
-    """The five presets, several seeds each, against real songs of the same quadrant.
+    """Compare the five presets, with several seeds each, with real songs of the same quadrant.
 
     Args:
-        pipeline: renders them.
-        songs: real songs, preferably such as the generator was not trained on.
-        seeds: of the generated clips.
-        n_real: at most so many songs of a quadrant, evenly spaced.
+        pipeline: The pipeline that renders the presets.
+        songs: The real songs, preferably outside the training set.
+        seeds: The seeds of the generated clips.
+        n_real: The largest number of songs of a quadrant, which are evenly spaced.
 
     Returns:
-        preset -> `figures` (name -> `generated` mean over seeds, `low` and `high` of the real songs' middle 80 %,
-        `within`, None where under 5 songs), `n_real`, `n_generated`.
+        For each preset `n_real`, `n_generated` and `figures`: the mean `generated` over seeds, the ends `low` and
+        `high` of the middle 80 % of real songs, and `within` (None with fewer than 5 songs).
     """
     report = {}
     for name, preset in PRESETS.items():
@@ -163,7 +163,7 @@ def _against(generated: list[float], real: list[float]) -> dict[str, Any]:
 
 
 def sound_table(report: dict[str, Any]) -> str:
-    """The examination as a Markdown table: generated, and in brackets the middle 80 % of real songs."""
+    """Write the examination as a Markdown table, with the middle 80 % of real songs in brackets."""
     presets = list(report)
     lines = [f"| | {' | '.join(presets)} |", f"|---|{'---|' * len(presets)}"]
     for name, title in TITLES.items():
@@ -182,7 +182,7 @@ def _cell(figure: dict[str, Any]) -> str:
 
 
 def sound_picture(pipeline: MusemoPipeline, songs: SongArrays, seeds: Sequence[int] = (0, 1)) -> Figure:
-    """Generated clips of the five presets under the real song of the nearest emotion."""
+    """Draw the clips of the five presets below the real song of the nearest emotion."""
     points = np.array(list(PRESETS.values()))
     nearest = np.linalg.norm(songs.emotion[None] - points[:, None], axis=-1).argmin(axis=1)
     rows = {"real": [songs.spectrogram[index] for index in nearest]}

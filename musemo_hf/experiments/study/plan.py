@@ -106,11 +106,10 @@ class StudyConfiguration(Configuration):
             variant: The name of the variant.
             teacher: The folder that replaces the word "teacher".
         """
-        changes = self.variants[variant] or {}
-        values = {section: dict(changes[section] or {}) for section in changes if section != "kind"}
+        values = {section: changes for section, changes in (self.variants[variant] or {}).items() if section != "kind"}
         for section, key in TAUGHT:
-            if teacher is not None and values.get(section, {}).get(key) == TEACHER:
-                values[section][key] = str(teacher)
+            if teacher is not None and (values.get(section) or {}).get(key) == TEACHER:
+                values[section] = {**values[section], key: str(teacher)}
         return merge(self, values, f"variants: {variant}")
 
     def check(self) -> None:
@@ -122,28 +121,20 @@ class StudyConfiguration(Configuration):
         named = [self.study.baseline, self.study.candidate, *self.study.finalists]
         if missing := sorted(set(named) - set(self.variants)):
             raise ValueError(f"expected variants out of {', '.join(self.variants)}, got {', '.join(missing)}")
-        for variant, changes in self.variants.items():
-            self._check_variant(f"variants: {variant}", changes or {})
-            self.of_variant(variant)
+        for variant in self.variants:
+            self._check_variant(variant)
         if self.kind_of(self.study.baseline) != "gan":
             raise ValueError(f"expected a GAN for a baseline, got the flow {self.study.baseline}")
 
-    def _check_variant(self, where: str, changes: dict[str, Any]) -> None:
+    def _check_variant(self, variant: str) -> None:
+        where, changes = f"variants: {variant}", self.variants[variant]
+        changes = {} if changes is None else changes
+        if not isinstance(changes, dict):
+            raise ValueError(f"{where}: expected keys and values, got {changes!r}")
         if unknown := sorted(set(changes) - {"kind", *SECTIONS}):
             raise ValueError(f"{where}: expected kind or one of {', '.join(SECTIONS)}, got {', '.join(unknown)}")
         if changes.get("kind", "gan") not in GENERATOR_KINDS:
             raise ValueError(f"{where}: kind: expected one of {', '.join(GENERATOR_KINDS)}, got {changes['kind']!r}")
+        self.of_variant(variant)
         if unequal := sorted(set(changes.get("gan_training") or {}) & set(EQUAL)):
             raise ValueError(f"{where}: expected equal {', '.join(EQUAL)} in all, got {', '.join(unequal)}")
-
-    # the former names, until every caller has moved
-    of_rung = of_variant
-
-    @property
-    def rungs(self) -> dict[str, Any]:
-        """The variants."""
-        return self.variants
-
-    def is_flow(self, variant: str) -> bool:
-        """Return whether the variant is a flow."""
-        return self.kind_of(variant) == "flow"

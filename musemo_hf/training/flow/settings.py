@@ -1,36 +1,36 @@
-"""What a flow's training is told."""
+"""Settings of a flow's training."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class FlowTraining:
-    """Flow matching on latents.
+    """Settings of flow matching on latents.
 
     Attributes:
-        steps: optimizer updates.
-        epochs: where given, `steps` is this many passes over the songs at hand.
-        seconds: where given, training ends after so many seconds of updates, however many of `steps` are done, and the
-            rate falls with the seconds; a resumed run goes on counting. What is reached depends on the machine.
-        batch_size: over all processes.
-        lr, betas, weight_decay: AdamW.
-        warmup_steps: updates in which the rate rises; it falls on a cosine over the whole run.
-        gradient_norm: the gradient is clipped to it.
-        time_mean, time_deviation: of the logit of the times that are drawn (Esser et al. 2024, section 3.1); 0 is the
-            middle of the way, and larger is nearer to noise.
-        profile_weight: of the mean square error of the profile's latents, beside that of the texture's.
-        roll: roll the texture of each clip of a batch in time by any amount, under its own profile. Needs many clips.
-        profile_mix: how much of another clip's profile is mixed into each clip's, in [0, 1): the latents are centred
-            and the squares of both parts add to 1, so that mean and covariance stay (a smoothed bootstrap, Silverman
-            1986, section 6.4, whose kernel is the data's own), against profiles that are learnt by heart.
-        dropped_emotion: share of samples without their emotion, for classifier-free guidance.
-        ema_decay: of the averaged weights, which are what is saved.
-        bfloat16: mixed precision, on whatever device; faster on a GPU, and on a CPU with AMX or AVX-512 BF16.
-        seed: of initial weights, batches, times and noise.
-        log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
+        steps: The number of optimizer updates.
+        epochs: The number of passes over the songs, which replaces `steps`; None to use `steps`.
+        seconds: The number of seconds of updates after which training ends, however many of `steps` are done; None for
+            no limit. The learning rate falls with the seconds, and a resumed run continues the count. The result
+            depends on the speed of the machine.
+        batch_size: The number of clips per update, over all processes.
+        lr: The highest learning rate of AdamW. It falls on a cosine over the run.
+        weight_decay: The weight decay of AdamW.
+        warmup_steps: The number of updates in which the learning rate rises.
+        gradient_norm: The norm to which the gradient is clipped.
+        roll: Whether to roll the texture of each clip in time by a random amount, under its own profile. This needs
+            many clips.
+        profile_mix: The share of another clip's profile that is mixed into each clip's, in [0, 1), against memorising
+            profiles. The latents are centred and the squares of both shares add to 1, so mean and covariance stay (a
+            smoothed bootstrap, Silverman 1986, section 6.4, with the data as its kernel).
+        ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
+        bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
+        seed: The seed of initial weights, batches, times and noise.
+        log_every: The number of updates between lines of statistics.
+        checkpoint_every: The number of updates between checkpoints; 0 for only the last.
 
     Raises:
-        ValueError: `profile_mix` out of its range.
+        ValueError: `profile_mix` is out of its range.
     """
 
     steps: int = 4000
@@ -38,16 +38,11 @@ class FlowTraining:
     seconds: float | None = None
     batch_size: int = 16
     lr: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.01
     warmup_steps: int = 50
     gradient_norm: float = 1.0
-    time_mean: float = 0.0
-    time_deviation: float = 1.0
-    profile_weight: float = 0.2
     roll: bool = False
     profile_mix: float = 0.0
-    dropped_emotion: float = 0.1
     ema_decay: float = 0.995
     bfloat16: bool = False
     seed: int = 0

@@ -18,6 +18,9 @@ from musemo_hf.training.sampler import batch_indices, seed_step, step_generator,
 
 from .settings import FlowTraining
 
+PROFILE_WEIGHT = 0.2  # of the mean square error of the profile's latents, beside that of the texture's
+DROPPED_EMOTION = 0.1  # share of samples without their emotion (classifier-free guidance, Ho & Salimans 2022)
+BETAS = (0.9, 0.99)
 CLIPS_A_DIRECTION = 4  # for a covariance whose smallest variances are not far too small
 
 
@@ -68,7 +71,7 @@ class FlowTrainer(TrainingLoop):
         network = parallel.unwrap(self.model)
         self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), training.lr, training.betas, weight_decay=training.weight_decay
+            self.model.parameters(), training.lr, BETAS, weight_decay=training.weight_decay
         )
         self.objects = {"generator": network, "averaged_generator": self.average, "optimizer": self.optimizer}
         shape = {name: value for name, value in generator.config.items() if not name.startswith("_")}
@@ -102,7 +105,7 @@ class FlowTrainer(TrainingLoop):
             predicted = self.model(latents, t, emotion, drop_mask)
         error = (predicted.float() - velocity).square()
         profile, texture = self.averaged_model.split(error)
-        return texture.mean() + self.training.profile_weight * profile.mean()
+        return texture.mean() + PROFILE_WEIGHT * profile.mean()
 
     @torch.no_grad()
     def _data(self, chosen: Tensor, shifts: Tensor, others: Tensor) -> Tensor:
@@ -131,10 +134,8 @@ class FlowTrainer(TrainingLoop):
     def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw times in (0, 1), evenly over the quantiles of their distribution, and whose emotion is left out."""
         quantile = (torch.arange(n_samples) + torch.rand(n_samples, generator=generator)) / n_samples
-        logit = self.training.time_mean + self.training.time_deviation * torch.special.ndtri(
-            quantile.clamp(1e-4, 0.9999)
-        )
-        return logit.sigmoid(), torch.rand(n_samples, generator=generator) < self.training.dropped_emotion
+        logit = torch.special.ndtri(quantile.clamp(1e-4, 0.9999))  # logit-normal (Esser et al. 2024, section 3.1)
+        return logit.sigmoid(), torch.rand(n_samples, generator=generator) < DROPPED_EMOTION
 
     def _rate(self) -> float:
         """Return the factor of the learning rate: a warm-up, then a cosine over the whole run."""

@@ -18,6 +18,7 @@ from .auxiliary_losses import Guidance
 from .losses import accuracy, discriminator_loss, finite_difference_penalty, generator_loss, gradient_penalty
 from .settings import GanTraining
 
+NOISE_SHARE = 0.5  # of the steps, over which instance noise falls to 0 (Sonderby et al. 2017, section 3.2)
 AUGMENTATION = 2000  # stream of the augmentation's draws; ranks are added
 PARTS = (
     "generator forward",
@@ -45,13 +46,6 @@ class Batch(NamedTuple):
     spectrogram: Tensor
     emotion: Tensor
     noise: Tensor
-
-
-class Judged(NamedTuple):
-    """What the discriminator made of the real clips: constants for the generator's update."""
-
-    logits: Tensor
-    features: tuple[Tensor, ...]
 
 
 class GanStep:
@@ -127,9 +121,9 @@ class GanStep:
         # one forward pass serves both updates
         with record_function("generator forward"), torch.set_grad_enabled(updates[1]), self.autocast():
             fake = self.generator(emotion=batch.emotion, noise=batch.noise).spectrogram
-        judged, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
+        real_logits, values = self.update_discriminator(step, batch, fake.detach(), updates[0], draws)
         if updates[1]:
-            values |= self.update_generator(step, batch, fake, judged, draws)
+            values |= self.update_generator(step, batch, fake, real_logits, draws)
         return values
 
     def seen(self, spectrogram: Tensor, step: int, draws: torch.Generator) -> Tensor:
@@ -137,26 +131,24 @@ class GanStep:
         training = self.training
         if training.augmentation == "diffaugment":
             spectrogram = diff_augment(spectrogram, draws, training.augmentation_probability)
-        share = 1 - step / max(1.0, training.instance_noise_share * self.steps)
+        share = 1 - step / max(1.0, NOISE_SHARE * self.steps)
         if training.instance_noise <= 0 or share <= 0:
             return spectrogram
         return spectrogram + training.instance_noise * share * torch.randn_like(spectrogram)
 
     def update_discriminator(
         self, step: int, batch: Batch, fake: Tensor, update: bool, draws: torch.Generator
-    ) -> tuple[Judged, dict[str, Tensor | float]]:
-        """Judge real and generated clips, and learn from them where `update` says so."""
+    ) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """Update the discriminator where `update` says so; returns the logits of real clips, and the values."""
         training = self.training
         gammas = self._gammas(step) if update else (0.0, 0.0)
         with record_function("augmentation"):
             shown = self.seen(torch.cat([batch.spectrogram, fake.to(batch.spectrogram)]), step, draws)
         shown.requires_grad_(any(gammas) and training.penalty == "exact")
         emotion = batch.emotion.repeat(2, 1)
-        features = training.feature_matching_weight > 0
         with torch.set_grad_enabled(update):
             with record_function("discriminator forward"), self.autocast():
-                output = self.discriminator(spectrogram=shown, emotion=emotion, output_features=features)
-            logits = output.logits.float()
+                logits = self.discriminator(spectrogram=shown, emotion=emotion).logits.float()
             real_logits, fake_logits = logits.chunk(2)
             loss = discriminator_loss(training.loss, real_logits, fake_logits, training.real_label)
             with record_function("discriminator penalty"):
@@ -167,8 +159,7 @@ class GanStep:
             values["penalty"] = self.parallel.mean((penalised - loss).detach())
         if update:
             values["discriminator_gradient"] = self._descend("discriminator", penalised)
-        kept = tuple(feature.detach().float().chunk(2)[0] for feature in output.features or ())
-        return Judged(real_logits.detach(), kept), values
+        return real_logits.detach(), values
 
     def _gammas(self, step: int) -> tuple[float, float]:
         """Weights of R1 and R2 in this iteration, times the iterations that it stands for."""
@@ -194,7 +185,7 @@ class GanStep:
         return 0.5 * (gammas[0] * on_real.mean() + gammas[1] * on_fake.mean())
 
     def update_generator(
-        self, step: int, batch: Batch, fake: Tensor, judged: Judged, draws: torch.Generator
+        self, step: int, batch: Batch, fake: Tensor, real_logits: Tensor, draws: torch.Generator
     ) -> dict[str, Tensor | float]:
         """Learn from what the discriminator and the frozen recogniser make of the generated clips."""
         for parameter in self.critic_parameters:  # their gradients would be thrown away, and are a third of the work
@@ -202,7 +193,7 @@ class GanStep:
         with record_function("augmentation"):
             shown = self.seen(fake.float(), step, draws)
         with record_function("generator loss"):
-            loss, values = self._generator_loss(shown, fake, batch, judged)
+            loss, values = self._generator_loss(shown, fake, batch, real_logits)
         values["generator_gradient"] = self._descend("generator", loss)
         for parameter in self.critic_parameters:
             parameter.requires_grad_(True)
@@ -211,17 +202,14 @@ class GanStep:
         return values
 
     def _generator_loss(
-        self, shown: Tensor, fake: Tensor, batch: Batch, judged: Judged
+        self, shown: Tensor, fake: Tensor, batch: Batch, real_logits: Tensor
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
         """What the generator descends, and its parts' values."""
         training, critic = self.training, self.parallel.unwrap(self.discriminator)
-        features = training.feature_matching_weight > 0
         with self.autocast():
-            output = critic(spectrogram=shown, emotion=batch.emotion, output_features=features)
-        loss = generator_loss(training.loss, output.logits.float(), judged.logits)
+            logits = critic(spectrogram=shown, emotion=batch.emotion).logits
+        loss = generator_loss(training.loss, logits.float(), real_logits)
         values: dict[str, Tensor | float] = {"generator_loss": self.parallel.mean(loss.detach())}
-        for real, made in zip(judged.features, output.features or (), strict=True):
-            loss = loss + training.feature_matching_weight * (made.float().mean(0) - real.mean(0)).abs().mean()
         with self.autocast():
             for name, value in self.guidance(fake, batch.spectrogram, batch.emotion).items():
                 loss = loss + getattr(training, f"{name}_weight") * value

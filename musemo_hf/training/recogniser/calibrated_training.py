@@ -55,8 +55,7 @@ def train_recogniser(
 ) -> TrainedRecogniser:
     """Train on songs; with `uncertainty`, on nine tenths of them, with their raters' spread, and calibrate on the rest.
 
-    The rest is of artists of its own. Predictions are calibrated as the pipelines make them: one pass over the clip as
-    it is, whatever `test_crops` says.
+    The rest is of artists of its own. Predictions are calibrated as the pipelines make them: one pass over the clip.
 
     Args:
         config: of the network.

@@ -112,7 +112,7 @@ def calibrate(
 
 
 def calibrate_recogniser(
-    model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], crops: int = 1, n_folds: int = PARTS
+    model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], n_folds: int = PARTS
 ) -> Calibration:
     """Calibrate a recogniser on clips that it did not learn from, and write the result into its configuration.
 
@@ -120,10 +120,9 @@ def calibrate_recogniser(
         model: with `uncertainty` its deviations are scaled; without, it gets a constant `emotion_error`.
         clips: of other artists than those trained on.
         artists: of the clips.
-        crops: copies of each clip whose predictions are averaged, as in use.
         n_folds: artist-disjoint parts in which the coverage is measured.
     """
-    emotion, deviation = predict_with_deviation(model, clips.spectrogram, crops=crops)
+    emotion, deviation = predict_with_deviation(model, clips.spectrogram)
     spread = None if deviation is None else deviation.numpy()
     found = calibrate(emotion.numpy(), clips.emotion.cpu().numpy(), artists, spread, n_folds)
     found.apply(model.config)

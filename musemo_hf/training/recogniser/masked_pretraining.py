@@ -23,6 +23,8 @@ from musemo_hf.training.sampler import batch_indices, seed_step, step_generator
 from .augmentation import FLOOR, shift_gain
 from .settings import RecogniserTraining
 
+MASK_SHARE = 0.75  # of the patches are hidden (He et al. 2022, section 4.1)
+BLOCK = 2  # side of the hidden blocks, in patches
 STREAM = 2000  # of random numbers, so that they differ from those of the recogniser's own training
 DECODER_LAYERS = 1  # He et al. 2022, table 1a: depth hardly matters where the encoder is trained further
 
@@ -168,7 +170,7 @@ class MaskedPretraining(TrainingLoop):
         batch, _ = shift_gain(batch, torch.zeros(len(batch), 2), generator)
         if network.config.window_frames is not None:
             batch = random_windows(batch, network.config.window_frames)
-        masked = draw_mask(len(batch), network.grid, training.pretraining_mask, training.pretraining_block, generator)
+        masked = draw_mask(len(batch), network.grid, MASK_SHARE, BLOCK, generator)
         values = self.descend(network(batch, masked.to(batch.device)), network, self.optimizer, training.gradient_norm)
         self.schedule.step()
         return values

@@ -6,44 +6,28 @@ from torch import Tensor
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 
-def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1) -> Tensor:
-    """Predicted (valence, arousal) of normalised log-mels.
+def predict(model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32) -> Tensor:
+    """Predict the (valence, arousal) of normalised log-mels.
 
     Args:
-        model: the recogniser; put into eval mode.
-        spectrogram: `(N, 1, n_mels, n_frames)`.
-        batch_size: clips at once.
-        crops: copies of each clip, rolled in time by equal parts of it, whose predictions are averaged.
+        model: The recogniser, which is put into evaluation mode.
+        spectrogram: Normalised log-mels `(N, 1, n_mels, n_frames)`.
+        batch_size: The number of clips per batch.
 
     Returns:
         float32 `(N, 2)` on the CPU.
-
-    Raises:
-        ValueError: crops below 1 or above the frames.
     """
-    return predict_with_deviation(model, spectrogram, batch_size, crops)[0]
+    return predict_with_deviation(model, spectrogram, batch_size)[0]
 
 
 @torch.no_grad()
 def predict_with_deviation(
-    model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32, crops: int = 1
+    model: MusemoViTForEmotionRegression, spectrogram: Tensor, batch_size: int = 32
 ) -> tuple[Tensor, Tensor | None]:
-    """Predictions as of `predict`, and their deviations where the recogniser has them (None where not).
-
-    The deviation over several copies is that of their mixture: their mean variance and the variance of their means.
-
-    Args and errors are those of `predict`.
-    """
-    if not 1 <= crops <= spectrogram.shape[-1]:
-        raise ValueError(f"expected crops from 1 to the {spectrogram.shape[-1]} frames, got {crops}")
+    """Predict as `predict` does, with the standard deviations; None for a recogniser without them."""
     model.eval()
-    shifts = [spectrogram.shape[-1] * crop // crops for crop in range(crops)]
-    emotions, deviations = [], []
-    for part in spectrogram.split(batch_size):
-        outputs = [model(spectrogram=part.to(model.device).roll(shift, dims=-1)) for shift in shifts]
-        emotion = torch.stack([output.emotion.float() for output in outputs])
-        emotions.append(emotion.mean(dim=0).cpu())
-        if model.config.uncertainty:
-            variance = torch.stack([output.deviation.float() for output in outputs]).square().mean(dim=0)
-            deviations.append((variance + emotion.var(dim=0, unbiased=False)).sqrt().cpu())
-    return torch.cat(emotions), torch.cat(deviations) if deviations else None
+    outputs = [model(spectrogram=part.to(model.device)) for part in spectrogram.split(batch_size)]
+    emotion = torch.cat([output.emotion.float().cpu() for output in outputs])
+    if not model.config.uncertainty:
+        return emotion, None
+    return emotion, torch.cat([output.deviation.float().cpu() for output in outputs])

@@ -1,32 +1,33 @@
-"""What a recogniser's training is told."""
+"""Settings of a recogniser's training."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class RecogniserTraining:
-    """Training of the recogniser.
+    """Settings of a recogniser's training.
 
     Attributes:
-        steps: optimizer updates, fixed beforehand: no test or validation label decides when to stop.
-        epochs: where given, `steps` is this many passes over the songs at hand.
-        batch_size: over all processes.
-        lr, weight_decay: AdamW.
-        warmup: share of the steps in which the rate rises; it falls on a cosine afterwards.
-        gradient_norm: the gradient is clipped to it.
-        layer_decay: each layer's rate is this share of the next one's, the head's being `lr`; 1 for none.
+        steps: The number of optimizer updates. It is fixed in advance, so that no label decides when to stop.
+        epochs: The number of passes over the songs, which replaces `steps`; None to use `steps`.
+        batch_size: The number of clips per update, over all processes.
+        lr: The highest learning rate of AdamW. It falls on a cosine after the warm-up.
+        weight_decay: The weight decay of AdamW.
+        warmup: The share of the steps in which the learning rate rises.
+        gradient_norm: The norm to which the gradient is clipped.
+        layer_decay: The ratio of each layer's learning rate to the next one's, from the head's `lr` down; 1 for equal
+            rates.
         augmentation: "none", "specaugment", "mixup" or "shift_gain", or several joined by "+", in that order.
-        ema_decay: of the averaged weights that predict; 0 for none.
-        test_crops: copies of a clip, rolled in time, whose predictions are averaged; 1 for the clip as it is.
-        pretraining_steps: updates of masked-spectrogram pretraining on the clips before, without their labels; 0 for
-            none.
-        pretraining_lr: its rate; it shares batch size, warm-up, gradient norm, seed and checkpoints.
-        pretraining_mask: share of the patches that it hides.
-        pretraining_block: side in patches of the blocks that it hides.
-        bfloat16: mixed precision while it is trained, on whatever device; faster on a GPU, and on a CPU with AMX or
+        ema_decay: The decay of the exponential moving average of the weights, which predicts; 0 for no average.
+        pretraining_steps: The number of updates of masked-spectrogram pretraining on the same clips without labels,
+            before the training; 0 for none.
+        pretraining_lr: The learning rate of the pretraining, which shares batch size, warm-up, gradient norm, seed and
+            checkpoints with the training.
+        bfloat16: Whether to compute products in bfloat16 while training. It is faster on GPUs, and on CPUs with AMX or
             AVX-512 BF16.
-        seed: of initial weights, batches and augmentation.
-        log_every, checkpoint_every: updates between statistics and checkpoints (0: none but the last).
+        seed: The seed of initial weights, batches and augmentation.
+        log_every: The number of updates between lines of statistics.
+        checkpoint_every: The number of updates between checkpoints; 0 for only the last.
     """
 
     steps: int = 500
@@ -39,11 +40,8 @@ class RecogniserTraining:
     layer_decay: float = 1.0
     augmentation: str = "none"
     ema_decay: float = 0.99
-    test_crops: int = 1
     pretraining_steps: int = 0
     pretraining_lr: float = 1e-3
-    pretraining_mask: float = 0.75
-    pretraining_block: int = 2
     bfloat16: bool = False
     seed: int = 0
     log_every: int = 20

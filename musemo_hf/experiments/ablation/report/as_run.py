@@ -1,4 +1,4 @@
-"""What the study's notebooks measured: one model on a mixture of real and synthetic songs, and on the real ones alone.
+"""The protocol of the study's notebooks: one model tested on real and synthetic songs together, and on each alone.
 
 A uniform label has a deviation of 0.577, a song's about 0.3: concordance on such a mixture says little about songs.
 """
@@ -12,15 +12,16 @@ from musemo_hf.experiments.ablation.finished import Finished
 
 
 def as_run(finished: Finished, groups: list[str]) -> dict[str, Any] | None:
-    """Concordance of each arm on the mixed test set, its real songs and its synthetic ones.
+    """Compute the concordance of each arm on the mixed test set, its real songs and its synthetic songs.
 
     Args:
-        finished: pieces.
-        groups: artist of each tested song.
+        finished: The finished tasks.
+        groups: The artist of each tested song.
 
     Returns:
-        None in other protocols. Else arm -> `mixed`, `real`, `synthetic`, each with `ccc`, `ccc_mean` and their
-        intervals of the first seed, and `n`; and `inflation`, the mean CCC on the mixture less that on its real songs.
+        None for other protocols. Otherwise `mixed`, `real` and `synthetic` by arm, each with `ccc`, `ccc_mean` and
+        their intervals for the first seed, and `n`; and `inflation`, the mean CCC on the mixture minus that on its real
+        songs.
     """
     if not any(split.mixed for split in finished.splits):
         return None
@@ -33,7 +34,7 @@ def _of_arm(finished: Finished, arm: str, groups: list[str]) -> dict[str, Any] |
         return None
     real = (np.asarray(piece["predictions"]), finished.ablation.songs.emotion[finished.tested()].astype(np.float64))
     made = (np.asarray(piece["synthetic_predictions"]), np.asarray(piece["synthetic_emotion"]))
-    alone = [f"\tsynthetic {number}" for number in range(len(made[0]))]  # each a group of its own
+    alone = [f"\tsynthetic {number}" for number in range(len(made[0]))]  # each is a group of its own
     sets = {
         "mixed": ((np.concatenate([real[0], made[0]]), np.concatenate([real[1], made[1]])), groups + alone),
         "real": (real, groups),

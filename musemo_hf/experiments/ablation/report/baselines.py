@@ -6,21 +6,21 @@ from musemo_hf.evaluation.statistics.comparison import compare_arms, compare_wit
 from musemo_hf.experiments.ablation.finished import Finished
 
 NO_AUDIO = frozenset({"mean", "artist"})
-OWN = frozenset({"kernel"})  # a part of the recogniser, shown for what its network adds
+OWN = frozenset({"kernel"})  # a part of the recogniser; the difference shows what the network adds
 
 
 def baseline_tables(finished: Finished, groups: list[str]) -> dict[str, Any]:
-    """Baselines' figures, and the recogniser's difference to the best of them.
+    """Compute the figures of the baselines, and the differences of the recogniser to them.
 
     Args:
-        finished: pieces.
-        groups: artist of each tested song.
+        finished: The finished tasks.
+        groups: The artist of each tested song.
 
     Returns:
-        `labels`: "corrected" and "published" -> baseline -> figures (see `compare_arms`, with `ccc_rescaled`; no
-        differences); `real_to_best` and `real_to_kernel` (see `compare_with_best`), with the run's own labels: of the
-        recogniser to the best plain baseline, and to the kernel regression that it contains. Empty or None where there
-        are no baselines.
+        `labels`: the figures by kind of labels and baseline (see `compare_arms`, with `ccc_rescaled` and without
+        differences); `real_to_best` and `real_to_kernel`: the difference of the recogniser to the best plain baseline
+        and to its own kernel regression (see `compare_with_best`), with the labels of the run. They are empty or None
+        without baselines.
     """
     tested, n_resamples = finished.tested(), finished.ablation.plan.n_resamples
     given, rescaled = finished.baselines(), finished.baselines("rescaled")

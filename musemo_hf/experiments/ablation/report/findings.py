@@ -1,16 +1,17 @@
-"""What an ablation found, in words, and its verdicts."""
+"""The verdicts and the findings of an ablation, in sentences."""
 
 from typing import Any
 
 import numpy as np
 
-from musemo_hf.reporting.provenance import caveats
+from musemo_hf.reporting.numbers import with_interval
+from musemo_hf.reporting.provenance import caveats, label_kind
 
 PUBLISHED_THRESHOLD = 5.0  # percent of improvement that the sources call a success
 
 
 def validate(report: dict[str, Any]) -> dict[str, Any]:
-    """The sources' verdicts, labelled as theirs, and the one that the evidence allows.
+    """Return the verdicts of the sources, labelled as theirs, and the verdict that the evidence allows.
 
     The claim holds only where the interval of real + synthetic minus the best arm without a generator is above zero.
     """
@@ -40,7 +41,7 @@ def validate(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def findings(report: dict[str, Any]) -> list[str]:
-    """What was found, one sentence or two a point."""
+    """Return the findings, one or two sentences each."""
     sentences = caveats(report["corpus"])
     for part in (_arms, _verdict, _unfinished, _baselines, _as_run, _quality, _conditioning):
         if sentence := part(report):
@@ -55,7 +56,7 @@ def _arms(report: dict[str, Any]) -> str:
     seeds = f"{len(report['seeds'])} seed{'s' if len(report['seeds']) > 1 else ''}"
     return (
         f"Mean CCC over {corpus['n_tested']} tested {seconds} excerpts ({corpus['n_artists']} artists, {seeds}, "
-        f"{'heard' if corpus.get('heard') else corpus['labels']} labels): real {_ccc(arms['real'])}{synthetic}."
+        f"{label_kind(corpus)} labels): real {_ccc(arms['real'])}{synthetic}."
     )
 
 
@@ -77,7 +78,7 @@ def _unfinished(report: dict[str, Any]) -> str:
     missing = report["missing"]
     if missing:
         shown = ", ".join(missing[:6]) + (", ..." if len(missing) > 6 else "")
-        failed.append(f"Not finished: {len(missing)} pieces ({shown}); figures are of what is complete.")
+        failed.append(f"Not finished: {len(missing)} tasks ({shown}); the figures are of the finished ones.")
     return " ".join(failed)
 
 
@@ -94,23 +95,19 @@ def _as_run(report: dict[str, Any]) -> str:
     if not measured:
         return ""
     mixed, real = measured["mixed"], measured["real"]
+    shown = [with_interval(figures["ccc_mean"], figures["ccc_mean_interval"], 3) for figures in (mixed, real)]
     return (
-        f"As the study was run: the same model has mean CCC {mixed['ccc_mean']:.3f} {_ends(mixed)} on its mixed test "
-        f"set of {mixed['n']} and {real['ccc_mean']:.3f} {_ends(real)} on the {real['n']} real songs in it: "
-        f"{measured['inflation']:+.3f} by the test set alone."
+        f"As the study was run: the same model has a mean CCC of {shown[0]} on its mixed test set of {mixed['n']} and "
+        f"of {shown[1]} on the {real['n']} real songs in it: {measured['inflation']:+.3f} by the test set alone."
     )
-
-
-def _ends(figures: dict[str, Any]) -> str:
-    return "[{:.3f}, {:.3f}]".format(*figures["ccc_mean_interval"])
 
 
 def _quality(report: dict[str, Any]) -> str:
     quality = report["quality"]
     if not quality:
         return ""
-    ladder = quality.get("ladder") or {}
-    noise = max((value for name, value in ladder.items() if "gaussian" in name), default=None)
+    scale = quality.get("ladder") or {}
+    noise = max((value for name, value in scale.items() if "gaussian" in name), default=None)
     score = f"Quality score {quality['quality_score']:.1f} ({quality['tier']})"
     if noise is not None:
         score += f", where noise without any music scores up to {noise:.1f}"
@@ -123,17 +120,17 @@ def _conditioning(report: dict[str, Any]) -> str:
     asked = report["conditioning"]
     if not asked:
         return ""
-    (v_low, v_high), (a_low, a_high) = asked["ccc_interval"]
+    valence, arousal = map(with_interval, asked["ccc"], asked["ccc_interval"])
     return (
-        f"Conditioning: a recogniser of real songs hears the requested emotion with CCC {asked['ccc'][0]:.2f} "
-        f"[{v_low:.2f}, {v_high:.2f}] in valence and {asked['ccc'][1]:.2f} [{a_low:.2f}, {a_high:.2f}] in arousal."
+        "Conditioning: the predictions of a recogniser of real songs agree with the requested emotion with CCC "
+        f"{valence} in valence and {arousal} in arousal."
     )
 
 
 def _ccc(arm: dict[str, Any]) -> str:
     mean = arm["ccc"]["mean"]
-    return f"{mean['value']:.3f} [{mean['interval'][0]:.3f}, {mean['interval'][1]:.3f}]"
+    return with_interval(mean["value"], mean["interval"], 3)
 
 
 def _signed(delta: dict[str, Any]) -> str:
-    return f"{delta['value']:+.3f} [{delta['interval'][0]:+.3f}, {delta['interval'][1]:+.3f}]"
+    return with_interval(delta["value"], delta["interval"], 3, "+")

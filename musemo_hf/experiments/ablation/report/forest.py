@@ -6,14 +6,13 @@ from matplotlib.figure import Figure
 
 from .names import arm_name, baseline_name
 
-LEVEL = 0.05  # of Holm's adjusted p-values
+LEVEL = 0.05  # significance level of the p-values adjusted by Holm
 
 
 def forest(report: dict[str, Any]) -> Figure:
-    """Each arm's difference in mean CCC to real songs with its interval, and the best baseline's.
+    """Draw the difference in mean CCC to real songs of each arm and of the best baseline, with intervals.
 
-    A star marks p (Holm) < 0.05; the grey bar of a row is what the run could not have seen there: within the smallest
-    effect at power 0.8.
+    A star marks p (Holm) < 0.05; the grey bar of a row covers differences below the smallest effect at power 0.8.
     """
     rows = _rows(report)
     figure = Figure(figsize=(7.5, 1.3 + 0.36 * max(1, len(rows))), layout="constrained")
@@ -30,7 +29,7 @@ def forest(report: dict[str, Any]) -> Figure:
     axes.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)])
     axes.set_xlabel(
         "mean CCC minus that of real songs, 95 % interval over artists\n"
-        "* p < 0.05 after Holm; grey: too small for this run to see"
+        "* p < 0.05 after Holm; grey: too small for this run to detect"
     )
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_title(_verdicts(report), fontsize=9, loc="left")

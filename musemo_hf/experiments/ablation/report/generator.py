@@ -1,4 +1,4 @@
-"""What the generators of an ablation made, and how their training went."""
+"""The quality of an ablation's generators, and the course of their training."""
 
 import json
 from typing import Any
@@ -16,14 +16,14 @@ CURVES = ("accuracy", "discriminator_loss", "generator_loss", "loss")
 
 
 def trained_works(finished: Finished) -> list[SplitWork]:
-    """The splits that have a generator."""
+    """Return the splits that have a generator."""
     return [work for work in finished.works() if work.generator.trained]
 
 
 def measure_quality(finished: Finished) -> dict[str, Any] | None:
-    """`spectrogram_quality` of generated clips against the test songs, each split's by its own generator.
+    """Compute `spectrogram_quality` of generated clips against the test songs, each split with its own generator.
 
-    Authenticity compares both with the songs that the first split's generator was trained on. None without a generator.
+    Authenticity compares both with the training songs of the first split. The answer is None without a generator.
     """
     works = trained_works(finished)
     if not works:
@@ -41,12 +41,12 @@ def measure_quality(finished: Finished) -> dict[str, Any] | None:
 
 
 def conditioning(finished: Finished, groups: list[str]) -> dict[str, Any] | None:
-    """Concordance of the emotions asked of the generators and those that recognisers of real songs hear.
+    """Compute the concordance of the requested emotions with the predictions of recognisers of real songs.
 
-    The recognisers (the arm `real`) took no part in training the generators; the first seed's is reported.
+    The recognisers (arm `real`, first seed) took no part in training the generators.
     """
     pieces = [work.predictions("real", finished.seeds[0])["heard"] for work in finished.works()]
-    if any(heard is None for heard in pieces):
+    if any(predicted is None for predicted in pieces):
         return None
     requested = finished.ablation.songs.emotion[finished.tested()]
     n_resamples = finished.ablation.plan.n_resamples
@@ -55,7 +55,7 @@ def conditioning(finished: Finished, groups: list[str]) -> dict[str, Any] | None
 
 
 def generator_training(finished: Finished) -> dict[str, Any]:
-    """The curves of each split's generator, and what its training took."""
+    """Read the training curves and the duration of the training of each split's generator."""
     training = {}
     for work in trained_works(finished):
         kind = work.generator.kind

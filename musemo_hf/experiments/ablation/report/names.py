@@ -1,10 +1,10 @@
-"""What arms and baselines are called in print."""
+"""Display names of arms and baselines."""
 
 from musemo_hf.experiments.ablation.arms import arm_and_share
 
 ARM_NAMES = {
     "real": "real songs",
-    "real_longer": "real, 3.3x updates",
+    "real_longer": "real, 3.3x updates (published mixture)",
     "real_resampled": "real, uniform over the plane",
     "specaugment": "real, SpecAugment",
     "mixup": "real, mixup",
@@ -29,11 +29,11 @@ BASELINE_NAMES = {
 
 
 def arm_name(arm: str) -> str:
-    """An arm in words, with its share of added clips where it has one of its own."""
+    """Return the display name of an arm, with its share of added clips where it has its own."""
     base, share = arm_and_share(arm)
     return ARM_NAMES[base] + (f", {share:g} to 1" if share is not None else "")
 
 
 def baseline_name(name: str) -> str:
-    """A baseline in words."""
+    """Return the display name of a baseline."""
     return BASELINE_NAMES[name]

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import soundfile
 import torch
@@ -18,6 +17,9 @@ from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline
 from musemo_hf.pipelines.song import Song
 from musemo_hf.reporting.figures import curves, spectrogram_grid, to_data_uri, to_png
+from musemo_hf.reporting.numbers import with_interval
+from musemo_hf.reporting.provenance import label_kind
+from musemo_hf.reporting.templates import render
 
 from .forest import forest
 from .names import arm_name, baseline_name
@@ -26,7 +28,7 @@ COLUMNS = (("ccc", "CCC"), ("pearson_r", "r"), ("rmse", "RMSE"), ("r2", "R²"), 
 
 
 def write_reports(ablation: Ablation, report: dict[str, Any]) -> Path:
-    """Write `report.json`, `report.md`, its `forest.png` and `report.html` into the run's folder, and return it."""
+    """Write `report.json`, `report.md`, its `forest.png` and `report.html` into the folder of the run."""
     folder = ablation.run_dir
     atomic_write(folder / "report.json", json.dumps(report, indent=1))
     (folder / "forest.png").write_bytes(to_png(forest(report), dpi=120))
@@ -35,62 +37,55 @@ def write_reports(ablation: Ablation, report: dict[str, Any]) -> Path:
     return folder
 
 
-def arm_table(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row an arm and dimension, cells as text; then the baselines with the run's own labels."""
-    rows = []
-    for arm, figures in report["arms"].items():
-        rows += _rows(arm_name(arm), figures, {"mean": figures.get("delta_real")})
-    against = report["baselines"]["real_to_best"]
-    if against:
+def arm_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return a row of texts for each arm and dimension, then for the baselines with the labels of the run."""
+    rows = [row for arm, figures in report["arms"].items() for row in _rows(arm_name(arm), figures)]
+    if report["baselines"]["real_to_best"]:
         own = report["baselines"]["labels"][report["corpus"]["labels"]]
-        rows += [row for name, figures in own.items() for row in _rows(f"baseline: {baseline_name(name)}", figures, {})]
+        rows += [row for name, figures in own.items() for row in _rows(f"baseline: {baseline_name(name)}", figures)]
     return rows
 
 
-def other_labels_table(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """The baselines' rows with the labels that the run does not use, where those differ."""
-    tables = report["baselines"]["labels"]
+def other_labels_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the rows of the baselines with the labels that the run does not use, where those differ."""
     return [
         row
-        for kind, table in tables.items()
+        for kind, table in report["baselines"]["labels"].items()
         if kind != report["corpus"]["labels"]
         for name, figures in table.items()
-        for row in _rows(f"baseline: {baseline_name(name)} ({kind} labels)", figures, {})
+        for row in _rows(f"baseline: {baseline_name(name)} ({kind} labels)", figures)
     ]
 
 
-def _rows(name: str, figures: dict[str, Any], deltas: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(name: str, figures: dict[str, Any]) -> list[dict[str, str]]:
+    delta = figures.get("delta_real")
     return [
         {
             "arm": name,
             "dimension": dimension,
-            **{column: _cell(figures[column][dimension]) for column, _ in COLUMNS},
-            "delta": _delta(deltas[dimension]) if deltas.get(dimension) else "",
+            **{column: _pair(figures[column][dimension], digits=3) for column, _ in COLUMNS},
+            "delta": _delta(delta) if delta and dimension == "mean" else "",
         }
         for dimension in ("valence", "arousal", "mean")
     ]
 
 
-def _cell(figure: dict[str, Any]) -> str:
-    low, high = figure["interval"]
-    if not np.isfinite(figure["value"]):
-        return "not defined"
-    return f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]"
+def _pair(figure: dict[str, Any], **options: Any) -> str:
+    return with_interval(figure["value"], figure["interval"], **options)
 
 
 def _delta(delta: dict[str, Any]) -> str:
-    low, high = delta["interval"]
     p_value = f"{delta['p_holm']:.3f}" if delta["p_holm"] >= 0.001 else "< 0.001"
-    return f"{delta['value']:+.3f} [{low:+.3f}, {high:+.3f}], p (Holm) {p_value}"
+    return f"{_pair(delta, digits=3, sign='+')}, p (Holm) {p_value}"
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The tables as Markdown, with the command, the counts, the seeds and the intervals beside them."""
-    return _environment().get_template("ablation.md.jinja").render(**_context(report))
+    """Write the tables as Markdown, with the command, the counts, the seeds and the intervals."""
+    return render("ablation.md.jinja", **_context(report))
 
 
 def page(report: dict[str, Any], ablation: Ablation) -> str:
-    """The page, with pictures and players inside it."""
+    """Write the page, with pictures and players inside it."""
     songs = render_presets(ablation)
     pictures = {"arms": forest(report)}
     accuracy = _series(report, "accuracy")
@@ -106,46 +101,27 @@ def page(report: dict[str, Any], ablation: Ablation) -> str:
         "pictures": {name: to_data_uri(to_png(figure), "image/png") for name, figure in pictures.items()},
         "players": {name: to_data_uri(_encoded(song), "audio/mpeg") for name, song in songs.items()},
     }
-    return _environment().get_template("ablation.html.jinja").render(**context)
+    return render("ablation.html.jinja", **context)
 
 
 def _context(report: dict[str, Any]) -> dict[str, Any]:
-    parts = ("frechet_score", "moment_score", "smoothness_score", "frequency_score", "range_score")
     quality = report["quality"] or {}
     return {
         "report": report,
+        "label_kind": label_kind(report["corpus"]),
         "rows": arm_table(report),
         "other_rows": other_labels_table(report),
         "columns": COLUMNS,
         "arm_name": arm_name,
-        "parts": {name: (quality.get(name), quality.get(f"{name}_interval")) for name in ("quality_score", *parts)},
-        "beside": {name: (quality.get(name), quality.get(f"{name}_interval")) for name in _BESIDE},
+        "with_interval": with_interval,
+        "best_delta": lambda delta: f"{_pair(delta, digits=3, sign='+')} ({baseline_name(delta['best'])})",
+        "parts": {name: with_interval(quality.get(name), quality.get(f"{name}_interval"), 1) for name in _PARTS},
+        "reading": {name: with_interval(quality.get(name), quality.get(f"{name}_interval")) for name in _READING},
     }
 
 
-_BESIDE = ("skill", "kid", "precision", "recall", "density", "coverage", "authenticity", "published_score")
-
-
-def _environment() -> jinja2.Environment:
-    loader = jinja2.PackageLoader("musemo_hf.reporting")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=jinja2.select_autoescape(("html.jinja",)), trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["figure"] = _figure
-    environment.filters["signed"] = _signed
-    return environment
-
-
-def _figure(pair: tuple[float | None, list[float] | None], digits: int = 2) -> str:
-    value, ends = pair
-    if value is None or not np.isfinite(value):
-        return "not defined"
-    return f"{value:.{digits}f}" + (f" [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]" if ends else "")
-
-
-def _signed(delta: dict[str, Any]) -> str:
-    low, high = delta["interval"]
-    return f"{delta['value']:+.3f} [{low:+.3f}, {high:+.3f}] ({baseline_name(delta['best'])})"
+_PARTS = ("quality_score", "frechet_score", "moment_score", "smoothness_score", "frequency_score", "range_score")
+_READING = ("skill", "kid", "precision", "recall", "density", "coverage", "authenticity", "published_score")
 
 
 def _series(report: dict[str, Any], name: str, prefix: str = "") -> dict[str, dict[str, list[float]]]:
@@ -161,7 +137,7 @@ def _series(report: dict[str, Any], name: str, prefix: str = "") -> dict[str, di
 
 
 def render_presets(ablation: Ablation) -> dict[str, Song]:
-    """The five presets by the generator of the first split that has one; none without any."""
+    """Render the five presets by the first generator; none without a generator."""
     works = [work for split in ablation.splits if (work := SplitWork(ablation, split)).generator.trained]
     if not works:
         return {}
@@ -172,7 +148,7 @@ def render_presets(ablation: Ablation) -> dict[str, Song]:
 
 
 def preset_picture(ablation: Ablation, songs: dict[str, Song]) -> Figure:
-    """Each preset's generated spectrogram under the test song of nearest emotion."""
+    """Draw the generated spectrogram of each preset below the test song of the nearest emotion."""
     split = ablation.splits[0]
     labels = ablation.clips.emotion[torch.from_numpy(split.test)]
     nearest: dict[str, int] = {

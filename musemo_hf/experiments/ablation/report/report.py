@@ -1,4 +1,4 @@
-"""What an ablation found, as plain data."""
+"""The results of an ablation as plain data."""
 
 from functools import partial
 from typing import Any
@@ -19,21 +19,21 @@ from .generator import conditioning, generator_training, measure_quality
 
 
 def build_report(ablation: Ablation, corpus: dict[str, Any], command: str) -> dict[str, Any]:
-    """All figures of an ablation, finished or not: of the pieces that are there (see `Finished`).
+    """Compute all figures of an ablation from its finished tasks (see `Finished`).
 
     Args:
-        ablation: its pieces.
-        corpus: `name`, `procedural` (bool), and what else describes it.
-        command: that made it.
+        ablation: The ablation, finished or in part.
+        corpus: The description of the corpus, with `name` and `procedural` (bool).
+        command: The command line that made the ablation.
 
     Returns:
-        At the top `quality_score`, `ccc_real_only`, `ccc_augmented`, `improvement_percent` (None where the arm
-        `synthetic` is not there), `validation`; then `findings` (sentences), `arms` (see `compare_arms`; with
+        At the top `quality_score`, `ccc_real_only`, `ccc_augmented`, `improvement_percent` (None without the arm
+        `synthetic`) and `validation`; then `findings` (sentences), `arms` (see `compare_arms`; with
         `rescaled` and `exposures`), `baselines`, `quality` (the answer of `spectrogram_quality`), `conditioning`,
         `as_run`, `leaks`, `missing`, `failures`, `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`.
 
     Raises:
-        ValueError: nothing is finished.
+        ValueError: No task is finished.
     """
     finished = Finished.of(ablation)
     groups = artist_keys(ablation, finished.tested())
@@ -71,7 +71,7 @@ def build_report(ablation: Ablation, corpus: dict[str, Any], command: str) -> di
 
 
 def arm_figures(finished: Finished, groups: list[str]) -> dict[str, Any]:
-    """Every arm's agreement, before and after rescaling, with its differences and exposures."""
+    """Compute the agreement of each arm before and after rescaling, its differences and its exposures."""
     compare = partial(
         compare_arms,
         labels=finished.ablation.songs.emotion[finished.tested()].astype(np.float64),
@@ -89,13 +89,13 @@ def arm_figures(finished: Finished, groups: list[str]) -> dict[str, Any]:
 
 
 def artist_keys(ablation: Ablation, tested: np.ndarray) -> list[str]:
-    """The artist of each tested song; unknown artists are groups of their own."""
+    """Return the artist of each tested song; a song without a known artist is a group of its own."""
     keys = artist_groups(ablation.songs.artist)
     return [keys[index] for index in tested]
 
 
 def corpus_facts(finished: Finished, groups: list[str]) -> dict[str, Any]:
-    """Counts that every table has to carry."""
+    """Return the counts that every table shows."""
     ablation = finished.ablation
     return {
         "n_songs": len(ablation.songs),
@@ -109,7 +109,7 @@ def corpus_facts(finished: Finished, groups: list[str]) -> dict[str, Any]:
 
 
 def exposures(finished: Finished, arm: str) -> dict[str, float]:
-    """Updates, and how often each clip was seen: synthetic clips take the place of real ones at equal updates."""
+    """Return the updates, and how often each clip was seen, in the mean over splits and seeds."""
     pieces = finished.results(arm)
     names = ("steps", "n_clips", "times_each_real_clip", "times_each_synthetic_clip", "seconds")
     return {name: float(np.mean([piece[name] for piece in pieces])) for name in names}

@@ -1,19 +1,19 @@
-"""The aims of the project's generator, held against what a study measured; and the sources' words on diffusion."""
+"""The aims of the project's generator and the sources' figures of diffusion, compared with the results of a study."""
 
 from typing import Any
 
 import numpy as np
 
-# what the sources say of diffusion
+# figures of diffusion in the sources
 SOURCES_QUALITY, SOURCES_TIMES_SLOWER, SOURCES_HOURS = (80, 90), 50, 1000
 
 
 def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each aim with the candidate's figure.
+    """Compare the figures of the candidate with the aims.
 
     Returns:
-        `aim` (words), `wanted`, `got`, `interval`, `met` (None where the figure is not defined) each; empty while the
-        candidate is not there.
+        For each aim `aim` (words), `wanted`, `got`, `interval` and `met` (None where the figure is not defined); empty
+        while the candidate is not finished.
     """
     row = _row(report, report["candidate"])
     if row is None or not row["figures"]:
@@ -25,7 +25,7 @@ def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
         _aim("quality score", figures["quality_score"], 90),
         _aim("skill", figures["skill"], 0.5),
         _aim(f"KID at most half that of {report['baseline']} at equal updates", figures["kid"], kid / 2, at_most=True),
-        _aim("coverage, of what real songs cover", figures["coverage_of_real"], 0.6),
+        _aim("coverage, relative to real songs", figures["coverage_of_real"], 0.6),
         _aim("authenticity, not below held-out songs' own", figures["authenticity"], row["authenticity_of_real"]),
         _aim("conditioning CCC of valence", figures["ccc_valence"], 0.5),
         _aim("conditioning CCC of arousal", figures["ccc_arousal"], 0.7),
@@ -34,9 +34,9 @@ def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [*rows, {"aim": "red flags", "wanted": 0, "got": flags, "interval": None, "met": flags == 0}]
 
 
-def _row(report: dict[str, Any], rung: str) -> dict[str, Any] | None:
-    """A rung's row; of a flow the one of most steps."""
-    return next((row for row in reversed(report["rows"]) if row["rung"] == rung), None)
+def _row(report: dict[str, Any], variant: str) -> dict[str, Any] | None:
+    """Return the row of a variant, for a flow the one with the most steps."""
+    return next((row for row in reversed(report["rows"]) if row["rung"] == variant), None)
 
 
 def _aim(words: str, figure: dict[str, Any], wanted: float, at_most: bool = False) -> dict[str, Any]:
@@ -49,10 +49,11 @@ def _aim(words: str, figure: dict[str, Any], wanted: float, at_most: bool = Fals
 
 
 def flow_against_sources(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each flow row beside the baseline GAN: seconds to train, and how much slower it samples.
+    """Compare each flow with the baseline GAN.
 
     Returns:
-        `label`, `quality_score`, `hours` (of training), `times_slower` (sampling a clip, against the baseline).
+        For each row of a flow `label`, `quality_score`, `hours` (of training) and `times_slower` (the ratio of the
+        sampling times of a clip).
     """
     baseline = _row(report, report["baseline"])
     if baseline is None or not baseline["figures"]:

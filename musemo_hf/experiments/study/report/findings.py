@@ -1,10 +1,10 @@
-"""What a study's figures say in words: only what an interval over seeds allows is called an effect."""
+"""The findings of a study in sentences; only a difference with an interval over seeds is called an effect."""
 
 from typing import Any
 
 from .aims import SOURCES_HOURS, SOURCES_QUALITY, SOURCES_TIMES_SLOWER
 
-GOOD_DOWN = ("kid",)  # figures of which less is better
+GOOD_DOWN = ("kid",)  # figures of which lower is better
 NAMES = {
     "quality_score": "quality score",
     "skill": "skill",
@@ -17,12 +17,12 @@ NAMES = {
 
 
 def findings(report: dict[str, Any]) -> list[str]:
-    """Sentences: the set-up, the aims, what helped and what did not, the flow against the sources' words."""
+    """Return the set-up, the aims, the differences, and the comparison of the flow with the sources."""
     corpus, updates = report["corpus"], report["updates"]
     length = f"{updates['epochs']:g} epochs" if updates["epochs"] else f"{updates['steps']} updates"
     sentences = [
-        f"Budget {report['budget']}: every GAN rung was trained for {length} of {updates['batch_size']} clips on "
-        f"{corpus['n_training']} songs, and judged against {corpus['n_held_out']} songs of other artists (fold "
+        f"Budget {report['budget']}: every GAN variant was trained for {length} of {updates['batch_size']} clips on "
+        f"{corpus['n_training']} songs, and evaluated against {corpus['n_held_out']} songs of other artists (fold "
         f"{corpus['fold']})."
     ]
     sentences += _aim_sentences(report)
@@ -40,16 +40,16 @@ def findings(report: dict[str, Any]) -> list[str]:
 def _aim_sentences(report: dict[str, Any]) -> list[str]:
     if not report["aims"]:
         return []
-    told = [aim for aim in report["aims"] if aim["met"] is not None]
-    missed = [f"{aim['aim']} {aim['wanted']:.3g} (got {aim['got']:.3g})" for aim in told if not aim["met"]]
+    defined = [aim for aim in report["aims"] if aim["met"] is not None]
+    missed = [f"{aim['aim']} {aim['wanted']:.3g} (got {aim['got']:.3g})" for aim in defined if not aim["met"]]
     undefined = [aim["aim"] for aim in report["aims"] if aim["met"] is None]
-    sentence = f"{report['candidate']} meets {len(told) - len(missed)} of {len(report['aims'])} aims"
+    sentence = f"{report['candidate']} meets {len(defined) - len(missed)} of {len(report['aims'])} aims"
     sentence += f"; missed: {', '.join(missed)}" if missed else ""
     return [sentence + (f"; not defined: {', '.join(undefined)}" if undefined else "") + "."]
 
 
 def _difference_sentence(label: str, baseline: str, figures: dict[str, dict[str, Any]]) -> str:
-    """What the intervals of a row's differences say."""
+    """Return the sentence that the intervals of a row's differences allow."""
     seeds = min(figure["seeds"] for figure in figures.values())
     if all(figure["interval"] is None for figure in figures.values()):
         listed = ", ".join(f"{NAMES[name]} {figure['value']:+.3g}" for name, figure in figures.items())
@@ -67,8 +67,8 @@ def _difference_sentence(label: str, baseline: str, figures: dict[str, dict[str,
     if seeds >= 3:
         return f"{label} against {baseline} over {seeds} seeds: {'; '.join(words)}."
     return (
-        f"{label} against {baseline}, one seed: {'; '.join(words)}, beyond what the finalists' seeds differ by; one "
-        f"seed supports no claim."
+        f"{label} against {baseline}, one seed: {'; '.join(words)}, beyond the differences between the finalists' "
+        f"seeds; one seed supports no claim."
     )
 
 

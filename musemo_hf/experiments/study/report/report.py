@@ -1,9 +1,10 @@
-"""What a study found, as plain data: a row a rung, differences to the baseline, aims, and sentences."""
+"""The results of a study as plain data: a row for each variant, differences to the baseline, aims, and sentences."""
 
 from typing import Any
 
 import numpy as np
 from scipy.stats import t as student
+from scipy.stats import ttest_ind
 
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import agreement_of_judge
@@ -33,21 +34,21 @@ CURVES = ("kid", "accuracy", "discriminator_loss", "generator_loss")
 
 
 def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str, Any]:
-    """All figures of a study, of the pieces that are there.
+    """Compute all figures of a study from its finished trainings.
 
     Args:
-        study: run, or run in part.
-        corpus: `name`, `procedural` (bool), and what else describes it.
-        command: that made it.
+        study: The study, finished or in part.
+        corpus: The description of the corpus, with `name` and `procedural` (bool).
+        command: The command line that made the study.
 
     Returns:
-        `rows` (see `rung_row`), `differences` (rung -> figure -> value, interval, by), `aims`, `flow`, `findings`,
-        `missing` (rungs not there yet), `judge` (its agreement with held-out songs), `corpus`, `budget`, `seeds`,
-        `configuration`, `command`, `versions`, `curves`.
+        `rows` (see `variant_row`), `differences` (value, interval and number of seeds by row and figure), `aims`,
+        `flow`, `findings`, `missing` (unfinished trainings), `judge` (the evaluator's agreement with held-out songs),
+        `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`, `curves`.
     """
     plan = study.plan
-    done = [rung.figures() for rung in variants(study) if rung.done]
-    rows = rung_rows(done)
+    done = [variant.figures() for variant in variants(study) if variant.done]
+    rows = variant_rows(done)
     spread = seed_spread(rows)
     report: dict[str, Any] = {
         "budget": plan.budget,
@@ -59,13 +60,15 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         "corpus": corpus | corpus_facts(study),
         "judge": agreement_of_judge(study),
         "rows": rows,
-        "missing": [f"{rung.name}, seed {rung.seed}" for rung in variants(study) if not rung.done],
+        "missing": [f"{variant.name}, seed {variant.seed}" for variant in variants(study) if not variant.done],
         "differences": differences(rows, plan.baseline, spread),
         "seed_spread": spread,
         "configuration": study.configuration.to_dict(),
         "command": command,
         "versions": versions(),
-        "curves": {f"{rung.name}-seed{rung.seed}": _curves(rung.folder) for rung in variants(study) if rung.done},
+        "curves": {
+            f"{variant.name}-seed{variant.seed}": _curves(variant.folder) for variant in variants(study) if variant.done
+        },
     }
     report["aims"] = aims(report)
     report["flow"] = flow_against_sources(report)
@@ -79,7 +82,7 @@ def _batch(study: Study) -> dict[str, Any]:
 
 
 def corpus_facts(study: Study) -> dict[str, Any]:
-    """Counts that every table has to carry."""
+    """Return the counts that every table shows."""
     return {
         "n_training": len(study.training_songs),
         "n_held_out": len(study.held_out),
@@ -90,28 +93,28 @@ def corpus_facts(study: Study) -> dict[str, Any]:
     }
 
 
-def rung_rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row a rung and way of sampling.
+def variant_rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each variant and way of sampling.
 
     Returns:
-        Rows of `label`, `rung`, `sampling`, `seeds`, `n_clips`, `red_flags`, `steps`, `seconds` and `ms_per_step`
-        (means over seeds), and `figures`: name -> {value, interval, by_seed, over}: of one seed an interval over clips;
-        of three or more one over seeds (Student's t), the value their mean.
+        Rows of `label`, `rung` (the variant), `sampling`, `seeds`, `n_clips`, `red_flags`, `steps`, `seconds` and
+        `ms_per_step` (means over seeds), and `figures`, each with `value` (the mean over seeds), `interval`, `by_seed`
+        and `over`: the interval is over clips for one seed, and over seeds (Student's t) for three or more.
     """
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in done:
         for sampling in result["samplings"] or {"": None}:
             grouped.setdefault((result["rung"], sampling), []).append(result)
-    return [rung_row(rung, sampling, results) for (rung, sampling), results in grouped.items()]
+    return [variant_row(variant, sampling, results) for (variant, sampling), results in grouped.items()]
 
 
-def rung_row(rung: str, sampling: str, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """One row, of one result a seed."""
+def variant_row(variant: str, sampling: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the row of one variant and way of sampling from its results, one for each seed."""
     measured = [result["samplings"][sampling] for result in results if result["samplings"]]
     trainings = [result["training"] for result in results]
     return {
-        "label": rung + sampling.replace("-", ", ", 1).replace("-", " "),
-        "rung": rung,
+        "label": variant + sampling.replace("-", ", ", 1).replace("-", " "),
+        "rung": variant,  # the key has its former name
         "sampling": sampling,
         "seeds": [result["seed"] for result in results],
         "red_flags": [
@@ -143,12 +146,12 @@ def _figure(name: str, measured: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def seed_spread(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Deviation of each figure from seed to seed, pooled over the GANs that have three seeds or more.
+    """Pool the deviation of each figure between seeds over the GANs that have three seeds or more.
 
-    Not over flows: their seeds differ by far less, and one flow sampled in three ways is not three trainings.
+    Flows are left out: their seeds differ by far less, and one flow sampled in three ways is not three trainings.
 
     Returns:
-        figure -> {deviation, degrees} (degrees of freedom); empty where no row has three seeds.
+        `deviation` and `degrees` (of freedom) by figure; empty where no row has three seeds.
     """
     spread = {}
     for name in COMPARED:
@@ -165,10 +168,10 @@ def seed_spread(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 def differences(
     rows: list[dict[str, Any]], baseline: str, spread: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, Any]]:
-    """Each row's figures less the baseline's, label -> figure -> {value, interval, seeds}.
+    """Return `value`, `interval` and `seeds` of each row's figures minus the baseline's, by label and figure.
 
-    With three seeds on both sides the interval is Welch's, of the seeds (Welch 1947). Otherwise it is what the
-    finalists' pooled deviation from seed to seed gives one training against another; without finalists there is none.
+    With three seeds on both sides the interval is Welch's over seeds (Welch 1947). Otherwise it follows from the pooled
+    deviation between the finalists' seeds; without finalists there is none.
     """
     own = next((row for row in rows if row["rung"] == baseline and row["figures"]), None)
     if own is None:
@@ -183,24 +186,21 @@ def differences(
 def _difference(row: dict[str, Any], own: dict[str, Any], name: str, spread: dict[str, float] | None) -> dict[str, Any]:
     values, base = (np.array(side["figures"][name]["by_seed"]) for side in (row, own))
     seeds = min(len(values), len(base))
-    result = {"value": float(values.mean() - base.mean()), "interval": None, "seeds": seeds}
+    result: dict[str, Any] = {"value": float(values.mean() - base.mean()), "interval": None, "seeds": seeds}
     if seeds >= 3:
-        parts = [side.var(ddof=1) / len(side) for side in (values, base)]
-        total = max(sum(parts), 1e-18)
-        degrees = total**2 / max(
-            sum(part**2 / (len(side) - 1) for part, side in zip(parts, (values, base), strict=True)), 1e-36
-        )
-        half = student.ppf(0.5 + CONFIDENCE / 2, degrees) * np.sqrt(total)
-    elif spread is not None:
-        error = spread["deviation"] * np.sqrt(1 / len(values) + 1 / len(base))
-        half = student.ppf(0.5 + CONFIDENCE / 2, spread["degrees"]) * error
-    else:
+        if np.ptp(values) == np.ptp(base) == 0:
+            return result | {"interval": [result["value"]] * 2}
+        interval = ttest_ind(values, base, equal_var=False).confidence_interval(CONFIDENCE)
+        return result | {"interval": [float(interval.low), float(interval.high)]}
+    if spread is None:
         return result
+    error = spread["deviation"] * np.sqrt(1 / len(values) + 1 / len(base))
+    half = student.ppf(0.5 + CONFIDENCE / 2, spread["degrees"]) * error
     return result | {"interval": [result["value"] - half, result["value"] + half]}
 
 
 def _curves(folder: Any) -> dict[str, Any]:
-    """Statistics of the training, a step and a value each, thinned to what a picture shows."""
+    """Read the statistics of a training as steps and values, thinned to about 200 points."""
     found = [path for path in (folder / "run").glob("*.jsonl") if path.stem in ("gan", "flow")]
     lines = read_statistics(found[0]) if found else []
     series = {}
