@@ -23,20 +23,19 @@ def make_engine(arguments: argparse.Namespace, num_processes: int) -> Engine:
 
     Args:
         arguments: The parsed arguments of `add_arguments`.
-        num_processes: The number of processes of the launch. They share the tasks, so each has an engine of its own.
+        num_processes: The number of processes of the launch; if there are several, they share the tasks.
 
     Raises:
         ValueError: The arguments do not fit together, or Ray is not installed.
     """
     if arguments.jobs < 1:
         raise ValueError(f"expected --jobs of at least 1, got {arguments.jobs}")
+    if num_processes > 1 and (arguments.engine == "ray" or arguments.jobs > 1):
+        raise ValueError(f"expected one process with --engine ray or --jobs, which start more, got {num_processes}")
     if arguments.engine == "local":
         if arguments.address is not None:
             raise ValueError("expected --engine ray with --address")
         return InProcess() if arguments.jobs == 1 else WorkerProcesses(arguments.jobs)
-    if num_processes > 1 or arguments.jobs > 1:
-        raise ValueError(
-            f"expected one process and no --jobs with --engine ray, which starts its own workers, got {num_processes} "
-            f"processes and --jobs {arguments.jobs}"
-        )
+    if arguments.jobs > 1:
+        raise ValueError("expected --jobs with --engine local; Ray runs as many tasks as the cluster has cores for")
     return RayCluster(arguments.address, arguments.num_cpus, arguments.num_gpus)

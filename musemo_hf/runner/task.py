@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from musemo_hf.files import atomic_write
+from musemo_hf.files import atomic_write, is_whole
 
 
 class SkipTask(Exception):
@@ -56,15 +56,6 @@ class Task:
         value = self.function(context, *self.arguments)
         if self.result is not None:
             atomic_write(self.result, json.dumps(value))
-
-
-def is_whole(path: Path) -> bool:
-    """Return whether a file is there and holds JSON."""
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
 
 
 class State(Enum):

@@ -16,7 +16,8 @@ def engine(*arguments, num_processes=1):
 
 def test_the_local_engine_is_the_default():
     assert isinstance(engine(), InProcess)
-    jobs = engine("--jobs", "3", num_processes=2)
+    assert isinstance(engine(num_processes=2), InProcess)
+    jobs = engine("--jobs", "3")
     assert isinstance(jobs, WorkerProcesses)
     assert jobs.capacity == 3
 
@@ -31,8 +32,9 @@ def test_ray_takes_an_address_and_the_resources_of_a_task():
     [
         (["--jobs", "0"], 1, "expected --jobs of at least 1"),
         (["--address", "auto"], 1, "expected --engine ray with --address"),
-        (["--engine", "ray", "--jobs", "2"], 1, "starts its own workers"),
-        (["--engine", "ray"], 2, "got 2 processes"),
+        (["--engine", "ray", "--jobs", "2"], 1, "expected --jobs with --engine local"),
+        (["--engine", "ray"], 2, "expected one process with --engine ray or --jobs"),
+        (["--jobs", "2"], 2, "expected one process with --engine ray or --jobs"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, num_processes, message):

@@ -14,8 +14,7 @@ from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.deam.annotations import LAST_SWAPPED_ID
 from musemo_hf.experiments.ablation.baselines.band_statistics import band_statistics
 from musemo_hf.experiments.ablation.baselines.regressors import BASELINES, SEEDED
-from musemo_hf.files import atomic_write
-from musemo_hf.runner.task import is_whole
+from musemo_hf.files import atomic_write, is_whole
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import GENERATOR_KINDS, AblationPlan, Configuration, load_configuration
 

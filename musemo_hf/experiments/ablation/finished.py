@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from musemo_hf.runner.task import is_whole
+from musemo_hf.files import is_whole
 
 from .ablation import Ablation
 from .split_work import SplitWork

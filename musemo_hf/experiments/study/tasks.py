@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from musemo_hf.files import is_whole
 from musemo_hf.runner.engines import Engine
 from musemo_hf.runner.scheduler import Outcome, run_tasks
-from musemo_hf.runner.task import Task, is_whole
+from musemo_hf.runner.task import Task
 
 from .recogniser import JUDGE, TEACHER, StudyRecogniser
 from .study import Study

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.mel import denormalise
-from musemo_hf.files import once
+from musemo_hf.files import is_whole, once
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.pipelines.generators import load_generator, sample_clips
-from musemo_hf.runner.task import is_whole
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.generators import create_trainer, save_generator
 from musemo_hf.training.loop import RedFlagError
