@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musemo_hf.commands.arguments import add_recogniser
+from musemo_hf.commands.arguments import add_jobs, add_recogniser
 from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
 
 if TYPE_CHECKING:
@@ -28,31 +28,36 @@ HELP = "score generated music against real music"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo score`."""
-    add = parser.add_argument
-    add("real", type=Path, metavar="REAL", help="Real music.")
-    add("fake", type=Path, metavar="FAKE", help="Generated music, or any other set to evaluate.")
+    parser.add_argument("real", type=Path, metavar="REAL", help="Real music.")
+    parser.add_argument("fake", type=Path, metavar="FAKE", help="Generated music, or any other set to evaluate.")
     side = "as clips, or as an .npz with their `embeddings`"
-    add("--training", type=Path, metavar="PATH", help=f"The training set of the generator, {side}.")
-    add("--held-out", type=Path, metavar="PATH", help=f"Real music outside the training set, {side}.")
+    what = f"The training set of the generator, {side}."
+    parser.add_argument("--training", type=Path, metavar="PATH", help=what)
+    what = f"Real music outside the training set, {side}."
+    parser.add_argument("--held-out", type=Path, metavar="PATH", help=what)
     what = "A table of the requested emotions, with the columns file, valence and arousal."
-    add("--emotions", type=Path, metavar="FILE.csv", help=what)
+    parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help=what)
     add_recogniser(parser)
     what = "The embedder of KID, precision, recall, density and coverage (default: modulation-v1)."
-    add("--embedder", default="modulation-v1", metavar="NAME", help=what)
+    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help=what)
     what = "The confidence level of intervals; 0 for none (default: 0.95)."
-    add("--confidence", type=float, default=0.95, metavar="C", help=what)
-    add("--n-resamples", type=int, default=400, metavar="N", help="The number of bootstrap draws (default: 400).")
-    add("--seed", type=int, default=0, metavar="S", help="The seed of surrogates and bootstrap (default: 0).")
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help=what)
+    what = "The number of bootstrap draws (default: 400)."
+    parser.add_argument("--n-resamples", type=int, default=400, metavar="N", help=what)
+    what = "The seed of surrogates and bootstrap (default: 0)."
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=what)
     what = "The number of frames of audio clips (default: 1292 or 431, the longest that all files hold)."
-    add("--n-frames", type=int, metavar="N", help=what)
-    add("--json", metavar="FILE", help="Also write everything as JSON; - prints it instead of the table.")
-    add("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
+    parser.add_argument("--n-frames", type=int, metavar="N", help=what)
+    add_jobs(parser)
+    what = "Also write everything as JSON; - prints it instead of the table."
+    parser.add_argument("--json", metavar="FILE", help=what)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
 
 
 def run(args: argparse.Namespace) -> int:
     """Stream both sides through the metric, and print the table."""
     _check(args)
-    sides = {"REAL": open_clips(args.real, "REAL"), "FAKE": open_clips(args.fake, "FAKE")}
+    sides = {"REAL": open_clips(args.real, "REAL", args.jobs), "FAKE": open_clips(args.fake, "FAKE", args.jobs)}
     result = plain(_measure(args, sides))
     for path, text in ((args.json, json.dumps(result, indent=1, allow_nan=False)), (args.html, None)):
         if path is not None and str(path) != "-":
@@ -102,7 +107,7 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             if conditioning is not None:
                 conditioning.add(names, clips)
         more = {
-            side: _features(metric, path, side, n_frames)
+            side: _features(metric, path, side, n_frames, args.jobs)
             for side, path in (("training", args.training), ("held_out", args.held_out))
         }
         answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
@@ -154,7 +159,7 @@ def _progress(clips: Clips, n_frames: int | None, normalised: bool) -> Iterator[
             bar.update(len(batch))
 
 
-def _features(metric: Any, path: Path | None, side: str, n_frames: int | None) -> Any:
+def _features(metric: Any, path: Path | None, side: str, n_frames: int | None, jobs: int) -> Any:
     """Embed clips as they are read; an .npz is read, and checked, by the metric."""
     import numpy as np
 
@@ -164,7 +169,7 @@ def _features(metric: Any, path: Path | None, side: str, n_frames: int | None) -
         if not path.is_file():
             raise ValueError(f"expected the {side} embeddings, found no file at {path}")
         return path
-    clips = open_clips(path, side)
+    clips = open_clips(path, side, jobs)
     return np.concatenate([metric.reducer.embed(batch, side) for _, batch in _progress(clips, n_frames, False)])
 
 
