@@ -28,7 +28,7 @@ from studio import MAX_SAMPLES, MAX_SEED, STUDIO, make_sounds
 
 CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # at most two computations at once; the others queue
 PRIVATE = {"api_visibility": "private"}
-QUEUE = 64  # further visitors are told that the page is busy
+QUEUE = 64  # further visitors see that the page is busy
 
 WELCOME = '<div class="empty"><p>Click anywhere on the plane.<br>Its music appears here.</p></div>'
 DROP = '<div class="empty"><p>Drop a song, and see where it lies.</p></div>'

@@ -62,10 +62,9 @@ def read_song(path: str | None) -> np.ndarray:
 
 def recognise(samples: np.ndarray) -> "EmotionPath":
     """Predict valence and arousal over a song, given as samples at the recogniser's rate."""
-    recogniser = STUDIO.get("recogniser")
-    rate = recogniser.extractor.sampling_rate
-    if len(samples) < round(recogniser.seconds * rate) - rate // 10:
-        gr.Warning(f"The recogniser takes {recogniser.seconds:g} s at a time and this song is shorter: trust it less.")
+    extractor = STUDIO.get("recogniser").extractor
+    if len(samples) < (extractor.seconds - 0.1) * extractor.sampling_rate:
+        gr.Warning(f"The recogniser takes {extractor.seconds:g} s at a time and this song is shorter: trust it less.")
     return predict_path(samples)
 
 

@@ -36,12 +36,6 @@ class Recogniser:
     model: Any
     extractor: Any
 
-    @property
-    def seconds(self) -> float:
-        """The length of a clip in s."""
-        settings = self.extractor.settings
-        return settings.n_samples(self.extractor.n_frames) / settings.sampling_rate
-
 
 def _load_pipeline() -> Any:
     from musemo_hf import MusemoPipeline

@@ -1,9 +1,9 @@
-r"""Choose how much noise a trained GAN is given, on the songs that it was trained on, and write it into its folder.
+r"""Choose the deviation of a trained GAN's noise on the songs that it was trained on, and write it into its folder.
 
     python training/choose_noise_scale.py runs/gan_10s/generator --config training/configs/gan_10s.yaml \
         --data-dir DEAM --hold-out 0
 
-Prints KID against training songs for each scale; the least one becomes `noise_scale` in the generator's config.json.
+Prints KID against training songs for each scale. The scale with the least becomes `noise_scale` in config.json.
 """
 
 import argparse
@@ -20,14 +20,14 @@ from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:
-    """Compare, choose, write."""
+    """Compare the scales, choose one and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", type=Path, help="folder of a generator trained without the fold")
-    parser.add_argument("--config", type=Path, help="YAML that it was trained with")
+    parser.add_argument("generator", type=Path, help="The folder of a generator that was trained without the fold.")
+    parser.add_argument("--config", type=Path, help="The YAML file that it was trained with.")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="the fold that it was trained without")
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5])
-    parser.add_argument("--n-clips", type=int, default=400, help="training songs compared with")
+    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold that it was trained without.")
+    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5], help="The scales.")
+    parser.add_argument("--n-clips", type=int, default=400, help="The number of training songs.")
     arguments = parser.parse_args()
     configuration = load_configuration(arguments.config)
     songs, _ = load_songs(configuration.data, arguments.data_dir, Accelerator())

@@ -49,6 +49,11 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
         """The signal convention."""
         return MelSettings(self.sampling_rate, self.n_fft, self.hop_length, self.n_mels, self.min_db, self.max_db)
 
+    @property
+    def seconds(self) -> float:
+        """The duration of a clip of `n_frames` frames in s."""
+        return self.settings.n_samples(self.n_frames) / self.sampling_rate
+
     def __call__(
         self,
         audio: AudioInput | Sequence[AudioInput],
@@ -97,16 +102,15 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
         return samples
 
     def _waveform(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
-        seconds = self.settings.n_samples(self.n_frames) / self.sampling_rate
         if isinstance(clip, (str, Path)):
-            return read_audio(clip, self.sampling_rate, duration=seconds)
+            return read_audio(clip, self.sampling_rate, duration=self.seconds)
         if sampling_rate is None:
             raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
         samples = clip.detach().cpu().numpy() if isinstance(clip, Tensor) else np.asarray(clip)
         if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
             raise ValueError(f"expected (samples, channels), got {samples.shape}; hand several clips over as a list")
         samples = to_mono(samples)
-        return resample(samples[: round(seconds * sampling_rate) + 1], sampling_rate, self.sampling_rate)
+        return resample(samples[: round(self.seconds * sampling_rate) + 1], sampling_rate, self.sampling_rate)
 
     def _spectrogram(self, samples: np.ndarray) -> Tensor:
         settings = self.settings

@@ -6,15 +6,10 @@ from pathlib import Path
 
 def add_preparation(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the preparation of a data set."""
-    parser.add_argument(
-        "--num-proc", type=int, metavar="N", help="The number of processes that decode audio (default: 1)."
-    )
-    parser.add_argument(
-        "--cache-dir",
-        type=Path,
-        metavar="DIR",
-        help="The folder of prepared data sets (default: the cache of datasets).",
-    )
+    what = "The number of processes that decode audio (default: 1)."
+    parser.add_argument("--num-proc", type=int, metavar="N", help=what)
+    what = "The folder of prepared data sets (default: the cache of datasets)."
+    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help=what)
 
 
 def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser") -> None:
@@ -25,6 +20,5 @@ def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser") 
 
 def add_hop(parser: argparse.ArgumentParser) -> None:
     """Add the argument of the distance of windows."""
-    parser.add_argument(
-        "--hop", type=float, metavar="SECONDS", help="The distance of two windows (default: half a window)."
-    )
+    what = "The distance of two windows (default: half a window)."
+    parser.add_argument("--hop", type=float, metavar="SECONDS", help=what)

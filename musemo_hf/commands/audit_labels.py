@@ -15,11 +15,10 @@ HELP = "show that DEAM's labels of 2013 have valence and arousal swapped"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo audit-labels`."""
-    parser.add_argument("deam", type=Path, metavar="DEAM", help="The folder of DEAM.")
-    parser.add_argument("--emomusic", type=Path, metavar="DIR", help="The folder of emoMusic's annotations.")
-    parser.add_argument(
-        "--output", type=Path, default=Path("docs"), metavar="DIR", help="The folder of the page (default: docs)."
-    )
+    add = parser.add_argument
+    add("deam", type=Path, metavar="DEAM", help="The folder of DEAM.")
+    add("--emomusic", type=Path, metavar="DIR", help="The folder of emoMusic's annotations.")
+    add("--output", type=Path, default=Path("docs"), metavar="DIR", help="The folder of the page (default: docs).")
     add_preparation(parser)
 
 

@@ -18,13 +18,14 @@ SPACE = Path(__file__).resolve().parents[2] / "spaces_demo"  # beside the packag
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo demo`."""
+    add = parser.add_argument
     what = "The folder or repository of a generator (default: the packaged one)."
-    parser.add_argument("--generator", metavar="PATH_OR_REPO", help=what)
+    add("--generator", metavar="PATH_OR_REPO", help=what)
     add_recogniser(parser)
-    parser.add_argument("--host", metavar="NAME", help="The address to serve on (default: this machine only).")
-    parser.add_argument("--port", type=int, metavar="N", help="The port (default: 7860, or the next that is free).")
+    add("--host", metavar="NAME", help="The address to serve on (default: this machine only).")
+    add("--port", type=int, metavar="N", help="The port (default: 7860, or the next that is free).")
     what = "The folder of the Space (default: spaces_demo of the repository)."
-    parser.add_argument("--folder", type=Path, default=SPACE, metavar="DIR", help=what)
+    add("--folder", type=Path, default=SPACE, metavar="DIR", help=what)
 
 
 def run(args: argparse.Namespace) -> int:

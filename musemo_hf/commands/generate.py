@@ -20,24 +20,22 @@ LIST = "emotions.csv"  # `musemo score --emotions` reads it
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo generate`."""
-    parser.add_argument("--valence", type=float, help="The requested valence in [-1, 1].")
-    parser.add_argument("--arousal", type=float, help="The requested arousal in [-1, 1].")
-    what = 'A point by its name instead, such as "sad & calm" or sad.'
-    parser.add_argument("--preset", metavar="NAME", help=what)
-    what = "The number of songs (default: 1)."
-    parser.add_argument("--num-samples", type=int, default=1, metavar="N", help=what)
+    add = parser.add_argument
+    add("--valence", type=float, help="The requested valence in [-1, 1].")
+    add("--arousal", type=float, help="The requested arousal in [-1, 1].")
+    add("--preset", metavar="NAME", help='A point by its name instead, such as "sad & calm" or sad.')
+    add("--num-samples", type=int, default=1, metavar="N", help="The number of songs (default: 1).")
     what = "The seed of the first song; song i has the seed S + i (default: random)."
-    parser.add_argument("--seed", type=int, metavar="S", help=what)
+    add("--seed", type=int, metavar="S", help=what)
     what = "The folder or repository of a generator or pipeline, or a packaged one: flow (default) or generator."
-    parser.add_argument("--checkpoint", metavar="PATH_OR_REPO", help=what)
+    add("--checkpoint", metavar="PATH_OR_REPO", help=what)
     what = "The number of sampling steps of a flow (default: the model's own setting)."
-    parser.add_argument("--num-inference-steps", type=int, metavar="N", help=what)
+    add("--num-inference-steps", type=int, metavar="N", help=what)
     what = "The guidance scale of a flow (default: the model's own setting)."
-    parser.add_argument("--guidance-scale", type=float, metavar="W", help=what)
-    what = "Also write a picture of each spectrogram, a .png beside the song."
-    parser.add_argument("--plot", action="store_true", help=what)
+    add("--guidance-scale", type=float, metavar="W", help=what)
+    add("--plot", action="store_true", help="Also write a picture of each spectrogram, a .png beside the song.")
     what = f"A file that ends in {', '.join(ENDINGS)}, or a folder, in which {LIST} lists the requested emotions."
-    parser.add_argument("--output", required=True, metavar="DIR_OR_FILE", help=what)
+    add("--output", required=True, metavar="DIR_OR_FILE", help=what)
 
 
 def run(args: argparse.Namespace) -> int:

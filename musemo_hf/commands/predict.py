@@ -22,12 +22,12 @@ HELP = "predict valence and arousal of songs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo predict`."""
-    parser.add_argument("songs", nargs="+", metavar="SONG", help="A wav, flac, ogg or mp3 of any length.")
+    add = parser.add_argument
+    add("songs", nargs="+", metavar="SONG", help="A wav, flac, ogg or mp3 of any length.")
     add_recogniser(parser, "--checkpoint")
     add_hop(parser)
-    parser.add_argument("--json", action="store_true", help="Print JSON, with the path over time.")
-    what = "Also draw the path, coloured by time."
-    parser.add_argument("--path-plot", type=Path, metavar="FILE.png", help=what)
+    add("--json", action="store_true", help="Print JSON, with the path over time.")
+    add("--path-plot", type=Path, metavar="FILE.png", help="Also draw the path, coloured by time.")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -26,16 +26,15 @@ CONFIGS = ("excerpt_30s", "excerpt_10s", "first_30s")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo prepare`."""
+    add = parser.add_argument
     what = "The folder of DEAM, flat or as its archive unpacks, or one of `musemo pseudo-label`."
-    parser.add_argument("deam", type=Path, metavar="DEAM", help=what)
-    what = f"The excerpt of each song (default: {CONFIGS[0]})."
-    parser.add_argument("--config-name", choices=CONFIGS, default=CONFIGS[0], help=what)
+    add("deam", type=Path, metavar="DEAM", help=what)
+    add("--config-name", choices=CONFIGS, default=CONFIGS[0], help=f"The excerpt of each song (default: {CONFIGS[0]}).")
     what = "The labels of the songs of 2013 (default: corrected)."
-    parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help=what)
+    add("--labels", choices=("corrected", "published"), default="corrected", help=what)
     add_preparation(parser)
-    parser.add_argument("--pack", type=Path, metavar="FILE", help="Also write one file of at most 50 MB.")
-    what = "Also save the data set in a folder that `musemo score` reads."
-    parser.add_argument("--output", type=Path, metavar="DIR", help=what)
+    add("--pack", type=Path, metavar="FILE", help="Also write one file of at most 50 MB.")
+    add("--output", type=Path, metavar="DIR", help="Also save the data set in a folder that `musemo score` reads.")
 
 
 def run(args: argparse.Namespace) -> int:

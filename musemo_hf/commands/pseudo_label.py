@@ -23,10 +23,10 @@ HELP = "predict the emotions of a folder of songs without labels, and write a co
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo pseudo-label`."""
-    what = "The folder of songs (wav, flac, ogg or mp3), at any depth."
-    parser.add_argument("audio", type=Path, metavar="AUDIO_DIR", help=what)
+    add = parser.add_argument
+    add("audio", type=Path, metavar="AUDIO_DIR", help="The folder of songs (wav, flac, ogg or mp3), at any depth.")
     what = "The folder of the corpus, new or begun before with the same arguments."
-    parser.add_argument("output", type=Path, metavar="OUT_DIR", help=what)
+    add("output", type=Path, metavar="OUT_DIR", help=what)
     add_recogniser(parser)
     add_hop(parser)
 

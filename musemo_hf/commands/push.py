@@ -19,24 +19,21 @@ KINDS = ("generator", "recogniser", "pipeline", "dataset", "metric", "space")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo push`; the token never comes from a command line."""
-    parser.add_argument("kind", choices=KINDS, help="The kind of repository.")
-    parser.add_argument("repo", help='The repository as "user/name".')
-    what = "Models: the folder of a checkpoint (default: the packaged one)."
-    parser.add_argument("--checkpoint", type=Path, help=what)
-    parser.add_argument("--report", type=Path, help="Models and Space: the report.json for the card.")
-    what = "Generator and pipeline: push no picture and no sound."
-    parser.add_argument("--no-sample", action="store_true", help=what)
-    parser.add_argument("--data", type=Path, help="Data set: the folder of DEAM.")
+    add = parser.add_argument
+    add("kind", choices=KINDS, help="The kind of repository.")
+    add("repo", help='The repository as "user/name".')
+    add("--checkpoint", type=Path, help="Models: the folder of a checkpoint (default: the packaged one).")
+    add("--report", type=Path, help="Models and Space: the report.json for the card.")
+    add("--no-sample", action="store_true", help="Generator and pipeline: push no picture and no sound.")
+    add("--data", type=Path, help="Data set: the folder of DEAM.")
     what = "Data set: a configuration; may be repeated (default: excerpt_30s)."
-    parser.add_argument("--config", action="append", choices=("excerpt_30s", "excerpt_10s"), help=what)
+    add("--config", action="append", choices=("excerpt_30s", "excerpt_10s"), help=what)
     what = "Data set: the labels of the songs of 2013 (default: corrected)."
-    parser.add_argument("--labels", choices=("corrected", "published"), default="corrected", help=what)
-    what = "Data set: the folder of prepared data sets (default: the cache of datasets)."
-    parser.add_argument("--cache", type=Path, help=what)
-    what = "Space: the folder of the Space (default: spaces_demo of the repository)."
-    parser.add_argument("--folder", type=Path, help=what)
-    parser.add_argument("--private", action="store_true", help="Make the repository private if it is created.")
-    parser.add_argument("--tag", help="A name for the pushed revision, such as v1.")
+    add("--labels", choices=("corrected", "published"), default="corrected", help=what)
+    add("--cache", type=Path, help="Data set: the folder of prepared data sets (default: the cache of datasets).")
+    add("--folder", type=Path, help="Space: the folder of the Space (default: spaces_demo of the repository).")
+    add("--private", action="store_true", help="Make the repository private if it is created.")
+    add("--tag", help="A name for the pushed revision, such as v1.")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from musemo_hf.hub import HubPushError
 
     try:
-        commit = _PUSH[args.kind](args, {"private": args.private, "tag": args.tag})
+        commit = _push(args, {"private": args.private, "tag": args.tag})
     except (HubPushError, ValueError, OSError) as error:
         print(f"musemo push: {error}", file=sys.stderr)
         return 1
@@ -52,8 +49,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _report(args: argparse.Namespace) -> dict[str, Any] | None:
-    return json.loads(args.report.read_text(encoding="utf-8")) if args.report else None
+def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
+    from musemo_hf import hub
+
+    if args.kind == "dataset":
+        return hub.push_dataset(args.repo, _data_sets(args), labels=args.labels, **options)
+    if args.kind == "metric":
+        return hub.push_metric(args.repo, **options)
+    report = json.loads(args.report.read_text(encoding="utf-8")) if args.report else None
+    if args.kind == "space":
+        return hub.push_space(args.repo, args.folder, report, **options)
+    if args.kind == "recogniser":
+        return hub.push_recogniser(args.repo, _checkpoint(args, "recogniser"), report, **options)
+    push = hub.push_generator if args.kind == "generator" else hub.push_pipeline
+    return push(args.repo, _checkpoint(args, "generator"), report, sample=not args.no_sample, **options)
 
 
 def _checkpoint(args: argparse.Namespace, name: str) -> Path:
@@ -67,60 +76,17 @@ def _checkpoint(args: argparse.Namespace, name: str) -> Path:
     return args.checkpoint
 
 
-def _generator(args: argparse.Namespace, options: dict[str, Any]) -> str:
-    from musemo_hf.hub import push_generator
-
-    checkpoint = _checkpoint(args, "generator")
-    return push_generator(args.repo, checkpoint, _report(args), sample=not args.no_sample, **options)
-
-
-def _recogniser(args: argparse.Namespace, options: dict[str, Any]) -> str:
-    from musemo_hf.hub import push_recogniser
-
-    return push_recogniser(args.repo, _checkpoint(args, "recogniser"), _report(args), **options)
-
-
-def _pipeline(args: argparse.Namespace, options: dict[str, Any]) -> str:
-    from musemo_hf.hub import push_pipeline
-
-    checkpoint = _checkpoint(args, "generator")
-    return push_pipeline(args.repo, checkpoint, _report(args), sample=not args.no_sample, **options)
-
-
-def _dataset(args: argparse.Namespace, options: dict[str, Any]) -> str:
+def _data_sets(args: argparse.Namespace) -> dict[str, Any]:
     from musemo_hf import DeamSpectrograms
     from musemo_hf.data.pseudo_labels import read_manifest
-    from musemo_hf.hub import push_dataset
 
     if args.data is None:
         raise ValueError("expected the folder of DEAM, as in --data DEAM, got none")
     if pseudo_labels := read_manifest(args.data):
         raise ValueError(f"expected DEAM with labels of people, as the card says, got {pseudo_labels.title}")
-    configs = {}
+    data_sets = {}
     for name in args.config or ["excerpt_30s"]:
         builder = DeamSpectrograms(config_name=name, data_dir=args.data, labels=args.labels, cache_dir=args.cache)
         builder.download_and_prepare()
-        configs[name] = builder.as_dataset("train")
-    return push_dataset(args.repo, configs, labels=args.labels, **options)
-
-
-def _metric(args: argparse.Namespace, options: dict[str, Any]) -> str:
-    from musemo_hf.hub import push_metric
-
-    return push_metric(args.repo, **options)
-
-
-def _space(args: argparse.Namespace, options: dict[str, Any]) -> str:
-    from musemo_hf.hub import push_space
-
-    return push_space(args.repo, args.folder, _report(args), **options)
-
-
-_PUSH = {
-    "generator": _generator,
-    "recogniser": _recogniser,
-    "pipeline": _pipeline,
-    "dataset": _dataset,
-    "metric": _metric,
-    "space": _space,
-}
+        data_sets[name] = builder.as_dataset("train")
+    return data_sets

@@ -1,19 +1,13 @@
 """Artist-disjoint folds, stratified and hashed, and the random split of published work."""
 
-import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 # names that say that the artist is not known: each such song is a group of its own
 NO_ARTIST = frozenset({"", "-", "n/a", "various", "various artists", "unknown", "unknown artist"})
-
-
-class FoldsError(ValueError):
-    """A file of folds that was not written by `write_folds`, or was changed; the message names file:line."""
 
 
 def artist_groups(artists: Sequence[str]) -> list[str]:
@@ -140,39 +134,5 @@ def random_split(n: int, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int
 
 def folds_hash(song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
     """Hash folds with SHA-256 over "song_id,fold" lines by ascending id, whatever the order of the songs."""
-    return hashlib.sha256(_lines(song_ids, folds).encode()).hexdigest()
-
-
-def _lines(song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
     pairs = sorted((int(song), int(fold)) for song, fold in zip(song_ids, folds, strict=True))
-    return "".join(f"{song},{fold}\n" for song, fold in pairs)
-
-
-def write_folds(path: str | Path, song_ids: Sequence[int] | np.ndarray, folds: Sequence[int] | np.ndarray) -> str:
-    """Write folds as a CSV that carries its own hash in a first line, and return that hash."""
-    digest = folds_hash(song_ids, folds)
-    Path(path).write_text(f"# sha256 {digest}\nsong_id,fold\n{_lines(song_ids, folds)}", encoding="utf-8")
-    return digest
-
-
-def read_folds(path: str | Path) -> dict[int, int]:
-    """Read a file of `write_folds` as a map from song id to fold.
-
-    Raises:
-        FoldsError: The header is missing, a row is not two integers, an id is there twice, or the hash does not fit.
-    """
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        first, header = file.readline().split(), file.readline().strip()
-        if first[:2] != ["#", "sha256"] or len(first) != 3 or header != "song_id,fold":
-            raise FoldsError(
-                f'{path}:1: expected "# sha256 <hash>" and "song_id,fold", got {" ".join(first)!r}, {header!r}'
-            )
-        folds: dict[int, int] = {}
-        for line, row in enumerate(csv.reader(file), start=3):
-            if len(row) != 2 or not all(cell.isdigit() for cell in row) or int(row[0]) in folds:
-                raise FoldsError(f"{path}:{line}: expected a new song id and its fold, got {row}")
-            folds[int(row[0])] = int(row[1])
-    digest = folds_hash(list(folds), list(folds.values()))
-    if digest != first[2]:
-        raise FoldsError(f"{path}:1: expected folds of hash {first[2]}, got {digest}: the file was changed")
-    return folds
+    return hashlib.sha256("".join(f"{song},{fold}\n" for song, fold in pairs).encode()).hexdigest()

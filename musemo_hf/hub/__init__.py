@@ -4,7 +4,7 @@ Every name is imported from its module when it is first used.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 _EXPORTS = {
     "push_generator": "models",
@@ -18,25 +18,7 @@ _EXPORTS = {
     "render_card": "cards",
 }
 
-__all__ = [
-    "HubPushError",
-    "push_dataset",
-    "push_folder",
-    "push_generator",
-    "push_metric",
-    "push_pipeline",
-    "push_recogniser",
-    "push_space",
-    "render_card",
-]
-
-if TYPE_CHECKING:
-    from musemo_hf.hub.cards import render_card
-    from musemo_hf.hub.data_set import push_dataset
-    from musemo_hf.hub.metric import push_metric
-    from musemo_hf.hub.models import push_generator, push_pipeline, push_recogniser
-    from musemo_hf.hub.space import push_space
-    from musemo_hf.hub.transfer import HubPushError, push_folder
+__all__ = [*_EXPORTS]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,6 @@
 """Cards for the Hub: Markdown from the templates in `hub_cards/`, with figures from a `report.json` alone."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jinja2
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData, SpaceCardData
@@ -42,14 +41,19 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
     Raises:
         ValueError: The kind is unknown, a fact that the template needs is missing, or the report is malformed.
     """
-    if kind not in _METADATA:
-        raise ValueError(f"expected a kind of card out of {', '.join(_METADATA)}, got {kind!r}")
-    keys, task = _MEASURED.get(kind, ((), ""))
-    figures = read_figures(report, keys)
+    if kind not in get_args(CardKind):
+        raise ValueError(f"expected a kind of card out of {', '.join(get_args(CardKind))}, got {kind!r}")
+    figures = read_figures(report, _MEASURED.get(kind, ((), ""))[0])
     provenance = _provenance(report)
     context = {"picture": None, "sound": None, "body": None, "kernel_clips": None, **facts}
     try:
-        metadata = _METADATA[kind](facts, figures, task, provenance)
+        metadata: CardData
+        if kind == "data_set":
+            metadata = _data_set_data(facts)
+        elif kind in ("metric", "space"):
+            metadata = _space_data(kind, facts)
+        else:
+            metadata = _model_data(kind, facts, figures, provenance)
         body = render(f"{kind}.md.jinja2", **context, figures=figures, **provenance)
     except (jinja2.UndefinedError, KeyError) as error:
         raise ValueError(f"expected all facts that a card of a {kind} shows, got no {error}") from error
@@ -80,13 +84,13 @@ def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _model_data(
-    facts: dict[str, Any], figures: list[Figure], task: str, provenance: dict[str, Any], **own: Any
-) -> CardData:
+    kind: CardKind, facts: dict[str, Any], figures: list[Figure], provenance: dict[str, Any]
+) -> ModelCardData:
     data_set = PROCEDURAL if provenance["procedural"] else provenance["corpus_name"] or DEAM
     results = [
         EvalResult(
             task_type="other",
-            task_name=task,
+            task_name=_MEASURED[kind][1],
             dataset_type=data_set.lower().split(" (")[0].split(",")[0].replace(" ", "-"),
             dataset_name=data_set,
             metric_type=figure.metric,
@@ -100,35 +104,20 @@ def _model_data(
     licence = {"license": "cc-by-nc-4.0"}
     if provenance["pseudo_labels"]:
         licence = {"license": "other", "license_name": "of-the-training-songs"}
-    return ModelCardData(
-        **licence,
-        model_name=facts["repo_id"].split("/")[-1],
-        eval_results=results or None,
-        **own,
-    )
+    own: dict[str, Any] = {"library_name": "transformers"}
+    if kind == "recogniser":  # of the Hub's tasks the nearest one: the answer is two numbers
+        own |= {"pipeline_tag": "audio-classification", "tags": ["vit", "music-emotion-recognition"]}
+    elif facts["architecture"] == "flow":
+        own = {"library_name": "diffusers", "tags": ["flow-matching", "diffusion", "audio-generation"]}
+    else:
+        own |= {"tags": ["gan", "audio-generation"]}
+    if kind == "pipeline":
+        own["library_name"] = "diffusers"
+    own["tags"] = [*COMMON_TAGS, *own["tags"]]
+    return ModelCardData(**licence, **own, model_name=facts["repo_id"].split("/")[-1], eval_results=results or None)
 
 
-def _generator(facts: dict[str, Any], *measured: Any) -> CardData:
-    library = "diffusers" if facts["architecture"] == "flow" else "transformers"
-    return _model_data(facts, *measured, library_name=library, tags=_generator_tags(facts))
-
-
-def _pipeline(facts: dict[str, Any], *measured: Any) -> CardData:
-    return _model_data(facts, *measured, library_name="diffusers", tags=_generator_tags(facts))
-
-
-def _generator_tags(facts: dict[str, Any]) -> list[str]:
-    kind = ["flow-matching", "diffusion"] if facts["architecture"] == "flow" else ["gan"]
-    return [*COMMON_TAGS, *kind, "audio-generation"]
-
-
-def _recogniser(facts: dict[str, Any], *measured: Any) -> CardData:
-    task = "audio-classification"  # the nearest of the Hub's tasks: the answer is two numbers
-    tags = [*COMMON_TAGS, "vit", "music-emotion-recognition"]
-    return _model_data(facts, *measured, library_name="transformers", pipeline_tag=task, tags=tags)
-
-
-def _data_set(facts: dict[str, Any], *_: Any) -> CardData:
+def _data_set_data(facts: dict[str, Any]) -> DatasetCardData:
     return DatasetCardData(
         pretty_name="DEAM log-mel spectrograms with valence and arousal",
         license="other",
@@ -140,38 +129,11 @@ def _data_set(facts: dict[str, Any], *_: Any) -> CardData:
     )
 
 
-def _metric(facts: dict[str, Any], *_: Any) -> CardData:
-    title = facts["repo_id"].split("/")[-1].replace("_", " ").capitalize()
-    return _space_data(facts, title=title, emoji="🎼", tags=["evaluate", "metric"])
-
-
-def _space(facts: dict[str, Any], *_: Any) -> CardData:
-    return _space_data(facts, title="Musemo: music from emotion", emoji="🎹", tags=[])
-
-
-def _space_data(facts: dict[str, Any], title: str, emoji: str, tags: list[str]) -> CardData:
-    standard = {
-        "title": title,
-        "emoji": emoji,
-        "colorFrom": "indigo",
-        "colorTo": "yellow",
-        "sdk": "gradio",
-        "sdk_version": facts["sdk_version"],
-        "app_file": "app.py",
-        "pinned": False,
-        "license": "apache-2.0",
-    }
+def _space_data(kind: CardKind, facts: dict[str, Any]) -> SpaceCardData:
+    metric = {"title": facts["repo_id"].split("/")[-1].replace("_", " ").capitalize(), "emoji": "🎼"}
+    standard = {"title": "Musemo: music from emotion", "emoji": "🎹"} if kind == "space" else metric
+    standard |= {"colorFrom": "indigo", "colorTo": "yellow", "sdk": "gradio", "sdk_version": facts["sdk_version"]}
+    standard |= {"app_file": "app.py", "pinned": False, "license": "apache-2.0"}
     own = facts.get("metadata") or {}
-    return SpaceCardData(
-        **{**standard, **own, "tags": list(dict.fromkeys([*tags, *own.get("tags", []), *COMMON_TAGS]))}
-    )
-
-
-_METADATA: dict[str, Callable[..., CardData]] = {
-    "generator": _generator,
-    "recogniser": _recogniser,
-    "pipeline": _pipeline,
-    "data_set": _data_set,
-    "metric": _metric,
-    "space": _space,
-}
+    tags = [*(["evaluate", "metric"] if kind == "metric" else []), *own.get("tags", []), *COMMON_TAGS]
+    return SpaceCardData(**{**standard, **own, "tags": list(dict.fromkeys(tags))})

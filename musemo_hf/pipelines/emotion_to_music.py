@@ -30,7 +30,7 @@ PRESETS: dict[str, tuple[float, float]] = {
     "neutral": (0.0, 0.0),
 }
 
-# diffusers loads components of a library that it does not know only where it is told the classes and their methods
+# diffusers loads components of another library only if their classes and methods are listed here
 _COMPONENTS = {
     name: ["save_pretrained", "from_pretrained"]
     for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoFeatureExtractor")

@@ -134,7 +134,7 @@ def _manifest(
         source=str(source),
         recogniser=recogniser,
         weights=weights_hash(model),
-        window_seconds=_window_seconds(extractor),
+        window_seconds=extractor.seconds,
         hop_seconds=hop_seconds,
         deviation=DEVIATIONS["deviation" if own else "spread" if config.emotion_error is None else "error"],
     )
@@ -186,7 +186,7 @@ def _label(
     hop_seconds: float | None,
 ) -> PseudoLabelledSong:
     """Predict one song; one that is shorter than a window is refused, since the rest would be silence."""
-    wanted, rate = _window_seconds(extractor), extractor.sampling_rate
+    wanted, rate = extractor.seconds, extractor.sampling_rate
     if (duration := file_duration(path)) < wanted - TOLERANCE:
         raise TooShortError(f"expected at least the {wanted:.3g} s of the recogniser's window, got {duration:.2f} s")
     samples = read_audio(path, rate)
@@ -214,10 +214,6 @@ def _deviation(path: EmotionPath) -> np.ndarray:
     if path.deviation is not None:
         return path.deviation.mean(axis=0).clip(0, 2)  # the width of the plane
     return path.emotion.std(axis=0, ddof=1) if len(path.emotion) > 1 else np.zeros(2)
-
-
-def _window_seconds(extractor: MusemoFeatureExtractor) -> float:
-    return extractor.settings.n_samples(extractor.n_frames) / extractor.sampling_rate
 
 
 def _link(path: Path, folder: Path, song_id: int) -> None:

@@ -15,8 +15,8 @@ class Clips:
     """N clips.
 
     Attributes:
-        spectrogram: normalised log-mel float32 `(N, 1, n_mels, n_frames)`.
-        emotion: `(N, 2)` (valence, arousal) in [-1, 1].
+        spectrogram: Normalised log-mels, float32 `(N, 1, n_mels, n_frames)`.
+        emotion: The (valence, arousal) of each clip in [-1, 1], `(N, 2)`.
     """
 
     spectrogram: Tensor
@@ -40,15 +40,15 @@ class Clips:
         return Clips(self.spectrogram[index], self.emotion[index])  # type: ignore[index]
 
     def to(self, device: torch.device) -> "Clips":
-        """On a device; a set of songs fits a GPU, and then no batch is copied."""
+        """Move the clips to a device; a data set fits a GPU, and then no batch is copied."""
         return Clips(self.spectrogram.to(device), self.emotion.to(device))
 
     @classmethod
     def of_songs(cls, songs: SongArrays) -> "Clips":
-        """All songs of a data set."""
+        """Return all songs of a data set as clips."""
         return cls(normalise(torch.from_numpy(songs.spectrogram))[:, None], torch.from_numpy(songs.emotion).float())
 
     @classmethod
     def joined(cls, *parts: "Clips") -> "Clips":
-        """Several sets as one."""
+        """Concatenate several sets of clips."""
         return cls(torch.cat([p.spectrogram for p in parts]), torch.cat([p.emotion for p in parts]))

@@ -1,4 +1,4 @@
-"""The songs of a run: DEAM where its folder or a pack of it is given, the procedural corpus otherwise."""
+"""The songs of a run: those of a folder or a pack if one is given, otherwise the procedural corpus."""
 
 import logging
 from pathlib import Path
@@ -26,17 +26,16 @@ def load_songs(
     """Prepare the data set once, and read it in every process.
 
     Args:
-        settings: which songs.
-        data_dir: the DEAM folder, or a file that `musemo prepare --pack` made of it; None for the procedural corpus.
-        accelerator: of the launch.
+        settings: The settings that choose the songs.
+        data_dir: The DEAM folder, or a file that `musemo prepare --pack` made of it; None for the procedural corpus.
+        accelerator: The accelerator of the launch.
 
     Returns:
-        The songs, and `name`, `procedural`, `n_skipped` of the corpus; `heard` (True) and
-        `n_unknown_artists` where a recogniser heard the emotions; of a pack also `pack`, with its `songs_hash`,
-        `step` and `rms_error` (dB).
+        The songs, and the `name`, `procedural` and `n_skipped` of the corpus; `heard` (True) and `n_unknown_artists`
+        if its emotions are pseudo-labels; for a pack also `pack`, with its `songs_hash`, `step` and `rms_error` (dB).
 
     Raises:
-        ValueError: the settings leave no songs, or a pack was made with others.
+        ValueError: The settings choose no songs, or the pack was made with other settings.
     """
     if data_dir is not None and Path(data_dir).is_file():
         songs, facts = _packed(settings, Path(data_dir))
@@ -90,7 +89,7 @@ def _facts(procedural: bool, n_skipped: int, pseudo_labels: str | None) -> dict[
 
 
 def select(songs: SongArrays, index: np.ndarray) -> SongArrays:
-    """Some songs, in the order of `index`."""
+    """Return the songs of the given indices, in their order."""
     return SongArrays(
         spectrogram=songs.spectrogram[index],
         emotion=songs.emotion[index],
@@ -104,10 +103,10 @@ def select(songs: SongArrays, index: np.ndarray) -> SongArrays:
 
 
 def hold_out(songs: SongArrays, fold: int | None) -> SongArrays:
-    """All songs but those of one artist-disjoint fold.
+    """Return all songs except those of one artist-disjoint fold; all if it is None.
 
     Raises:
-        ValueError: there is no such fold.
+        ValueError: The fold does not exist.
     """
     if fold is None:
         return songs

@@ -15,11 +15,12 @@ from .corpus import hold_out, load_songs
 from .generators import create_trainer, save_generator, write_training_report
 
 DATA_DIR = (
-    "folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack`; else the procedural corpus"
+    "The folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack` (default: the procedural "
+    "corpus)."
 )
 OPTIONS: dict[str, dict[str, Any]] = {
-    "hold-out": {"type": int, "metavar": "FOLD", "help": "leave out this artist-disjoint fold"},
-    "report-only": {"action": "store_true", "help": "report what is finished, compute nothing"},
+    "hold-out": {"type": int, "metavar": "FOLD", "help": "The artist-disjoint fold that is left out of the training."},
+    "report-only": {"action": "store_true", "help": "Report what is finished, and compute nothing."},
 }
 
 
@@ -28,13 +29,18 @@ def parse_arguments(
 ) -> argparse.Namespace:
     """Parse the arguments that every script takes, and those of `OPTIONS` that this script takes too."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=default_config, help="YAML, merged over the defaults")
+    parser.add_argument(
+        "--config", type=Path, default=default_config, help="The YAML file that is merged over the defaults."
+    )
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
     parser.add_argument(
-        "--output-dir", type=Path, default=Path(output_dir), help="the run's folder; resumes what it holds"
+        "--output-dir",
+        type=Path,
+        default=Path(output_dir),
+        help="The folder of the run; a run that it holds is resumed.",
     )
     parser.add_argument(
-        "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="override single values"
+        "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="Override single values."
     )
     for name in options:
         parser.add_argument(f"--{name}", **OPTIONS[name])

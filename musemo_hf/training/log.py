@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from musemo_hf.files import atomic_write
+
 from .parallel import Parallel
 
 
@@ -11,17 +13,16 @@ class Statistics:
     """Writes one JSON object a line, on the main process of the model only.
 
     Args:
-        path: of the `.jsonl`.
-        parallel: the processes; their accelerator's trackers (tensorboard, trackio) are given the values too.
-        start: lines from this step on are dropped first: a resumed run makes them again.
+        path: The `.jsonl` file.
+        parallel: The processes; the trackers of their accelerator (tensorboard, trackio) are given the values too.
+        start: Lines from this step on are dropped first, since a resumed run makes them again.
     """
 
     def __init__(self, path: Path, parallel: Parallel, start: int = 0) -> None:
         self.path, self.parallel = path, parallel
         if parallel.is_main:
             kept = [line for line in read_statistics(path) if line["step"] < start] if path.is_file() else []
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            atomic_write(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def log(self, step: int, **values: Any) -> None:
         """Append the values of one step."""
@@ -33,7 +34,7 @@ class Statistics:
 
 
 def read_statistics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `.jsonl`; a last line that a kill cut short is left out."""
+    """Return the lines of a `.jsonl`, without a last line that a kill cut short."""
     lines = []
     for line in path.read_text().splitlines():
         try:

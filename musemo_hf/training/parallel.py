@@ -1,4 +1,4 @@
-"""What a loop needs to know of the processes around it."""
+"""The processes that train a model."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from accelerate import Accelerator
 
 
 class Parallel:
-    """One model over all processes, or one a process.
+    """The processes of one model: all of the launch, or this one only.
 
     Args:
-        accelerator: of the launch.
-        data_parallel: each batch is split over the processes and gradients are averaged; where False the processes
-            train models of their own side by side, and nothing is exchanged.
+        accelerator: The accelerator of the launch.
+        data_parallel: Whether each batch is split over the processes and gradients are averaged. If False, each process
+            trains a model of its own, and nothing is exchanged.
     """
 
     def __init__(self, accelerator: Accelerator, data_parallel: bool = True) -> None:
@@ -27,28 +27,28 @@ class Parallel:
         return self.rank == 0
 
     def model(self, model: Any) -> Any:
-        """On the device, and wrapped for data parallelism where there is any."""
+        """Move a model to the device, and wrap it for data parallelism if there is any."""
         return self.accelerator.prepare_model(model, evaluation_mode=self.world == 1)
 
     def unwrap(self, model: Any) -> Any:
-        """The model itself."""
+        """Return the model without its wrapper."""
         return self.accelerator.unwrap_model(model)
 
     def share(self, batch: np.ndarray | torch.Tensor) -> Any:
-        """This process's part of a batch over all processes.
+        """Return this process's part of a batch.
 
         Raises:
-            ValueError: the batch does not divide by the processes, or leaves one with nothing.
+            ValueError: The batch size is not divisible by the number of processes.
         """
         if len(batch) % self.world:
             raise ValueError(f"expected a batch size that {self.world} processes divide, got {len(batch)}")
         return batch[self.rank :: self.world]
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
-        """Mean over processes."""
+        """Return the mean over the processes."""
         return self.accelerator.reduce(value, "mean") if self.world > 1 else value
 
     def wait(self) -> None:
-        """Until every process of the model is here."""
+        """Wait until every process of the model is here."""
         if self.world > 1:
             self.accelerator.wait_for_everyone()

@@ -5,19 +5,19 @@ import torch
 
 
 def batch_indices(n_items: int, batch_size: int, step: int, seed: int = 0) -> np.ndarray:
-    """The items of one batch: consecutive pieces of one shuffled epoch after another.
+    """Return the indices of one batch: consecutive parts of one shuffled epoch after another.
 
     Args:
-        n_items: items in the set.
-        batch_size: over all processes; may exceed `n_items`.
-        step: from 0.
-        seed: of the shuffles.
+        n_items: The number of items in the set.
+        batch_size: The number of items in a batch over all processes; it may exceed `n_items`.
+        step: The number of the batch, from 0.
+        seed: The seed of the shuffles.
 
     Returns:
         int64 `(batch_size,)`; over any whole number of epochs every item is drawn equally often.
 
     Raises:
-        ValueError: no items.
+        ValueError: There are no items.
     """
     if n_items < 1 or batch_size < 1 or step < 0:
         raise ValueError(f"expected items, a batch size and a step from 0, got {n_items}, {batch_size} and {step}")
@@ -28,16 +28,16 @@ def batch_indices(n_items: int, batch_size: int, step: int, seed: int = 0) -> np
 
 
 def total_steps(steps: int, epochs: float | None, n_items: int, batch_size: int) -> int:
-    """Updates of a run: `steps`, or where `epochs` is given that many passes over the items, at least one update."""
+    """Return the number of updates: `steps`, or that of `epochs` passes over the items if given, at least one."""
     return steps if epochs is None else max(1, round(epochs * n_items / batch_size))
 
 
 def step_generator(seed: int, step: int, stream: int = 0) -> torch.Generator:
-    """A CPU generator for one step; `stream` tells apart uses within it (noise, augmentation, ...)."""
+    """Return a CPU generator for one step; each use in it (noise, augmentation, ...) has its own `stream`."""
     mixed = np.random.SeedSequence((seed, step, stream)).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Seed the global generators (dropout) for one step, apart for each process."""
+    """Seed the global generators (dropout) for one step, differently in each process."""
     torch.manual_seed(step_generator(seed, step, 1000 + rank).initial_seed())

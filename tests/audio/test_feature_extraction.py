@@ -107,10 +107,10 @@ def test_there_and_back(extractor, music):
     assert audio.shape == (1, extractor.settings.n_samples(64))
     assert audio.dtype == torch.float32
     again = extractor(audio[0], sampling_rate=22050).spectrogram
-    heard = spectrogram > -0.4  # above -30 dB
-    difference = 50 * (again - spectrogram)[heard].abs()  # dB
+    audible = spectrogram > -0.4  # above -30 dB
+    difference = 50 * (again - spectrogram)[audible].abs()  # dB
     assert difference.median() < 1.5
-    assert 50 * abs((again - spectrogram)[heard].mean()) < 1.0  # at the same level
+    assert 50 * abs((again - spectrogram)[audible].mean()) < 1.0  # at the same level
 
 
 @pytest.mark.deam
@@ -118,9 +118,9 @@ def test_real_songs_there_and_back(real_songs):
     extractor = MusemoFeatureExtractor(n_frames=128)
     batch = extractor(real_songs[:3]).spectrogram
     again = extractor(list(extractor.invert(batch).numpy()), sampling_rate=22050).spectrogram
-    heard = batch > -0.4
-    assert 50 * (again - batch)[heard].abs().median() < 2.0
-    assert 50 * abs((again - batch)[heard].mean()) < 1.0
+    audible = batch > -0.4
+    assert 50 * (again - batch)[audible].abs().median() < 2.0
+    assert 50 * abs((again - batch)[audible].mean()) < 1.0
 
 
 def test_decibels_and_back(extractor):

@@ -2,15 +2,12 @@ import numpy as np
 import pytest
 
 from musemo_hf.data.folds import (
-    FoldsError,
     artist_folds,
     artist_groups,
     folds_hash,
     inner_split,
     random_split,
-    read_folds,
     strata,
-    write_folds,
 )
 
 
@@ -100,19 +97,3 @@ def test_the_random_split_has_the_published_sizes():
     assert not np.array_equal(parts[0], random_split(1744, seed=1)[0])
     with pytest.raises(ValueError, match="expected fractions that sum to 1"):
         random_split(10, (0.5, 0.1))
-
-
-def test_a_file_of_folds_is_verified(tmp_path):
-    path = tmp_path / "folds.csv"
-    digest = write_folds(path, [7, 3], [0, 2])
-    assert read_folds(path) == {3: 2, 7: 0}
-    assert digest == folds_hash([3, 7], [2, 0])
-    path.write_text(path.read_text().replace("3,2", "3,1"))
-    with pytest.raises(FoldsError, match=r"folds.csv:1: expected folds of hash .* the file was changed"):
-        read_folds(path)
-    path.write_text(path.read_text() + "7,1\n")
-    with pytest.raises(FoldsError, match=r"folds.csv:5: expected a new song id and its fold, got \['7', '1'\]"):
-        read_folds(path)
-    path.write_text("song_id,fold\n1,1\n")
-    with pytest.raises(FoldsError, match=r'folds.csv:1: expected "# sha256 <hash>"'):
-        read_folds(path)

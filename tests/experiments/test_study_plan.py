@@ -21,6 +21,7 @@ def test_a_variant_is_the_common_configuration_with_its_changes():
     assert (enhanced.generator, enhanced.gan_training.loss) == ({"preset": "simple"}, "bce")
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
 def test_the_kind_is_told_and_is_a_gan_where_it_is_not():
     study = load("variants.few-step={kind: flow, flow_training: {lr: 0.5}}", "variants.plain={kind: gan}")
     assert {name: study.kind_of(name) for name in study.variants} == {
@@ -29,6 +30,20 @@ def test_the_kind_is_told_and_is_a_gan_where_it_is_not():
         "plain": "gan",
     }
     assert study.of_variant("few-step").flow_training.lr == 0.5
+
+
+def test_the_teacher_replaces_its_name_and_nothing_else():
+    study = load(
+        "variants.cycle={gan_training: {cycle_weight: 0.5, recogniser: teacher}, generator: {scales: 3}}",
+        "variants.projected={generator: {pretrained_discriminator: teacher}}",
+    )
+    assert [study.uses_teacher(name) for name in study.variants] == [False, True, True]
+    cycle = study.of_variant("cycle", Path("runs/teacher"))
+    assert (cycle.gan_training.cycle_weight, cycle.gan_training.recogniser) == (0.5, "runs/teacher")
+    assert cycle.generator == {"scales": 3}
+    projected = study.of_variant("projected", Path("runs/teacher")).generator
+    assert projected == {"pretrained_discriminator": "runs/teacher"}
+    assert study.of_variant("cycle").gan_training.recogniser == "teacher"
 
 
 def test_former_keys_are_read_with_a_warning(tmp_path):

@@ -64,16 +64,16 @@ def test_the_basis_is_orthonormal_and_more_components_keep_more(flow, music, pat
 @pytest.mark.parametrize("n_bands", [0, 16])
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("patch_size", [(128, 4), (64, 4)])
-def test_latents_have_the_deviations_they_are_said_to_have(flow, music, whitening, patch_size, n_bands):
+def test_latents_have_the_stated_deviations(flow, music, whitening, patch_size, n_bands):
     model = flow(patch_size=patch_size, n_components=8, whitening=whitening, n_bands=n_bands)
     profile, texture = model.split(model.encode(music, FELT))
-    told = model.modulation.latent_deviation
-    assert told.square().mean().item() == pytest.approx(1)
-    octaves = list(zip(*(part.split(model.modulation.sizes, dim=-2) for part in (texture, told)), strict=True))
+    stated = model.modulation.latent_deviation
+    assert stated.square().mean().item() == pytest.approx(1)
+    octaves = list(zip(*(part.split(model.modulation.sizes, dim=-2) for part in (texture, stated)), strict=True))
     for octave, said in octaves[1:]:  # a texture's means are 0
         torch.testing.assert_close(octave.square().mean(dim=(0, 1)).sqrt(), said[0], rtol=1e-2, atol=1e-3)
-    found, told = profile.square().mean(dim=0).sqrt(), model.principal.latent_deviation
-    torch.testing.assert_close(found[:30], told[:30], rtol=1e-2, atol=1e-3)  # 40 clips have 37 components
+    found, stated = profile.square().mean(dim=0).sqrt(), model.principal.latent_deviation
+    torch.testing.assert_close(found[:30], stated[:30], rtol=1e-2, atol=1e-3)  # 40 clips have 37 components
 
 
 @pytest.mark.parametrize("n_bands", [0, 4, 16])
@@ -127,11 +127,11 @@ def test_gains_of_groups_are_taken_out_and_put_back():
     gains = ClipGains(membership([2, 3]), membership([1, 2], n_before=1), floor=1e-3)
     values = torch.randn(6, 5, 4) * torch.tensor([0.1, 1.0, 10.0, 100.0, 0.0, 1e-6]).view(6, 1, 1)
     gains.fit(values)
-    told, even = gains.split(values)
+    own, even = gains.split(values)
     by_hand = 0.5 * (values[:, 2:, 2:].square().mean(dim=(1, 2)) + 1e-6).log()
-    torch.testing.assert_close(told[:, 3], by_hand)
+    torch.testing.assert_close(own[:, 3], by_hand)
     torch.testing.assert_close(even[:, :, 0], values[:, :, 0])  # a place of no group
-    torch.testing.assert_close(gains.join(told, even), values, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(gains.join(own, even), values, rtol=1e-3, atol=1e-4)
 
 
 def test_generated_clips_differ_in_their_gains_as_real_ones_do(music, flow):
@@ -147,7 +147,7 @@ def test_generated_clips_differ_in_their_gains_as_real_ones_do(music, flow):
     assert spread[16] == pytest.approx(real, rel=0.4)
 
 
-def test_what_the_emotion_tells_is_known_before_training(flow, music):
+def test_the_regression_on_the_emotion_is_known_before_training(flow, music):
     louder = (0.3 * music + 0.4 * FELT[:, 1, None, None, None]).clamp(-1, 1)
     model = flow(random=False)
     model.fit(louder, FELT)
@@ -197,7 +197,7 @@ def test_the_detail_has_the_deviation_that_was_cut_off(flow, music):
         assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.05)
 
 
-def test_the_detail_is_as_lively_as_what_is_modelled(flow):
+def test_the_detail_follows_the_local_energy_of_what_is_modelled(flow):
     generator = torch.Generator().manual_seed(0)
     patches = PatchTransform(128, 64, (128, 4), n_components=64)
     strength = torch.rand(40, 1, 16, 1, generator=generator).mul(4).sub(2).exp()  # of each patch, as onsets differ
@@ -220,11 +220,11 @@ def test_the_velocity_of_gaussian_latents_is_exact_before_training(flow):
     shape = (20_000, len(deviation))
     data = deviation * torch.randn(shape, generator=generator)
     noise = torch.randn(shape, generator=generator)
-    for moment in (0.1, 0.5, 0.9):
-        latents = torch.lerp(data, noise, moment)
+    for t in (0.1, 0.5, 0.9):
+        latents = torch.lerp(data, noise, t)
         slope = ((noise - data) * latents).sum(dim=0) / latents.square().sum(dim=0)
         with torch.no_grad():
-            guess = model(latents[:1], torch.full((1,), moment), EMOTIONS[:1])
+            guess = model(latents[:1], torch.full((1,), t), EMOTIONS[:1])
         torch.testing.assert_close(guess / latents[:1], slope[None], atol=0.15, rtol=0.06)
 
 
@@ -240,20 +240,6 @@ def test_the_euler_sampler_recovers_the_moments_of_a_gaussian(flow, music, white
     torch.testing.assert_close(many.std(dim=0), fitted, rtol=0.12, atol=0.01)
     assert (many.mean(dim=0) / fitted).abs().max() < 0.15
     assert one.abs().max() < 1e-4
-
-
-@pytest.mark.parametrize("n_frames", [1, 31, 32, 33])
-@pytest.mark.parametrize("patch_size", [(128, 4), (32, 16)])
-def test_any_number_of_frames(n_frames, patch_size):
-    model = MusemoFlowGenerator(n_frames=n_frames, patch_size=patch_size, n_components=8, width=8, depth=1, n_heads=1)
-    spectrogram = torch.rand(2, 1, 128, n_frames) * 2 - 1
-    model.fit(spectrogram, EMOTIONS[:2])
-    mels = model.generate(EMOTIONS, seed=0, num_inference_steps=1)
-    assert mels.shape == (3, 1, 128, n_frames)
-    assert mels.abs().max() <= 1
-    assert torch.isfinite(mels).all()
-    with pytest.raises(ValueError, match=rf"expected spectrogram of shape \(B, 1, 128, {n_frames}\), got \(2, 128"):
-        model.encode(spectrogram[:, 0], EMOTIONS[:2])
 
 
 def test_a_sample_is_the_same_in_any_batch(flow):
@@ -315,7 +301,7 @@ def test_saved_and_loaded_bit_for_bit(flow, tmp_path, assert_same_output):
     assert json.loads((tmp_path / "config.json").read_text())["_class_name"] == "MusemoFlowGenerator"
 
 
-def test_in_the_seat_of_the_gan(flow, tmp_path):
+def test_a_flow_is_a_drop_in_replacement_of_a_gan(flow, tmp_path):
     model = flow()
     pipe = MusemoPipeline(model, MusemoFeatureExtractor(n_frames=N_FRAMES))
     pipe.save_pretrained(tmp_path / "pipeline")
@@ -371,24 +357,6 @@ def test_emotions_that_are_none(flow, emotion, message):
 def test_bad_inputs_of_generate(flow, options, message):
     with pytest.raises(ValueError, match=message):
         flow().generate(EMOTIONS, **options)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"patch_size": (24, 4)}, "expected patches whose mels divide 128"),
-        ({"n_components": 0}, "expected 1 to 512 components"),
-        ({"n_components": 513}, "expected 1 to 512 components"),
-        ({"n_bands": 3}, "expected groups of bands that divide 128, or 0, got 3"),
-        ({"n_bands": -1}, "expected groups of bands that divide 128, or 0, got -1"),
-        ({"whitening": 1.5}, r"whitening in \[0, 1\]"),
-        ({"width": 16, "n_heads": 3}, "a width that 3 and 4 divide"),
-        ({"depth": 0}, "expected a depth"),
-    ],
-)
-def test_sizes_that_cannot_be(changes, message):
-    with pytest.raises(ValueError, match=message):
-        MusemoFlowGenerator(**({"patch_size": (128, 4), "n_components": 16} | changes))
 
 
 def test_the_line_on_the_emotion_ends_where_songs_end(flow, music):

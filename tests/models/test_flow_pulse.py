@@ -64,14 +64,14 @@ def test_noise_given_a_pulse_keeps_time(pulse):
     torch.testing.assert_close(again[:, 0], found[:, 0], atol=0.01, rtol=0)
     torch.testing.assert_close(again[:, 1:], found[:, 1:], atol=0.2, rtol=0)
     # what happened comes again a beat later, in every band
-    heard = (made @ cosines(N_FRAMES))[:, :32].mean(dim=1)
+    audible = (made @ cosines(N_FRAMES))[:, :32].mean(dim=1)
     plain = noise(seed=9)[:, :32].mean(dim=1)
 
     def echo(values, lag):
         values = values - values.mean(dim=1, keepdim=True)
         return (values[:, lag:] * values[:, :-lag]).sum() / values.square().sum()
 
-    assert echo(heard, 43) > echo(plain, 43) + 0.2
+    assert echo(audible, 43) > echo(plain, 43) + 0.2
 
 
 @pytest.mark.parametrize(("n_frames", "groups"), [(60, 4), (N_FRAMES, 0)])
@@ -117,11 +117,11 @@ def test_a_flow_with_a_pulse_gives_back_a_song_with_its_beats():
     torch.testing.assert_close(flow.decode(flow.encode(songs, emotion), emotion), songs, atol=2e-3, rtol=0)
     without = MusemoFlowGenerator(**small)
     without.fit(songs, emotion)
-    listener = Pulse(128, N_FRAMES, 4)
+    measure = Pulse(128, N_FRAMES, 4)
 
     def contrast(model):
         made = model.generate(emotion[:16], seed=0, num_inference_steps=4, guidance_scale=1.0)
-        return listener.split(changes(made[:, 0]))[0][:, 1:].mean().item()
+        return measure.split(changes(made[:, 0]))[0][:, 1:].mean().item()
 
     assert contrast(flow) > contrast(without) + 0.5
 

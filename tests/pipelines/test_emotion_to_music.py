@@ -64,7 +64,7 @@ def test_seeds(pipe):
     listed = pipe(valence=[0, 0], arousal=[0, 0], seed=[9, 4], n_iter=1)
     same(listed.songs[1], first.songs[0])
     same(pipe(valence=0, arousal=0, seed=np.int64(4), n_iter=1).songs[0], first.songs[0])
-    fresh = pipe(valence=0, arousal=0, n_iter=1)  # no seed: a fresh one, which is told
+    fresh = pipe(valence=0, arousal=0, n_iter=1)  # no seed: a fresh one, which is reported
     assert not np.allclose(fresh.spectrogram, first.spectrogram, atol=1e-2)
     same(pipe(valence=0, arousal=0, seed=fresh.seed, n_iter=1).songs[0], fresh.songs[0])
 

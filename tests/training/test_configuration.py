@@ -100,6 +100,7 @@ def test_printed_in_full_and_read_back(yaml_file):
         ("generator: {3: 7}", r"generator: expected keys and values, got \{3: 7\}"),
         ("gan_training: {steps: '3'}", "steps: expected a value of type int, got '3'"),
         ("gan_training: {generator_lr: .nan}", "generator_lr: expected a value of type float, got nan"),
+        (f"gan_training: {{generator_lr: {'9' * 400}}}", "generator_lr: expected a value of type float, got 999"),
         ("gan_training: {loss: wgan}", r"run\.yaml: gan_training: expected loss to be one of .*got 'wgan'"),
         ("generator: {preset: '${oc.env:HOME}'}", "expected plain values, got an interpolation"),
         ("generator: {preset: '???'}", "expected plain values, got .* a missing one"),

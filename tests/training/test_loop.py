@@ -22,14 +22,7 @@ from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 STEPS = 8
 FLOW = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
-FULL_RECOGNISER = {
-    "stem": "convolution",
-    "pooling": "mean+deviation",
-    "statistics_read_out": True,
-    "read_outs": "two",
-    "uncertainty": True,
-    "head_dropout": 0.2,
-}
+FULL_RECOGNISER = {"window_frames": 24, "uncertainty": True}
 KINDS = {  # name: (statistics and class of the trainer, changes of its training)
     "gan": ("gan", {}),
     "gan, balanced often": ("gan", {"balance_window": 2, "accuracy_band": (0.0, 1e-6)}),
@@ -202,6 +195,27 @@ def test_nan_is_seen_soon_where_nothing_is_logged(trainer, kind):
         run.train()
 
 
+@pytest.mark.parametrize("name", ["discriminator_loss", "generator_gradient", "penalty"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_loss_gradient_or_penalty_may_be_infinite(trainer, name, value):
+    run = trainer("gan", steps=2)
+    update = run.update
+    run.update = lambda: update() | {name: value}
+    with pytest.raises(RedFlagError, match=rf"red flag at step 1: {name} is {value}"):
+        run.train()
+
+
+def test_a_step_goes_down_the_clipped_gradient_of_its_own_loss(trainer):
+    run, network = trainer("flow"), torch.nn.Linear(2, 1, bias=False)
+    expected, optimizer = network.weight.detach().clone(), torch.optim.SGD(network.parameters(), 1.0)
+    for _ in range(3):  # a gradient that stayed would add up
+        loss = network(torch.tensor([[3.0, 4.0]])).sum()
+        values = run.descend(loss, network, optimizer, norm=1.0)
+        expected -= torch.tensor([[0.6, 0.8]])
+        torch.testing.assert_close(network.weight.detach(), expected)
+        assert (values["loss"].item(), values["gradient"].item()) == (loss.item(), pytest.approx(5.0))
+
+
 @pytest.mark.parametrize("kind", TRAINERS)
 def test_a_checkpoint_that_cannot_be_written_stops_the_run_and_keeps_the_last(trainer, tmp_path, monkeypatch, kind):
     run = trainer(kind, steps=6)
@@ -292,6 +306,7 @@ def test_values_wait_on_the_device_until_somebody_needs_them(trainer, tmp_path):
     run.observe = record
     run.train()
     assert seen == [3, 3, 3, 6, 6, 6]
+    assert len(run.red_flags.accuracies) == 6
     lines = read_statistics(tmp_path / "run" / "gan.jsonl")
     assert [line["step"] for line in lines] == [2, 5]
     assert isinstance(lines[0]["discriminator_every"], int)

@@ -20,6 +20,8 @@ from accelerate import Accelerator
 from musemo_hf import MusemoGanConfig, MusemoViTConfig
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import GanTraining, RecogniserTraining
+from musemo_hf.training.flow.settings import FlowTraining
+from musemo_hf.training.flow.trainer import FlowTrainer
 from musemo_hf.training.gan.trainer import GanTrainer
 from musemo_hf.training.launch import finish
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
@@ -73,6 +75,20 @@ def main(accelerator):
     resumed = GanTrainer(gan, short, clips, folder / "broken", accelerator)
     resumed.train()
     assert torch.equal(same_everywhere(resumed.generator), same_everywhere(trainer.generator))
+
+    # what each process pretrains alone is the same in both, and written once
+    pretraining = RecogniserTraining(**{**vars(recogniser), "pretraining_steps": 3, "checkpoint_every": 2})
+    same_everywhere(RecogniserTrainer(vit, pretraining, clips, folder / "pretrained", accelerator).train())
+    assert len((folder / "pretrained/pretraining/pretraining.jsonl").read_text().splitlines()) == 3
+    assert not list((folder / "pretrained/pretraining").glob("checkpoint-*"))
+
+    # a budget of seconds ends both after the same update
+    values = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
+    timed = FlowTraining(steps=10**6, batch_size=4, seconds=0.2, checkpoint_every=0)
+    flow = FlowTrainer(values, timed, clips, folder / "flow", accelerator)
+    same_everywhere(flow.train())
+    steps = accelerator.gather(torch.tensor([flow.step])).tolist()
+    assert steps[0] == steps[1] < 10**6
 
     # two models side by side: nothing is exchanged, and each writes its own
     own = RecogniserTraining(**{**vars(recogniser), "seed": rank})

@@ -3,14 +3,13 @@
 Aljanaki, Yang, Soleymani, "Developing a benchmark for emotional analysis of music", PLoS ONE 12(3), 2017.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from musemo_hf.data.deam.layout import DeamError
-from musemo_hf.data.deam.tables import Row, read_table, song_id
+from musemo_hf.data.deam.tables import Row, number, read_table, song_id
 
 Labels = Literal["corrected", "published"]
 
@@ -75,42 +74,31 @@ def read_annotations(paths: Iterable[Path], labels: Labels = "corrected") -> dic
     for path in paths:
         for row in read_table(path, _COLUMNS, AnnotationError):
             annotation = _annotation(row, swap=labels == "corrected")
-            number = annotation.song_id
-            if number in annotations:
-                raise AnnotationError(f"{row.where}: expected song {number} once, got it at {first[number]} too")
-            annotations[number], first[number] = annotation, row.where
+            song = annotation.song_id
+            if song in annotations:
+                raise AnnotationError(f"{row.where}: expected song {song} once, got it at {first[song]} too")
+            annotations[song], first[song] = annotation, row.where
     return annotations
 
 
 def _annotation(row: Row, swap: bool) -> Annotation:
-    number = song_id(row, AnnotationError)
+    song = song_id(row, AnnotationError)
     valence, arousal = _mean(row, "valence_mean"), _mean(row, "arousal_mean")
     valence_std, arousal_std = _deviation(row, "valence_std"), _deviation(row, "arousal_std")
-    if swap and number <= LAST_SWAPPED_ID:
+    if swap and song <= LAST_SWAPPED_ID:
         valence, arousal, valence_std, arousal_std = arousal, valence, arousal_std, valence_std
-    return Annotation(number, valence, arousal, valence_std, arousal_std)
+    return Annotation(song, valence, arousal, valence_std, arousal_std)
 
 
 def _mean(row: Row, column: str) -> float:
-    value = _number(row, column)
+    value = number(row, column, AnnotationError)
     if not 1 <= value <= 9:
         raise AnnotationError(f"{row.where}: expected {column} within 1-9, got {row.cells[column]!r}")
     return (value - 5) / 4
 
 
 def _deviation(row: Row, column: str) -> float:
-    value = _number(row, column)
+    value = number(row, column, AnnotationError)
     if not 0 <= value <= 8:  # 8: the width of the scale
         raise AnnotationError(f"{row.where}: expected {column} within 0-8, got {row.cells[column]!r}")
     return value / 4
-
-
-def _number(row: Row, column: str) -> float:
-    text = row.cells.get(column, "")
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise AnnotationError(f"{row.where}: expected a number as {column}, got {text!r}")
-    return value

@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from musemo_hf.data.deam.annotations import AnnotationError
-from musemo_hf.data.deam.tables import Row, read_table, song_id
+from musemo_hf.data.deam.tables import number, read_table, song_id
 
 FILES = ("static_annotations.csv", "valence_cont_average.csv", "arousal_cont_average.csv")
-_STATIC = {name: (name,) for name in ("song_id", "mean_valence", "std_valence", "mean_arousal", "std_arousal")}
+_COLUMNS = {
+    "valence": "mean_valence",
+    "arousal": "mean_arousal",
+    "valence_std": "std_valence",
+    "arousal_std": "std_arousal",
+}
 
 
 @dataclass(frozen=True)
@@ -48,27 +53,18 @@ def read_emomusic(folder: str | Path) -> dict[int, EmoMusic]:
     for name in FILES:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"expected emoMusic's {', '.join(FILES)} in {folder}, found no {name}")
-    static = {song_id(row, AnnotationError): row for row in read_table(folder / FILES[0], _STATIC, AnnotationError)}
+    columns = {name: (name,) for name in ("song_id", *_COLUMNS.values())}
+    static = {song_id(row, AnnotationError): row for row in read_table(folder / FILES[0], columns, AnnotationError)}
     valence, arousal = (_dynamic(folder / name) for name in FILES[1:])
     return {
-        number: EmoMusic(
-            valence=_number(row, "mean_valence"),
-            arousal=_number(row, "mean_arousal"),
-            valence_std=_number(row, "std_valence"),
-            arousal_std=_number(row, "std_arousal"),
-            dynamic_valence=valence[number],
-            dynamic_arousal=arousal[number],
+        song: EmoMusic(
+            **{name: number(row, column, AnnotationError) for name, column in _COLUMNS.items()},
+            dynamic_valence=valence[song],
+            dynamic_arousal=arousal[song],
         )
-        for number, row in static.items()
-        if number in valence and number in arousal
+        for song, row in static.items()
+        if song in valence and song in arousal
     }
-
-
-def _number(row: Row, column: str) -> float:
-    try:
-        return float(row.cells[column])
-    except (KeyError, ValueError):
-        raise AnnotationError(f"{row.where}: expected a number as {column}, got {row.cells.get(column)!r}") from None
 
 
 def _dynamic(path: Path) -> dict[int, float]:

@@ -1,6 +1,7 @@
 """Reading DEAM's CSV files, with spaces in headers, tabs inside quotes and ragged rows; errors name file:line."""
 
 import csv
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,18 @@ def song_id(row: Row, error: type[DeamError]) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
         raise error(f"{row.where}: expected a positive integer as song_id, got {text!r}")
     return int(text)
+
+
+def number(row: Row, column: str, error: type[DeamError]) -> float:
+    """Return the finite number in a column, or raise an error that names its place."""
+    text = row.cells.get(column, "")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise error(f"{row.where}: expected a number as {column}, got {text!r}")
+    return value
 
 
 def _places(

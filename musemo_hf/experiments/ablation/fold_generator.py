@@ -19,7 +19,6 @@ from musemo_hf.training.generators import create_trainer, save_generator
 from musemo_hf.training.loop import RedFlagError
 
 TEST_SEED = 10_000_000  # differs from the seeds of the synthetic clips of the training part
-BATCH = 32
 
 
 class FoldGenerator:
@@ -94,4 +93,4 @@ class FoldGenerator:
 
     def generate(self, emotion: torch.Tensor, seed: int) -> torch.Tensor:
         """Generate normalised log-mels `(N, 1, n_mels, n_frames)` of emotions `(N, 2)`, on the CPU."""
-        return sample_clips(self.model, emotion, seed, BATCH)
+        return sample_clips(self.model, emotion, seed)

@@ -1,7 +1,7 @@
 """Differentiable augmentation of what the discriminator sees (Zhao et al. 2020), with changes that music survives.
 
-Time may be rolled and cropped, bands and frames may be masked, the level may change a little. Nothing is flipped: music
-played backwards or upside down is no music, and a generator would learn to make it.
+Clips are rolled and cropped in time, bands and frames are masked, and the level changes a little. Nothing is flipped,
+because a generator would learn to make music that is played backwards or upside down.
 """
 
 import torch
@@ -14,18 +14,18 @@ GAIN = 0.06  # 3 dB on the normalised scale
 
 
 def diff_augment(spectrogram: Tensor, generator: torch.Generator, probability: float = 1.0) -> Tensor:
-    """Change each clip in its own way; the gradient goes through.
+    """Augment each clip at random, by differentiable operations.
 
     Each clip is rolled in time by any amount, moved by up to an eighth of its length with -60 dB behind it, loses one
     group of bands and one of frames of up to an eighth, and changes its level by up to 3 dB.
 
     Args:
-        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)` in [-1, 1].
-        generator: of the draws, on the CPU.
-        probability: of each change for each clip.
+        spectrogram: Normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
+        generator: The random numbers, on the CPU.
+        probability: The probability of each operation for each clip.
 
     Returns:
-        The same shape, in [-1, 1].
+        Log-mels of the same shape in [-1, 1].
     """
     batch, _, n_mels, n_frames = spectrogram.shape
     draws = torch.rand(batch, 7, generator=generator)
@@ -42,7 +42,7 @@ def diff_augment(spectrogram: Tensor, generator: torch.Generator, probability: f
 
 
 def _masked(size: int, width: Tensor, start: Tensor, widest: Tensor) -> Tensor:
-    """Bool `(B, size)`: one stretch of each row."""
+    """Mark one random interval of each row, bool `(B, size)`."""
     width = (width * widest * size).round()
     start = (start * (size - width)).round()
     place = torch.arange(size)
@@ -50,7 +50,7 @@ def _masked(size: int, width: Tensor, start: Tensor, widest: Tensor) -> Tensor:
 
 
 def _cropped(size: int, share: Tensor) -> Tensor:
-    """Bool `(B, size)`: what a crop leaves empty at the end, or at the start where `share` is negative.
+    """Mark what a crop leaves empty at the end, or at the start where `share` is negative, bool `(B, size)`.
 
     After a roll by any amount, emptying an end is the same as moving the clip beyond it.
     """

@@ -1,4 +1,4 @@
-"""What frozen models tell the generator: whether the emotion arrives, and how music looks inside."""
+"""Losses of the generator by frozen models: cycle consistency of the emotion, and a perceptual loss."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ from .settings import GanTraining
 
 
 class Guidance(nn.Module):
-    """Losses of models that stay as they are; the gradient reaches the spectrogram and nothing else.
+    """Computes losses by frozen models; their gradient reaches the spectrogram only.
 
     Args:
-        training: names the folders and which losses are wanted; without weights there are none.
-        config: of the GAN, whose spectrograms the models have to take.
+        training: The settings, with the folders of the models and the weights of the losses.
+        config: The configuration of the GAN, whose spectrograms the models must take.
 
     Raises:
-        ValueError: a model of spectrograms of another size, or of waveforms.
-        FileNotFoundError: no such folder.
+        ValueError: A model takes spectrograms of another size, or waveforms.
+        FileNotFoundError: A folder does not exist.
     """
 
     def __init__(self, training: GanTraining, config: MusemoGanConfig) -> None:
@@ -36,15 +36,15 @@ class Guidance(nn.Module):
             self.features.load(folder)
 
     def forward(self, fake: Tensor, real: Tensor, emotion: Tensor) -> dict[str, Tensor]:
-        """Losses by name.
+        """Return the losses by name.
 
         Args:
-            fake: generated `(B, 1, n_mels, n_frames)`, normalised.
-            real: real clips of the same emotions.
-            emotion: `(B, 2)` that was asked for.
+            fake: Generated normalised log-mels `(B, 1, n_mels, n_frames)`.
+            real: Real clips of the same emotions.
+            emotion: The requested emotions, `(B, 2)`.
 
         Returns:
-            "cycle", the mean squared error of the recognised emotion; "perceptual", see `statistics_distance`.
+            "cycle", the mean squared error of the recognised emotion, and "perceptual", see `statistics_distance`.
         """
         losses = {}
         if self.recogniser is not None:
@@ -57,16 +57,16 @@ class Guidance(nn.Module):
 
 
 def statistics_distance(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Mean distance between the means, and between the deviations, of each layer's features over clips and positions.
+    """Return the mean distance between the means, and the deviations, of each layer's features over clips and time.
 
-    No clip is compared with another: of two songs of one emotion neither is the other's target.
+    Single clips are not compared, because a song is not the target of another song of the same emotion.
 
     Args:
-        made: tokens `(B, T, dim)` of generated clips, layer by layer.
-        wanted: of real clips.
+        made: The tokens of generated clips, layer by layer, `(B, T, dim)`.
+        wanted: The tokens of real clips.
 
     Returns:
-        Scalar; in units of the real features' deviation.
+        A scalar, in units of the deviation of the real features.
     """
     distances = []
     for first, second in zip(made, wanted, strict=True):

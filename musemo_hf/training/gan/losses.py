@@ -1,4 +1,4 @@
-"""Adversarial losses on logits, and the gradient penalties that go with them."""
+"""Adversarial losses on logits, and gradient penalties."""
 
 from collections.abc import Callable
 
@@ -10,17 +10,17 @@ NOISE = 0.01  # deviation of the finite-difference penalty's noise, on the norma
 
 
 def discriminator_loss(loss: str, real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
-    """What the discriminator descends.
+    """Return the loss of the discriminator.
 
     Args:
         loss: "bce", max(0, 1 - D) hinge (Lim & Ye 2017), or "rpgan", softplus(-(D(real) - D(fake))) over pairs (Huang
             et al. 2024, equation 2; arXiv 2501.05441).
-        real: logits of real clips, `(B,)` or `(B, scales)`.
-        fake: logits of generated clips of the same emotions.
-        real_label: of "bce".
+        real: The logits of real clips, `(B,)` or `(B, scales)`.
+        fake: The logits of generated clips of the same emotions.
+        real_label: The label of real clips with "bce".
 
     Returns:
-        Scalar, mean over clips and scales.
+        A scalar, averaged over clips and scales.
     """
     if loss == "rpgan":
         return functional.softplus(fake - real).mean()
@@ -31,7 +31,7 @@ def discriminator_loss(loss: str, real: Tensor, fake: Tensor, real_label: float 
 
 
 def generator_loss(loss: str, fake: Tensor, real: Tensor) -> Tensor:
-    """What the generator descends; `real` matters to "rpgan" alone, and there as a constant."""
+    """Return the loss of the generator; only "rpgan" uses `real`, as a constant."""
     if loss == "rpgan":
         return functional.softplus(real - fake).mean()
     if loss == "hinge":
@@ -40,18 +40,18 @@ def generator_loss(loss: str, fake: Tensor, real: Tensor) -> Tensor:
 
 
 def accuracy(loss: str, real: Tensor, fake: Tensor) -> Tensor:
-    """Share of clips told apart; of pairs in their right order for "rpgan"."""
+    """Return the share of clips that are classified correctly; with "rpgan", of pairs in the right order."""
     if loss == "rpgan":
         return (real > fake).float().mean()
     return 0.5 * ((real > 0).float().mean() + (fake < 0).float().mean())
 
 
 def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
-    """Squared norm of the logits' gradient for each clip, to be descended through.
+    """Return the squared norm of the logits' gradient for each clip, which can be differentiated itself.
 
     Args:
-        logits: `(B,)`, or `(B, scales)`, which are added up.
-        inputs: `(B, ...)` that they were computed from, with `requires_grad`.
+        logits: The logits `(B,)`, or `(B, scales)`, which are added up.
+        inputs: The inputs that they were computed from, `(B, ...)`, with `requires_grad`.
 
     Returns:
         `(B,)`.
@@ -61,18 +61,18 @@ def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
 
 
 def finite_difference_penalty(
-    logits: Tensor, inputs: Tensor, judge: Callable[[Tensor], Tensor], noise: Tensor
+    logits: Tensor, inputs: Tensor, discriminator: Callable[[Tensor], Tensor], noise: Tensor
 ) -> Tensor:
-    """The same in expectation, ((D(x + s n) - D(x)) / s)^2, by one more forward pass (Lin et al. 2025, equation 4).
+    """Estimate `gradient_penalty` as ((D(x + s n) - D(x)) / s)^2, by one more forward pass (Lin et al. 2025, eq. 4).
 
     Args:
-        logits: `(B,)` or `(B, scales)` of `inputs`.
-        inputs: `(B, ...)`.
-        judge: inputs -> logits.
-        noise: standard normal, as `inputs`.
+        logits: The logits of `inputs`, `(B,)` or `(B, scales)`.
+        inputs: The inputs of the discriminator, `(B, ...)`.
+        discriminator: The discriminator, a function from inputs to logits.
+        noise: Standard normal noise of the shape of `inputs`.
 
     Returns:
         `(B,)`.
     """
-    change = (judge(inputs + NOISE * noise) - logits) / NOISE
+    change = (discriminator(inputs + NOISE * noise) - logits) / NOISE
     return change.reshape(len(change), -1).sum(dim=1).square()

@@ -1,4 +1,4 @@
-"""One iteration of a GAN's training: both networks, their optimizers, and what they descend."""
+"""One iteration of a GAN's training: both networks, their optimizers and their losses."""
 
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -35,12 +35,12 @@ PARTS = (
 
 
 class Batch(NamedTuple):
-    """Real clips of one iteration, on the device.
+    """The real clips of one iteration, on the device.
 
     Attributes:
-        spectrogram: normalised log-mel `(B, 1, n_mels, n_frames)`.
-        emotion: `(B, 2)`.
-        noise: `(B, noise_dim)` for the generated clips of the same emotions.
+        spectrogram: Normalised log-mels `(B, 1, n_mels, n_frames)`.
+        emotion: Their emotions, `(B, 2)`.
+        noise: The noise of the generated clips of the same emotions, `(B, noise_dim)`.
     """
 
     spectrogram: Tensor
@@ -49,18 +49,18 @@ class Batch(NamedTuple):
 
 
 class GanStep:
-    """The networks and how one iteration changes them.
+    """Holds the networks, and updates them in one iteration.
 
-    A profile (`torch.profiler`) finds its parts by name: see `PARTS`.
+    A profile (`torch.profiler`) shows the parts of an iteration by the names in `PARTS`.
 
     Args:
-        config: of the networks.
-        training: settings.
-        steps: iterations of the run, over which noise and penalties decay.
-        parallel: the processes.
+        config: The configuration of the networks.
+        training: The settings of the training.
+        steps: The number of iterations of the run, over which noise and penalties decay.
+        parallel: The processes.
 
     Raises:
-        ValueError: an exact gradient penalty of a pretrained discriminator.
+        ValueError: A pretrained discriminator is combined with an exact gradient penalty.
     """
 
     def __init__(self, config: MusemoGanConfig, training: GanTraining, steps: int, parallel: Parallel) -> None:
@@ -93,7 +93,7 @@ class GanStep:
         return torch.optim.Adam(parameters, lr, self.training.betas, fused=True)
 
     def _set_rates(self, step: int) -> None:
-        """Learning rates of this iteration: a function of the step, so that a resumed run has the same."""
+        """Set the learning rates, which depend on the step only, so that a resumed run has the same."""
         training = self.training
         left = (self.steps - step) / (training.lr_decay * self.steps) if training.lr_decay else 1.0
         rates = {"generator": training.generator_lr, "discriminator": training.discriminator_lr}
@@ -102,19 +102,19 @@ class GanStep:
                 group["lr"] = rates[name] * min(1.0, left)
 
     def autocast(self) -> AbstractContextManager:
-        """Products and convolutions in bfloat16; losses, normalisations, averages and optimizers stay in float32."""
+        """Compute products and convolutions in bfloat16; losses, norms, averages and optimizers stay in float32."""
         return torch.autocast(self.device_type, torch.bfloat16, enabled=self.training.bfloat16)
 
     def iterate(self, step: int, batch: Batch, updates: tuple[bool, bool]) -> dict[str, Tensor | float]:
-        """One iteration.
+        """Make one iteration.
 
         Args:
-            step: iterations done before.
-            batch: real clips, and noise.
-            updates: whether the discriminator and the generator update.
+            step: The number of iterations that have been made.
+            batch: The real clips and the noise.
+            updates: Whether the discriminator updates, and whether the generator does.
 
         Returns:
-            Losses, gradient norms and accuracy, mean over the processes, on the device.
+            Losses, gradient norms and accuracy, averaged over the processes, on the device.
         """
         self._set_rates(step)
         draws = step_generator(self.training.seed, step, AUGMENTATION + self.parallel.rank)
@@ -127,7 +127,7 @@ class GanStep:
         return values
 
     def seen(self, spectrogram: Tensor, step: int, draws: torch.Generator) -> Tensor:
-        """What the discriminator is shown: augmented, and under the decaying instance noise."""
+        """Augment clips and add the decaying instance noise, as the discriminator sees them."""
         training = self.training
         if training.augmentation == "diffaugment":
             spectrogram = diff_augment(spectrogram, draws, training.augmentation_probability)
@@ -139,7 +139,7 @@ class GanStep:
     def update_discriminator(
         self, step: int, batch: Batch, fake: Tensor, update: bool, draws: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Update the discriminator where `update` says so; returns the logits of real clips, and the values."""
+        """Update the discriminator if `update` is True; return the logits of the real clips and the values."""
         training = self.training
         gammas = self._gammas(step) if update else (0.0, 0.0)
         with record_function("augmentation"):
@@ -162,7 +162,7 @@ class GanStep:
         return real_logits.detach(), values
 
     def _gammas(self, step: int) -> tuple[float, float]:
-        """Weights of R1 and R2 in this iteration, times the iterations that it stands for."""
+        """Return the weights of R1 and R2, times the number of iterations that this one stands for."""
         training = self.training
         if step % training.penalty_every:
             return 0.0, 0.0
@@ -170,7 +170,7 @@ class GanStep:
         return training.r1_gamma * factor, training.r2_gamma * factor
 
     def _penalty(self, shown: Tensor, emotion: Tensor, logits: Tensor, gammas: tuple[float, float]) -> Tensor:
-        """Half of gamma times the mean squared gradient norm, R1 + R2 (Huang et al. 2024, equations 3 and 4)."""
+        """Return half of gamma times the mean squared gradient norm, R1 + R2 (Huang et al. 2024, eq. 3 and 4)."""
         if self.training.penalty == "exact":
             squared = gradient_penalty(logits, shown)
         else:
@@ -187,7 +187,7 @@ class GanStep:
     def update_generator(
         self, step: int, batch: Batch, fake: Tensor, real_logits: Tensor, draws: torch.Generator
     ) -> dict[str, Tensor | float]:
-        """Learn from what the discriminator and the frozen recogniser make of the generated clips."""
+        """Update the generator by the discriminator's and the frozen models' output for the generated clips."""
         for parameter in self.critic_parameters:  # their gradients would be thrown away, and are a third of the work
             parameter.requires_grad_(False)
         with record_function("augmentation"):
@@ -204,7 +204,7 @@ class GanStep:
     def _generator_loss(
         self, shown: Tensor, fake: Tensor, batch: Batch, real_logits: Tensor
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """What the generator descends, and its parts' values."""
+        """Return the loss of the generator, and the values of its parts."""
         training, critic = self.training, self.parallel.unwrap(self.discriminator)
         with self.autocast():
             logits = critic(spectrogram=shown, emotion=batch.emotion).logits

@@ -1,4 +1,4 @@
-"""Augmentations of a batch of normalised log-mels, each a function of its generator."""
+"""Augmentations of a batch of normalised log-mels."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ FLOOR = -1.0  # -60 dB
 
 
 def specaugment(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Two masks of up to 24 mel bands and two of up to a tenth of the frames, at the floor (Park et al. 2019)."""
+    """Mask up to 24 mel bands twice, and up to a tenth of the frames twice, with the floor (Park et al. 2019)."""
     masked = spectrogram.clone()
     for axis, longest in ((-2, 24), (-1, spectrogram.shape[-1] // 10)):
         size = spectrogram.shape[axis]
@@ -25,7 +25,7 @@ def specaugment(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator
 
 
 def mixup(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Convex combinations of clips and of their emotions, Beta(0.3, 0.3) (Zhang et al. 2018)."""
+    """Combine pairs of clips and of their emotions with weights of Beta(0.3, 0.3) (Zhang et al. 2018)."""
     partner = torch.randperm(len(emotion), generator=generator).to(emotion.device)
     seed = int(torch.randint(2**62, (1,), generator=generator).item())
     share = torch.from_numpy(np.random.default_rng(seed).beta(0.3, 0.3, len(emotion))).to(emotion)
@@ -45,7 +45,7 @@ def shift_gain(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator)
 
 
 def unchanged(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The batch as it is."""
+    """Return the batch unchanged."""
     return spectrogram, emotion
 
 
@@ -59,13 +59,13 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 
 def augmentation(names: str) -> Augmentation:
-    """One after the other, in the order given; all draw from the same generator.
+    """Return a function that applies augmentations in the given order, with random numbers of one generator.
 
     Args:
-        names: of `AUGMENTATIONS`, joined by "+", such as "shift_gain+specaugment".
+        names: Names of `AUGMENTATIONS`, joined by "+", such as "shift_gain+specaugment".
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: A name is unknown.
     """
     chosen = names.split("+")
     for name in chosen:

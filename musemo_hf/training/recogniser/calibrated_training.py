@@ -1,4 +1,4 @@
-"""A recogniser trained on songs and, where it predicts deviations, calibrated on songs that it did not learn from."""
+"""Training of a recogniser and, if it predicts deviations, calibration on songs that it was not trained on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,12 @@ from .trainer import RecogniserTrainer
 
 @dataclass(frozen=True)
 class Calibrated:
-    """How predicted deviations were calibrated.
+    """The calibration of predicted deviations.
 
     Attributes:
-        songs: that gave the scale, of artists that the recogniser did not learn from.
-        own: calibration of its deviation of each clip.
-        constant: of one error for all clips, on the same songs, to compare with.
+        songs: The songs of the calibration, by artists that the recogniser was not trained on.
+        own: The calibration of the predicted deviation of each clip.
+        constant: The calibration of one error for all clips, on the same songs, for comparison.
     """
 
     songs: SongArrays
@@ -33,12 +33,12 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class TrainedRecogniser:
-    """What a training on songs made.
+    """The result of a training on songs.
 
     Attributes:
-        model: with averaged weights; `deviation_scale` in its configuration where it predicts deviations.
-        learnt: songs that it learnt from.
-        calibrated: None without predicted deviations.
+        model: The recogniser with averaged weights, and with `deviation_scale` if it predicts deviations.
+        learnt: The songs that it was trained on.
+        calibrated: The calibration; None if no deviations are predicted.
     """
 
     model: MusemoViTForEmotionRegression
@@ -53,19 +53,19 @@ def train_recogniser(
     run_dir: str | Path | None = None,
     accelerator: Accelerator | None = None,
 ) -> TrainedRecogniser:
-    """Train on songs; with `uncertainty`, on nine tenths of them, with their raters' spread, and calibrate on the rest.
+    """Train a recogniser on songs, or with `uncertainty` on nine tenths of them, and calibrate it on the rest.
 
-    The rest is of artists of its own. Predictions are calibrated as the pipelines make them: one pass over the clip.
+    The rest is by artists of its own. Predictions are calibrated as the pipelines make them: in one pass over the clip.
 
     Args:
-        config: of the network.
-        training: settings.
-        songs: of the training part; no song of a fold that is held out.
-        run_dir: as of `RecogniserTrainer`.
-        accelerator: of the launch.
+        config: The configuration of the network.
+        training: The settings of the training.
+        songs: The training songs, without those of a held-out fold.
+        run_dir: See `RecogniserTrainer`.
+        accelerator: The accelerator of the launch; None makes one.
 
     Raises:
-        ValueError: as of `RecogniserTrainer`, or too few artists for `calibration_split`.
+        ValueError: See `RecogniserTrainer` and `calibration_split`.
     """
     learnt, left = calibration_split(songs) if config.uncertainty else (songs, None)
     spread = torch.from_numpy(learnt.emotion_std) if config.uncertainty else None

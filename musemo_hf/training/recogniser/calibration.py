@@ -1,4 +1,4 @@
-"""How wide a recogniser's intervals must be, from songs that it did not learn from."""
+"""Calibration of a recogniser's intervals on songs that it was not trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,21 +16,23 @@ from musemo_hf.training.corpus import select
 
 from .prediction import predict_with_deviation
 
-SHARE = 0.1  # of the training songs that a recogniser is calibrated on instead of learning from them
-PARTS = 5  # artist-disjoint, of the songs of a calibration: its coverage is of each with the scale of the others
+SHARE = 0.1  # share of the training songs that are used for calibration instead of training
+PARTS = 5  # artist-disjoint parts of the calibration songs; each is covered with the scale of the others
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A width for each dimension, and how often intervals of it hold the label on songs that it did not come from.
+    """The scale of a recogniser's intervals, and their coverage of songs that did not determine it.
+
+    Each pair of values is of (valence, arousal).
 
     Attributes:
-        scale: of (valence, arousal): factors of the predicted deviations, or constant errors where there are none.
-        predicted_deviation: which of the two.
-        coverage: level -> share of the songs of held-out artists whose label lies in the interval, (valence, arousal).
-        width: level -> mean width of those intervals, (valence, arousal).
-        n_songs: that it came from.
-        deviation: `(n_songs, 2)` of their labels about the predictions, each scaled by what the others gave.
+        scale: The factors of the predicted deviations, or constant errors if none are predicted.
+        predicted_deviation: Whether `scale` holds factors.
+        coverage: The share of the songs of held-out artists whose label lies in the interval, for each level.
+        width: The mean width of these intervals, for each level.
+        n_songs: The number of songs that determined the scale.
+        deviation: The deviation of each song, with the scale of the other parts, `(n_songs, 2)`.
     """
 
     scale: tuple[float, float]
@@ -41,7 +43,7 @@ class Calibration:
     deviation: np.ndarray = field(default_factory=lambda: np.empty((0, 2)), repr=False, compare=False)
 
     def apply(self, config: Any) -> None:
-        """Write it into a `MusemoViTConfig`: `deviation_scale`, on top of one that is there, or `emotion_error`."""
+        """Write the scale into a `MusemoViTConfig`: `deviation_scale`, times the present one, or `emotion_error`."""
         if self.predicted_deviation:
             before = config.deviation_scale or [1.0, 1.0]
             config.deviation_scale = [b * s for b, s in zip(before, self.scale, strict=True)]
@@ -50,14 +52,14 @@ class Calibration:
 
 
 def calibration_split(songs: SongArrays, seed: int = 0) -> tuple[SongArrays, SongArrays]:
-    """Training songs to learn from, and a tenth of them, by artists of their own, to calibrate on.
+    """Split songs into those to train on, and a tenth, by artists of its own, to calibrate on.
 
     Args:
-        songs: of the training part; no song of a fold that is held out.
-        seed: of the split.
+        songs: The training songs, without those of a held-out fold.
+        seed: The seed of the split.
 
     Raises:
-        ValueError: too few artists to calibrate on a tenth of them.
+        ValueError: There are too few artists.
     """
     groups = artist_groups(songs.artist)
     if len(set(groups)) >= PARTS / SHARE:
@@ -78,23 +80,23 @@ def calibrate(
     n_folds: int = PARTS,
     levels: Sequence[float] = LEVELS,
 ) -> Calibration:
-    """The scale of normal intervals about predictions, by maximum likelihood: the root mean square of the ratios of
-    error to deviation (Laves et al. 2020, eq. 8), or the root mean square error itself.
+    """Find the scale of normal intervals about predictions by maximum likelihood.
 
-    The coverage is of songs whose artists the scale did not come from: each of `n_folds` parts is covered with the
-    scale of the others; the scale returned is of all.
+    It is the root mean square of the ratios of error to deviation (Laves et al. 2020, eq. 8), or the root mean square
+    error itself. The coverage is measured on each of `n_folds` artist-disjoint parts with the scale of the others; the
+    returned scale is that of all songs.
 
     Args:
-        predicted: `(N, 2)` of songs that the recogniser did not learn from.
-        labels: `(N, 2)`.
-        artists: (N,) names, "" where unknown.
-        deviation: `(N, 2)` predicted, positive; None for a constant error.
-        n_folds: artist-disjoint parts.
-        levels: of the intervals whose coverage is measured.
+        predicted: The predictions for songs that the recogniser was not trained on, `(N, 2)`.
+        labels: The labels of the songs, `(N, 2)`.
+        artists: The artists of the songs, "" where unknown.
+        deviation: The predicted deviations, positive, `(N, 2)`; None for a constant error.
+        n_folds: The number of artist-disjoint parts.
+        levels: The levels of the intervals whose coverage is measured.
 
     Raises:
-        ValueError: other shapes, values that are not finite, deviations that are not positive, or fewer artists than
-            parts.
+        ValueError: A shape is wrong, a value is not finite, a deviation is not positive, or there are fewer artists
+            than parts.
     """
     error, spread = errors_and_deviations(predicted, labels, deviation)
     folds = artist_folds(artists, np.asarray(labels), [0] * len(error), n_folds)
@@ -114,13 +116,14 @@ def calibrate(
 def calibrate_recogniser(
     model: MusemoViTForEmotionRegression, clips: Clips, artists: Sequence[str], n_folds: int = PARTS
 ) -> Calibration:
-    """Calibrate a recogniser on clips that it did not learn from, and write the result into its configuration.
+    """Calibrate a recogniser on clips that it was not trained on, and write the result into its configuration.
 
     Args:
-        model: with `uncertainty` its deviations are scaled; without, it gets a constant `emotion_error`.
-        clips: of other artists than those trained on.
-        artists: of the clips.
-        n_folds: artist-disjoint parts in which the coverage is measured.
+        model: The recogniser; with `uncertainty` its deviations are scaled, otherwise it gets a constant
+            `emotion_error`.
+        clips: Clips of other artists than those of the training songs.
+        artists: The artists of the clips.
+        n_folds: The number of artist-disjoint parts in which the coverage is measured.
     """
     emotion, deviation = predict_with_deviation(model, clips.spectrogram)
     spread = None if deviation is None else deviation.numpy()

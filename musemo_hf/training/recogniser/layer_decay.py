@@ -1,4 +1,4 @@
-"""Rates that fall from the head towards the input."""
+"""Layer-wise learning rates, which fall from the head towards the input."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 
 def layer_groups(model: MusemoViTForEmotionRegression, lr: float, decay: float) -> list[dict[str, Any]]:
-    """Parameter groups for an optimizer, layer-wise decayed (Clark et al. 2020; Bao et al. 2022, BEiT, appendix).
+    """Return parameter groups with layer-wise rates (Clark et al. 2020; Bao et al. 2022, BEiT, appendix).
 
-    The head has `lr`, the last layer of the encoder `lr * decay`, and so on down to the embeddings or the stem.
+    The head has the rate `lr`, the last layer of the encoder `lr * decay`, and so on down to the embeddings.
 
     Args:
-        model: the recogniser.
-        lr: rate of the head.
-        decay: in (0, 1]; at 1 all parameters are one group, in the model's order.
+        model: The recogniser.
+        lr: The learning rate of the head.
+        decay: The factor between two layers, in (0, 1]; with 1 all parameters are one group, in the model's order.
 
     Raises:
-        ValueError: a decay outside (0, 1].
+        ValueError: The decay is outside (0, 1].
     """
     if not 0 < decay <= 1:
         raise ValueError(f"expected layer_decay above 0 up to 1, got {decay}")
@@ -32,7 +32,7 @@ def layer_groups(model: MusemoViTForEmotionRegression, lr: float, decay: float) 
 
 
 def _depth(name: str, n_layers: int) -> int:
-    """0 for embeddings and stem, i for the i-th layer from 1 on, one more than the last for the norm and the head."""
+    """Return 0 for the embeddings, i for the i-th layer from 1, and one more for the norm and the head."""
     if name.startswith("vit.embeddings."):
         return 0
     if name.startswith("vit.layers."):

@@ -74,7 +74,7 @@ class MaskedAutoencoder(nn.Module):
         return (drawn - target)[masked].square().mean()
 
     def _decoder_input(self, patches: Tensor, masked: Tensor) -> Tensor:
-        # hidden before the stem too, whose convolutions look beyond the border of a patch
+        # hidden before the embeddings too, so that nothing of them can reach the encoder
         seen_only = patches.masked_fill(masked[..., None], FLOOR).transpose(1, 2)
         size = (self.config.n_mels, self.config.padded_frames)
         tokens = self.encoder.embeddings(functional.fold(seen_only, size, self.patch, stride=self.patch))

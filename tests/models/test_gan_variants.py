@@ -24,7 +24,7 @@ from musemo_hf.models.gan.blocks_gan import StyleGroupNorm
 from musemo_hf.models.gan.frozen_gan import as_filter_banks
 
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
-RUNGS = {
+VARIANTS = {
     "modern": {"preset": "modern"},
     "projection": {"conditioning": "projection"},
     "scales": {"scales": 2},
@@ -37,10 +37,10 @@ RUNGS = {
 
 
 @pytest.fixture
-def rung(gan_config):
+def variant(gan_config):
     def make(name, **changes):
         small = {"transformer_dim": 16, "transformer_layers": 2}
-        return gan_config(**(small | RUNGS[name] | changes))
+        return gan_config(**(small | VARIANTS[name] | changes))
 
     return make
 
@@ -55,10 +55,10 @@ def pretrained(vit_config, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", RUNGS)
+@pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("n_frames", [32, 45])
-def test_shapes_and_gradients(rung, name, n_frames):
-    config = rung(name, n_frames=n_frames)
+def test_shapes_and_gradients(variant, name, n_frames):
+    config = variant(name, n_frames=n_frames)
     generator, discriminator = MusemoGanGenerator(config), MusemoGanDiscriminator(config)
     noise = torch.randn(3, config.noise_dim)
     mel = generator(emotion=EMOTIONS, noise=noise).spectrogram
@@ -74,9 +74,9 @@ def test_shapes_and_gradients(rung, name, n_frames):
             assert silent or parameter.grad.abs().sum() > 0, parameter_name
 
 
-@pytest.mark.parametrize("name", RUNGS)
-def test_saved_and_loaded_bit_for_bit(rung, tmp_path, name, assert_same_output):
-    config = rung(name)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_saved_and_loaded_bit_for_bit(variant, tmp_path, name, assert_same_output):
+    config = variant(name)
     generator, discriminator = MusemoGanGenerator(config), MusemoGanDiscriminator(config)
     generator.save_pretrained(tmp_path / "g")
     discriminator.save_pretrained(tmp_path / "d")
@@ -93,9 +93,9 @@ def test_saved_and_loaded_bit_for_bit(rung, tmp_path, name, assert_same_output):
 
 
 @pytest.mark.parametrize("name", ["modern", "transformer"])
-def test_loaded_without_the_package(rung, tmp_path, name):
+def test_loaded_without_the_package(variant, tmp_path, name):
     """All files that the code needs go along, and nothing of ours is imported from elsewhere."""
-    config = rung(name)
+    config = variant(name)
     MusemoGanGenerator.register_for_auto_class("AutoModel")
     type(config).register_for_auto_class()
     try:
@@ -145,8 +145,8 @@ def test_what_was_added_changes_no_published_preset(preset):
     assert [getattr(config, name) for name in added] == ["map", 1, "strided", "convolution", False, None]
 
 
-def test_projection_tells_emotions_apart(rung):
-    model = MusemoGanDiscriminator(rung("modern"))
+def test_projection_tells_emotions_apart(variant):
+    model = MusemoGanDiscriminator(variant("modern"))
     mel = torch.rand(1, 1, 128, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     gradients = []
     for emotion in (EMOTIONS[:1], EMOTIONS[1:2]):
@@ -156,8 +156,8 @@ def test_projection_tells_emotions_apart(rung):
     assert (gradients[0] - gradients[1]).norm() > 0.1 * gradients[0].norm()
 
 
-def test_projection_is_an_inner_product_of_embedding_and_features(rung):
-    model = MusemoGanDiscriminator(rung("modern"))
+def test_projection_is_an_inner_product_of_embedding_and_features(variant):
+    model = MusemoGanDiscriminator(variant("modern"))
     mel = torch.rand(3, 1, 128, 32)
     with torch.no_grad():
         output = model(spectrogram=mel, emotion=EMOTIONS, output_features=True)
@@ -166,8 +166,8 @@ def test_projection_is_an_inner_product_of_embedding_and_features(rung):
     torch.testing.assert_close(output.logits, expected)
 
 
-def test_the_second_scale_sees_half_the_resolution(rung):
-    model = MusemoGanDiscriminator(rung("scales", conditioning="projection")).eval()
+def test_the_second_scale_sees_half_the_resolution(variant):
+    model = MusemoGanDiscriminator(variant("scales", conditioning="projection")).eval()
     mel = torch.zeros(1, 1, 128, 32)
     board = mel.clone()
     board[..., ::2, ::2] = board[..., 1::2, 1::2] = 0.5
@@ -178,9 +178,9 @@ def test_the_second_scale_sees_half_the_resolution(rung):
 
 
 @pytest.mark.parametrize("name", ["modern", "transformer"])
-def test_noise_reaches_every_stage(rung, name):
+def test_noise_reaches_every_stage(variant, name):
     """With the same first layer of activations, another style still makes other music."""
-    model = MusemoGanGenerator(rung(name)).eval()
+    model = MusemoGanGenerator(variant(name)).eval()
     code = torch.cat([torch.zeros(1, 100), model.embed_emotion(EMOTIONS[:1])], dim=1)
     styles = [model.to_style(code), model.to_style(torch.cat([torch.randn(1, 100), code[:, 100:]], dim=1))]
     raw = [model.transformer(code, style) if model.transformer else model._convolved(code, style) for style in styles]
@@ -233,7 +233,7 @@ def test_a_recogniser_of_another_size_is_refused(pretrained):
 
 
 def test_log_mels_become_the_filter_banks_of_an_ast():
-    """Against transformers' own extractor on the same sound: steady noise, whose level both can tell."""
+    """Against transformers' own extractor on the same sound: steady noise, whose level both measure."""
     rng = np.random.default_rng(0)
     seconds = 5
     sound = 0.1 * rng.standard_normal(22050 * seconds).astype(np.float32)
