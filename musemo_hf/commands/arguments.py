@@ -6,10 +6,15 @@ from pathlib import Path
 
 def add_preparation(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the preparation of a data set."""
-    what = "The number of processes that decode audio (default: 1)."
-    parser.add_argument("--num-proc", type=int, metavar="N", help=what)
-    what = "The folder of prepared data sets (default: the cache of datasets)."
-    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help=what)
+    parser.add_argument(
+        "--num-proc", type=int, metavar="N", help="The number of processes that decode audio (default: 1)."
+    )
+    parser.add_argument(
+        "--cache-dir",
+        type=Path,
+        metavar="DIR",
+        help="The folder of prepared data sets (default: the cache of datasets).",
+    )
 
 
 def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser") -> None:
@@ -20,5 +25,6 @@ def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser") 
 
 def add_hop(parser: argparse.ArgumentParser) -> None:
     """Add the argument of the distance of windows."""
-    what = "The distance of two windows (default: half a window)."
-    parser.add_argument("--hop", type=float, metavar="SECONDS", help=what)
+    parser.add_argument(
+        "--hop", type=float, metavar="SECONDS", help="The distance of two windows (default: half a window)."
+    )

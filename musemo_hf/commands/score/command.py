@@ -28,25 +28,29 @@ HELP = "score generated music against real music"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo score`."""
-    add = parser.add_argument
-    add("real", type=Path, metavar="REAL", help="Real music.")
-    add("fake", type=Path, metavar="FAKE", help="Generated music, or any other set to evaluate.")
+    parser.add_argument("real", type=Path, metavar="REAL", help="Real music.")
+    parser.add_argument("fake", type=Path, metavar="FAKE", help="Generated music, or any other set to evaluate.")
     side = "as clips, or as an .npz with their `embeddings`"
-    add("--training", type=Path, metavar="PATH", help=f"The training set of the generator, {side}.")
-    add("--held-out", type=Path, metavar="PATH", help=f"Real music outside the training set, {side}.")
+    what = f"The training set of the generator, {side}."
+    parser.add_argument("--training", type=Path, metavar="PATH", help=what)
+    what = f"Real music outside the training set, {side}."
+    parser.add_argument("--held-out", type=Path, metavar="PATH", help=what)
     what = "A table of the requested emotions, with the columns file, valence and arousal."
-    add("--emotions", type=Path, metavar="FILE.csv", help=what)
+    parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help=what)
     add_recogniser(parser)
     what = "The embedder of KID, precision, recall, density and coverage (default: modulation-v1)."
-    add("--embedder", default="modulation-v1", metavar="NAME", help=what)
+    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help=what)
     what = "The confidence level of intervals; 0 for none (default: 0.95)."
-    add("--confidence", type=float, default=0.95, metavar="C", help=what)
-    add("--n-resamples", type=int, default=400, metavar="N", help="The number of bootstrap draws (default: 400).")
-    add("--seed", type=int, default=0, metavar="S", help="The seed of surrogates and bootstrap (default: 0).")
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help=what)
+    what = "The number of bootstrap draws (default: 400)."
+    parser.add_argument("--n-resamples", type=int, default=400, metavar="N", help=what)
+    what = "The seed of surrogates and bootstrap (default: 0)."
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=what)
     what = "The number of frames of audio clips (default: 1292 or 431, the longest that all files hold)."
-    add("--n-frames", type=int, metavar="N", help=what)
-    add("--json", metavar="FILE", help="Also write everything as JSON; - prints it instead of the table.")
-    add("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
+    parser.add_argument("--n-frames", type=int, metavar="N", help=what)
+    what = "Also write everything as JSON; - prints it instead of the table."
+    parser.add_argument("--json", metavar="FILE", help=what)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
 
 
 def run(args: argparse.Namespace) -> int:
