@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from .loudness import recorded_gain
 from .samples import SampleStatistics, check_rate, resample, to_mono
 from .streams import Stream, StreamReader, find_streams, refused_format
 
@@ -82,7 +83,8 @@ def decode_audio(
     """Decode a file to mono samples at one sampling rate, and say what makes them doubtful.
 
     The file is decoded from its beginning, in blocks. Its length is what was decoded, whatever its header says; files
-    that were joined are read to the end of the last. Channels that cancel each other are replaced by the loudest.
+    that were joined are read to the end of the last. Channels that cancel each other are replaced by the loudest. Songs
+    that were saved by this package are read at their true loudness, see `loudness`.
 
     Args:
         file: A path, the bytes of a file, or an open binary file.
@@ -204,6 +206,7 @@ class _Decoding:
         self.target_rate, self.statistics, self.seconds = target_rate or 0, SampleStatistics(), 0.0
         self._source, self._name, self._limits, self._channel = source, name, limits, channel
         self._n_values, self._n_bytes = 0, 0
+        self._gain = np.float32(1 / recorded_gain(source))
 
     def run(self, offset: float, duration: float | None) -> list[np.ndarray]:
         """Decode all streams, and return the parts of the result."""
@@ -275,6 +278,7 @@ class _Decoding:
             if not len(block):
                 break
             n_read += len(block)
+            block *= self._gain
             self._n_values += block.size
             if self._n_values > self._limits.values:
                 self._refuse(f"at most {self._limits.values:,} values (frames times channels)")
