@@ -47,8 +47,17 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there and holds JSON."""
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
 def once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return the JSON object in a file; if the file is missing, make the object and write the file first."""
-    if not path.is_file():
+    """Return the JSON object in a file; if the file is missing, empty or broken, make the object and write it first."""
+    if not is_whole(path):
         atomic_write(path, json.dumps(make()))
     return json.loads(path.read_text())

@@ -6,15 +6,25 @@ from pathlib import Path
 
 def add_preparation(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the preparation of a data set."""
-    parser.add_argument(
-        "--num-proc", type=int, metavar="N", help="The number of processes that decode audio (default: 1)."
-    )
+    add_jobs(parser, "--num-proc")
     parser.add_argument(
         "--cache-dir",
         type=Path,
         metavar="DIR",
         help="The folder of prepared data sets (default: the cache of datasets).",
     )
+
+
+def add_jobs(parser: argparse.ArgumentParser, *aliases: str) -> None:
+    """Add the argument of the number of processes."""
+    what = "The number of processes that decode audio (default: 1)."
+    parser.add_argument("--jobs", *aliases, dest="jobs", type=_positive, default=1, metavar="N", help=what)
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
+    return number
 
 
 def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser") -> None:

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         datasets.disable_progress_bars()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of songs left out; the page has the counts
-        audit = audit_labels(args.deam, args.emomusic, args.cache_dir, args.num_proc)
+        audit = audit_labels(args.deam, args.emomusic, args.cache_dir, args.jobs)
     page = write_audit(audit, args.output)
     print(f"{audit.n_2013} songs of 2013, {audit.n_later} of 2014-15, {audit.n_artists} artists")
     print("correlation with loudness       valence_mean          arousal_mean")

@@ -1,7 +1,7 @@
 """Prepare a data set of log-mels from a folder of DEAM, and print its contents.
 
 musemo prepare DEAM
-musemo prepare DEAM --config-name excerpt_10s --num-proc 2 --output deam-10s
+musemo prepare DEAM --config-name excerpt_10s --jobs 2 --output deam-10s
 musemo prepare DEAM --config-name excerpt_10s --pack deam-10s.safetensors
 
 A pack is one file of at most 50 MB that the scripts of training/ take as --data-dir on a machine that has no DEAM.
@@ -52,9 +52,10 @@ def run(args: argparse.Namespace) -> int:
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     builder = DeamSpectrograms(args.cache_dir, args.config_name, args.deam, args.labels)
+    builder.jobs = args.jobs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of songs left out, which are listed below
-        builder.download_and_prepare(num_proc=args.num_proc)
+        builder.download_and_prepare()
     songs = builder.as_dataset("train")
     folds = Counter(songs.with_format(None)["fold"])
     artists = len(set(artist_groups(songs["artist"])))

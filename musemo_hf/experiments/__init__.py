@@ -1,5 +1,4 @@
-"""Experiments made of many trainings.
+"""Experiments made of many trainings: `ablation`, `study` and `metric_validation`, each with its report.
 
-`runner` runs their tasks on one machine or on a cluster; `ablation`, `study` and `metric_validation` are experiments,
-each with its report; `model_reports` measures single models.
+`musemo_hf.runner` runs their tasks. `model_reports` measures single models.
 """

@@ -9,6 +9,8 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from musemo_hf.runner.options import add_arguments
+
 from .clips import Clips
 from .configuration import Configuration, load_configuration
 from .corpus import hold_out, load_songs
@@ -25,9 +27,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def parse_arguments(
-    description: str | None, default_config: Path, output_dir: str, *options: str
+    description: str | None, default_config: Path, output_dir: str, *options: str, runs_tasks: bool = False
 ) -> argparse.Namespace:
-    """Parse the arguments that every script takes, and those of `OPTIONS` that this script takes too."""
+    """Parse the arguments that every script takes, those of `OPTIONS` that are named, and those that choose an engine.
+
+    Args:
+        description: The docstring of the script.
+        default_config: The configuration that is used if none is given.
+        output_dir: The output folder that is used if none is given.
+        options: Names of `OPTIONS`.
+        runs_tasks: Whether the script runs tasks, and so takes the arguments of `musemo_hf.runner.options`.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--config", type=Path, default=default_config, help="The YAML file that is merged over the defaults."
@@ -44,6 +54,8 @@ def parse_arguments(
     )
     for name in options:
         parser.add_argument(f"--{name}", **OPTIONS[name])
+    if runs_tasks:
+        add_arguments(parser)
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""The yardstick of the training benchmark is the published recipe, and trains."""
+"""The reference of the training benchmark is the published recipe, and it trains."""
 
 import torch
 

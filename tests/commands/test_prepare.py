@@ -31,6 +31,16 @@ def test_counts_folds_and_skipped_songs(musemo, deam, tmp_path):
     assert len(datasets.load_from_disk(str(tmp_path / "saved"))) == 5
 
 
+def test_several_processes_read_the_same_songs(musemo, deam, tmp_path):
+    for jobs in ("1", "2"):
+        arguments = ["prepare", deam, "--config-name", "excerpt_10s", "--cache-dir", tmp_path / jobs, "--jobs", jobs]
+        status, out, err = musemo(*arguments, "--output", tmp_path / f"saved{jobs}")
+        assert status == 0, err
+        assert "skipped  corrupt 1" in out
+    one, two = (datasets.load_from_disk(str(tmp_path / f"saved{jobs}")) for jobs in "12")
+    assert one[:] == two[:]
+
+
 def test_a_pack_is_written_and_described(musemo, deam, tmp_path):
     arguments = ["prepare", deam, "--config-name", "excerpt_10s", "--cache-dir", tmp_path / "cache"]
     status, out, err = musemo(*arguments, "--pack", tmp_path / "songs.safetensors")

@@ -94,6 +94,7 @@ def test_audio_with_bad_files_among_it(musemo, audio_folders, make_song):
     assert set(left_out) == {"junk.mp3", "short.wav"}
     assert "it breaks off after 2.00 s" in left_out["short.wav"]
     assert score_json(musemo, real, real, "--confidence", 0)["quality_score"] == pytest.approx(100)
+    assert score_json(musemo, real, fake, "--confidence", 0, "--jobs", 2) == result
 
 
 def test_audio_takes_the_form_of_the_other_side_s_arrays(musemo, audio_folders, arrays):

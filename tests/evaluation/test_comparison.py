@@ -37,6 +37,14 @@ def test_figures_are_means_over_seeds_and_predictions_are_never_averaged(labels,
     assert arms["real"]["ccc"]["mean"]["value"] < ensemble - 0.01
 
 
+def test_the_deviation_is_over_seeds_and_one_seed_has_none(labels, artists):
+    predictions = predict(labels, 0.5, 1)
+    by_seed = [concordance_correlation(one, labels) for one in predictions]
+    arms = compare_arms({"real": predictions, "once": predictions[:1]}, labels, artists, n_resamples=20)
+    assert arms["real"]["ccc"]["valence"]["seed_deviation"] == pytest.approx(np.std(by_seed, axis=0, ddof=1)[0])
+    assert arms["once"]["ccc"]["valence"]["seed_deviation"] is None
+
+
 def test_intervals_equal_a_brute_force_bootstrap_over_artists(labels, artists):
     predictions = {"real": predict(labels, 0.5, 1), "synthetic": predict(labels, 0.4, 2)}
     arms = compare_arms(predictions, labels, artists, n_resamples=200, seed=3)

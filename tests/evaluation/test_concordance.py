@@ -141,3 +141,15 @@ def test_whole_artists_are_drawn():
 def test_groups_must_name_every_item():
     with pytest.raises(ValueError, match="one group label for each of 5 items, got 3"):
         concordance_report(np.arange(5.0), np.arange(5.0) ** 2, groups=["a", "b", "c"], confidence=0.95)
+
+
+def test_a_constant_side_is_noted_and_a_varying_one_is_not():
+    varying = np.array([[0.1, -0.2], [0.3, 0.4], [0.2, 0.1]])
+    one_constant = np.column_stack([[0.5, 0.5, 0.5], varying[:, 1]])
+    assert concordance_report(varying, varying[::-1])["notes"] == {}
+    assert set(concordance_report(varying, one_constant)["notes"]) == {"references"}
+    assert set(concordance_report(one_constant, varying)["notes"]) == {"predictions"}
+    assert set(concordance_report(one_constant, one_constant)["notes"]) == {"predictions", "references"}
+    assert set(concordance_report(varying[:1], varying[:1])["notes"]) == {"n"}
+    equal_in_a_row = np.array([[0.3, 0.3], [0.1, 0.2]])  # the two dimensions of a song may well agree
+    assert concordance_report(equal_in_a_row, equal_in_a_row + 0.1)["notes"] == {}

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from musemo_hf.evaluation.spaces.modulation import POWER_FLOOR, modulation_spectrum, octave_edges
+from musemo_hf.evaluation.spaces.modulation import POWER_FLOOR, clamp_decibels, modulation_spectrum, octave_edges
 
 FRAME_RATE = 22050 / 512
 
@@ -54,3 +54,9 @@ def test_errors():
         modulation_spectrum(np.zeros((1, 128, 255)))
     with pytest.raises(ValueError, match="multiple of 16 mel bands, got 100"):
         modulation_spectrum(np.zeros((1, 100, 300)))
+
+
+def test_clips_are_clamped_to_the_extractors_range():
+    clamped = clamp_decibels(np.array([-61.0, -60.0, 0.0, 40.0, 41.0]))
+    assert clamped.tolist() == [-60, -60, 0, 40, 40]
+    assert clamped.dtype == np.float32

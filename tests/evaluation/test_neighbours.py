@@ -77,3 +77,6 @@ def test_errors():
         nearest_distances(x, x, 6)
     with pytest.raises(ValueError, match="NaN"):
         prdc(x, np.full((6, 2), np.nan))
+    for x_side, y_side in ((x, np.full((6, 2), np.inf)), (np.full((6, 2), np.nan), x)):
+        with pytest.raises(ValueError, match="NaN"):
+            nearest_distances(x_side, y_side)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.arms import ARMS, SHARED, Material, arm_and_share, draw_emotions
 from musemo_hf.experiments.ablation.finished import Finished
+from musemo_hf.experiments.ablation.tasks import run_ablation
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.gan.trainer import GanTrainer
@@ -38,7 +39,7 @@ TINY = [
 
 def run(songs, folder, *overrides) -> Finished:
     ablation = Ablation(load_configuration(None, [*TINY, *overrides]), songs, folder, Accelerator())
-    ablation.run()
+    run_ablation(ablation)
     return Finished.of(ablation)
 
 
@@ -87,9 +88,9 @@ def test_finished_pieces_are_not_computed_again_and_missing_ones_are(songs, tmp_
 
 def test_another_configuration_does_not_mix_with_the_pieces_of_a_folder(songs, tmp_path):
     run(songs, tmp_path)
-    with pytest.raises(ValueError, match="holds the pieces of another configuration"):
+    with pytest.raises(ValueError, match="holds the results of another configuration"):
         run(songs, tmp_path, "recogniser_training.lr=0.1")
-    with pytest.raises(ValueError, match="holds the pieces of another configuration"):
+    with pytest.raises(ValueError, match="holds the results of another configuration"):
         run(dataclasses.replace(songs, song_id=songs.song_id + 1), tmp_path)
 
 

@@ -13,6 +13,7 @@ from musemo_hf.experiments.ablation.leak_probes import leak_probes
 from musemo_hf.experiments.ablation.report.page import markdown, write_reports
 from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.splits import Split
+from musemo_hf.experiments.ablation.tasks import run_ablation
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.loop import RedFlagError
 
@@ -49,7 +50,7 @@ def test_a_failed_generator_loses_only_the_arms_that_need_it(songs, tmp_path, mo
 
     monkeypatch.setattr(FoldGenerator, "_train", fails_once)
     ablation = make(songs, tmp_path, "ablation.baselines=[mean, ridge]")
-    ablation.run()
+    run_ablation(ablation)
     report = build_report(ablation, CORPUS, "none")
     assert report["failures"] == {"fold1": "diversity under 10 %"}
     assert report["missing"] == ["fold1/synthetic-seed0"]
@@ -60,7 +61,7 @@ def test_a_failed_generator_loses_only_the_arms_that_need_it(songs, tmp_path, mo
 
 def test_no_generator_is_trained_where_no_arm_needs_one(songs, tmp_path):
     ablation = make(songs, tmp_path, "ablation.arms=[real, specaugment]", "ablation.folds=[0]")
-    ablation.run()
+    run_ablation(ablation)
     assert not (tmp_path / "fold0/generator").exists()
     report = build_report(ablation, CORPUS, "none")
     assert list(report["arms"]) == ["real", "specaugment"]
@@ -70,7 +71,7 @@ def test_no_generator_is_trained_where_no_arm_needs_one(songs, tmp_path):
 
 
 def test_an_unfinished_run_is_reported_and_extended(songs, tmp_path):
-    make(songs, tmp_path, "ablation.arms=[real]", "ablation.folds=[0]", "gan_training.steps=1").run()
+    run_ablation(make(songs, tmp_path, "ablation.arms=[real]", "ablation.folds=[0]", "gan_training.steps=1"))
     planned = make(songs, tmp_path, "ablation.arms=[real, specaugment, synthetic]", "ablation.seeds=[0, 1]")
     before = (tmp_path / "fold0/real-seed0.json").stat().st_mtime_ns
     report = build_report(planned, CORPUS, "none")
@@ -81,7 +82,7 @@ def test_an_unfinished_run_is_reported_and_extended(songs, tmp_path):
     write_reports(planned, report)
     assert (tmp_path / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "fold0/real-seed0.json").stat().st_mtime_ns == before
-    with pytest.raises(ValueError, match="finished piece of the arm 'real'"):
+    with pytest.raises(ValueError, match="result of the arm 'real'"):
         build_report(make(songs, tmp_path, "ablation.folds=[1]"), CORPUS, "none")
 
 
@@ -93,7 +94,7 @@ def test_as_run_tests_a_mixture_that_the_generator_has_seen(songs, tmp_path):
     assert len(split.generator_train) == len(songs)
     n_test = len(split.test) + split.n_synthetic_test
     assert n_test == round(len(songs) + n_synthetic) - round(0.9 * (len(songs) + n_synthetic))
-    ablation.run()
+    run_ablation(ablation)
     report = build_report(ablation, CORPUS, "none")
     measured = report["as_run"]["synthetic"]
     assert measured["mixed"]["n"] == n_test
@@ -106,7 +107,7 @@ def test_as_run_tests_a_mixture_that_the_generator_has_seen(songs, tmp_path):
 
 def test_baselines_stand_in_the_table_with_labels_of_both_kinds(songs, tmp_path):
     ablation = make(songs, tmp_path, "ablation.baselines=[mean, ridge, kernel, cnn]", "ablation.arms=[real]")
-    ablation.run()
+    run_ablation(ablation)
     report = build_report(ablation, CORPUS, "none")
     tables = report["baselines"]["labels"]
     assert {kind: set(table) for kind, table in tables.items()} == {
@@ -130,12 +131,12 @@ def test_leak_probes_see_artists_and_copies(songs, tmp_path):
     songs.spectrogram[5] = songs.spectrogram[4]
     features = songs.spectrogram.mean(axis=-1)
     even, odd = np.arange(0, 24, 2), np.arange(1, 24, 2)
-    leaky = leak_probes(tmp_path / "leaky.json", songs, [Split("a", even, odd, even)], features)
+    leaky = leak_probes(songs, [Split("a", even, odd, even)], features)
     assert leaky["shared_artists"]["these_splits"] == 1
     assert leaky["artist_lookup"]["these_splits"]["ccc_mean"] == pytest.approx(1)
     assert leaky["duplicates"] == {"pairs": 1, "across_splits": 1, "near_across_splits": 1}
     first, last = np.arange(12), np.arange(12, 24)
-    disjoint = leak_probes(tmp_path / "disjoint.json", songs, [Split("a", first, last, first)], features)
+    disjoint = leak_probes(songs, [Split("a", first, last, first)], features)
     assert disjoint["shared_artists"]["these_splits"] == 0
     assert disjoint["artist_lookup"]["these_splits"]["ccc_mean"] == pytest.approx(0)
     assert disjoint["duplicates"]["across_splits"] == 0

@@ -1,4 +1,4 @@
-"""A study: what its pieces learn from, that none is computed twice, and that it compares what it says."""
+"""A study: what its tasks learn from, that none is computed twice, and that it compares what it says."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,13 @@ from accelerate import Accelerator
 
 from musemo_hf import MusemoGanGenerator
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.experiments.study import variant as study_rung
+from musemo_hf.experiments.study import variant as variant_module
 from musemo_hf.experiments.study.networks import check_networks
 from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.experiments.study.recogniser import JUDGE, TEACHER, StudyRecogniser
 from musemo_hf.experiments.study.study import Study
+from musemo_hf.experiments.study.tasks import run_study
+from musemo_hf.experiments.study.variant import variants
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.loop import RedFlagError
@@ -53,12 +56,18 @@ def songs() -> SongArrays:
     )
 
 
+def run(study: Study) -> None:
+    outcome = run_study(study)
+    assert outcome.failed == {}
+    assert outcome.left == []
+
+
 def make(songs, folder, *overrides) -> Study:
     configuration = load_configuration(None, [*TINY, *overrides], StudyConfiguration())
     return Study(configuration, songs, folder, Accelerator())
 
 
-RUNGS = (
+VARIANTS = (
     "variants.enhanced={}",
     "variants.no-attention={generator: {attention_stage: -1}}",
     "study.finalists=[enhanced]",
@@ -68,26 +77,26 @@ RUNGS = (
 
 @pytest.fixture(scope="module")
 def finished(songs, tmp_path_factory):
-    """A study of two rungs, one of them with two seeds."""
-    study = make(songs, tmp_path_factory.mktemp("study"), *RUNGS)
-    assert study.run()
+    """A study of two variants, one of them with two seeds."""
+    study = make(songs, tmp_path_factory.mktemp("study"), *VARIANTS)
+    run(study)
     return study
 
 
-def test_every_rung_and_seed_is_trained_saved_and_measured(finished):
-    names = {"judge", "enhanced-seed0", "enhanced-seed1", "no-attention-seed0"}
+def test_every_variant_and_seed_is_trained_saved_and_measured(finished):
+    names = {"locks", "judge", "enhanced-seed0", "enhanced-seed1", "no-attention-seed0"}
     assert {folder.name for folder in finished.run_dir.iterdir()} == names
-    for rung in finished.rungs:
-        result = rung.figures()
-        assert (result["rung"], result["seed"], result["training"]["steps"]) == (rung.name, rung.seed, 2)
+    for variant in variants(finished):
+        result = variant.figures()
+        assert (result["rung"], result["seed"], result["training"]["steps"]) == (variant.name, variant.seed, 2)
         figures = result["samplings"][""]
         assert figures["n_clips"] == len(finished.held_out) == N_SONGS // 2
         assert 0 <= figures["quality_score"] <= 100
         assert {"skill", "skill_six", "kid", "ccc_valence", "ccc_arousal_interval", "coverage_of_real"} <= set(figures)
-        generator = MusemoGanGenerator.from_pretrained(rung.checkpoint)
-        assert (generator.attention is None) == (rung.name == "no-attention")
-        assert np.load(rung.folder / "examples.npy").shape == (5, 128, N_FRAMES)
-        assert not list((rung.folder / "run").glob("checkpoint-*"))
+        generator = MusemoGanGenerator.from_pretrained(variant.checkpoint)
+        assert (generator.attention is None) == (variant.name == "no-attention")
+        assert np.load(variant.folder / "examples.npy").shape == (5, 128, N_FRAMES)
+        assert not list((variant.folder / "run").glob("checkpoint-*"))
 
 
 def test_no_artist_is_trained_on_and_judged_by(finished):
@@ -95,35 +104,37 @@ def test_no_artist_is_trained_on_and_judged_by(finished):
     assert len(finished.training_songs) + len(finished.held_out) == N_SONGS
 
 
-def test_finished_pieces_are_read_and_lost_ones_made_again(finished, songs, monkeypatch):
+def test_finished_results_are_read_and_lost_ones_made_again(finished, songs, monkeypatch):
     lost = finished.run_dir / "enhanced-seed1/figures.json"
     before = json.loads(lost.read_text())
-    lost.unlink()
-    monkeypatch.setattr(study_rung, "create_trainer", lambda *_: pytest.fail("the generator was trained"))
-    again = make(songs, finished.run_dir, *RUNGS)
-    assert again.run()
+    lost.write_text("")  # of a full disk
+    monkeypatch.setattr(variant_module, "create_trainer", lambda *_: pytest.fail("the generator was trained"))
+    again = make(songs, finished.run_dir, *VARIANTS)
+    run(again)
     assert json.loads(lost.read_text())["samplings"] == before["samplings"]
 
 
-def test_a_folder_takes_new_rungs_and_refuses_other_settings_of_those_it_has(finished, songs):
+def test_a_folder_takes_new_variants_and_refuses_other_settings_of_those_it_has(finished, songs):
     path = finished.run_dir / "enhanced-seed0"
     (path / "figures.json").rename(path / "kept.json")
     try:
-        with pytest.raises(ValueError, match="was begun with other settings"):
-            make(songs, finished.run_dir, *RUNGS, "gan_training.generator_lr=0.1").run()
+        outcome = run_study(make(songs, finished.run_dir, *VARIANTS, "gan_training.generator_lr=0.1"))
+        assert list(outcome.failed) == ["enhanced-seed0"]
+        assert "was begun with other settings" in outcome.failed["enhanced-seed0"]
     finally:
         (path / "kept.json").rename(path / "figures.json")
-    assert make(songs, finished.run_dir, *RUNGS).run()
+    run(make(songs, finished.run_dir, *VARIANTS))
 
 
 def test_minutes_that_are_over_leave_the_rest_for_a_later_start(songs, tmp_path):
-    assert not make(songs, tmp_path, "study.minutes=0").run()
-    assert not list(tmp_path.iterdir())
+    outcome = run_study(make(songs, tmp_path, "study.minutes=0"))
+    assert outcome.left == ["judge", "enhanced-seed0"]
+    assert [path.name for path in tmp_path.iterdir()] == ["locks"]
 
 
 def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_path, monkeypatch):
     study = make(songs, tmp_path)
-    original = study_rung.create_trainer
+    original = variant_module.create_trainer
 
     def failing(*arguments):
         trainer = original(*arguments)
@@ -136,9 +147,9 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
         trainer.train = train
         return trainer
 
-    monkeypatch.setattr(study_rung, "create_trainer", failing)
-    assert study.run()
-    result = study.rungs[0].figures()
+    monkeypatch.setattr(variant_module, "create_trainer", failing)
+    run(study)
+    result = variants(study)[0].figures()
     assert result["training"]["red_flag"] == "mode collapse"
     assert np.isfinite(result["samplings"][""]["quality_score"])
 
@@ -165,7 +176,7 @@ def test_an_unfair_or_unknown_comparison_is_refused_before_training(songs, tmp_p
 
 def test_judge_and_generators_are_the_same_in_any_order(finished, songs, tmp_path):
     other = make(songs, tmp_path)
-    assert other.run()
+    run(other)
     weights = [
         MusemoGanGenerator.from_pretrained(folder / "enhanced-seed0/generator").state_dict()
         for folder in (finished.run_dir, tmp_path)
@@ -177,15 +188,15 @@ CONFIGS = Path(__file__).parents[2] / "training/configs/study"
 
 
 @pytest.mark.parametrize("budget", ["smoke", "budget", "full"])
-def test_every_rung_of_the_shipped_budgets_is_one_that_trains(budget):
+def test_every_variant_of_the_shipped_budgets_is_one_that_trains(budget):
     configuration = load_configuration(CONFIGS / f"{budget}.yaml", [], StudyConfiguration())
     configuration.check()
     check_networks(configuration, n_frames=431)
     smallest = load_configuration(CONFIGS / "smoke.yaml", [], StudyConfiguration())
     assert list(configuration.variants) == list(smallest.variants)
     assert configuration.study.budget == budget
-    merged = [configuration.of_variant(rung) for rung in configuration.variants]
-    common = [(rung.generator, rung.gan_training) for rung in merged if rung.flow_training == merged[0].flow_training]
+    merged = [configuration.of_variant(variant) for variant in configuration.variants]
+    common = [(one.generator, one.gan_training) for one in merged if one.flow_training == merged[0].flow_training]
     assert sum(values == common[0] for values in common) == 2  # `enhanced`, and the flow, which leaves the GAN as it is
 
 
@@ -194,7 +205,7 @@ def test_a_misspelt_value_of_a_network_is_refused(songs, tmp_path):
         make(songs, tmp_path, "variants.more={generator: {atention_stage: -1}}")
 
 
-def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
+def test_variants_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
     study = make(
         songs,
         tmp_path,
@@ -204,9 +215,9 @@ def test_rungs_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):
         *(f"flow.{value}" for value in ("n_components=8", "width=24", "depth=1", "n_heads=2")),
         "study.sampling_steps=[1, 2]",
     )
-    assert study.run()
+    run(study)
     assert {"judge", "teacher", "cycle-seed0", "projected-seed0"} <= {path.name for path in tmp_path.iterdir()}
-    judge, teacher = (listener.model.state_dict() for listener in (study.judge, study.teacher))
+    judge, teacher = (StudyRecogniser(study, name).model.state_dict() for name in (JUDGE, TEACHER))
     assert any(not torch.equal(judge[name], teacher[name]) for name in judge)
     flow = json.loads((tmp_path / "flow-seed0/figures.json").read_text())
     assert set(flow["samplings"]) == {"-1-steps", "-2-steps"}

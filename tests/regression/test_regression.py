@@ -18,6 +18,7 @@ from musemo_hf.evaluation.score.reducer import ClipReducer
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.report.report import build_report
+from musemo_hf.experiments.ablation.tasks import run_ablation
 from musemo_hf.training.configuration import load_configuration
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -109,7 +110,7 @@ def ablation_report(folder: Path, kind: str) -> dict:
         "ablation.baselines=[mean, artist, ridge, svr, kernel]",
     ]
     ablation = Ablation(load_configuration(None, values), random_songs(), folder, Accelerator())
-    ablation.run()
+    run_ablation(ablation)
     return build_report(ablation, {"name": "random", "procedural": True}, "command")
 
 

@@ -1,4 +1,4 @@
-"""The study as its users start it, by two processes that share the pieces out."""
+"""The study as its users start it, by two processes that share the tasks."""
 
 import json
 import os

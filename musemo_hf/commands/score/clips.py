@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Clips:
         files: The files of audio or arrays.
         column: The column of a data set.
         left_out: The reasons why files could not be read, by file; filled while reading.
+        jobs: The number of processes that decode audio.
         n_read: The number of clips read so far.
     """
 
@@ -35,6 +37,7 @@ class Clips:
     files: list[Path] = field(default_factory=list)
     column: Any = None
     left_out: dict[str, str] = field(default_factory=dict)
+    jobs: int = 1
     n_read: int = 0
 
     def first(self) -> np.ndarray | None:
@@ -68,21 +71,17 @@ class Clips:
         return [length for length in held if length is not None]
 
     def _decoded(self, n_frames: int, normalised: bool) -> Iterator[Batch]:
-        import torch
+        from musemo_hf.runner.mapping import map_tasks
 
-        from musemo_hf.audio.decoding import AudioDecodingError
-        from musemo_hf.audio.mel import normalise
-        from musemo_hf.data.deam.excerpts import excerpt_log_mel
-
-        names, clips = [], []
-        for file in self.files:
-            try:
-                decibels = excerpt_log_mel(file, 0.0, n_frames)
-            except AudioDecodingError as error:
-                self.left_out[self._name(file)] = str(error)
+        names: list[str] = []
+        clips: list[np.ndarray] = []
+        decode = partial(_decode, n_frames=n_frames, normalised=normalised)
+        for file, clip in zip(self.files, map_tasks(decode, self.files, self.jobs), strict=True):
+            if isinstance(clip, str):
+                self.left_out[self._name(file)] = clip
                 continue
             names.append(self._name(file))
-            clips.append(normalise(torch.from_numpy(decibels)).numpy() if normalised else decibels)
+            clips.append(clip)
             if len(clips) == BATCH:
                 yield names, clips
                 names, clips = [], []
@@ -102,13 +101,14 @@ class Clips:
         return file.name if file == self.path else file.relative_to(self.path).as_posix()
 
 
-def open_clips(path: Path, side: str) -> Clips:
+def open_clips(path: Path, side: str, jobs: int = 1) -> Clips:
     """Find the clips at a path.
 
     Args:
         path: A folder of audio or of .npy arrays, at any depth; one such file; or a folder of `Dataset.save_to_disk`
             with a column `spectrogram`.
         side: The name of the side in errors.
+        jobs: The number of processes that decode audio.
 
     Raises:
         ValueError: There are no clips, audio and arrays are mixed, or a data set lacks the column.
@@ -126,7 +126,22 @@ def open_clips(path: Path, side: str) -> Clips:
         raise ValueError(
             f"expected {', '.join(ENDINGS)} or .npy files, or a saved data set, as {side} in {path}, got {what}"
         )
-    return Clips(path, "audio", audio) if audio else Clips(path, "arrays", arrays)
+    return Clips(path, "audio", audio, jobs=jobs) if audio else Clips(path, "arrays", arrays)
+
+
+def _decode(file: Path, n_frames: int, normalised: bool) -> np.ndarray | str:
+    """Decode the beginning of a file as a log-mel, or return the reason why it cannot be read."""
+    import torch
+
+    from musemo_hf.audio.decoding import AudioDecodingError
+    from musemo_hf.audio.mel import normalise
+    from musemo_hf.data.deam.excerpts import excerpt_log_mel
+
+    try:
+        decibels = excerpt_log_mel(file, 0.0, n_frames)
+    except AudioDecodingError as error:
+        return str(error)
+    return normalise(torch.from_numpy(decibels)).numpy() if normalised else decibels
 
 
 def _column(path: Path, side: str) -> Any:

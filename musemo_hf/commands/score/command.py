@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musemo_hf.commands.arguments import add_recogniser
+from musemo_hf.commands.arguments import add_jobs, add_recogniser
 from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=what)
     what = "The number of frames of audio clips (default: 1292 or 431, the longest that all files hold)."
     parser.add_argument("--n-frames", type=int, metavar="N", help=what)
+    add_jobs(parser)
     what = "Also write everything as JSON; - prints it instead of the table."
     parser.add_argument("--json", metavar="FILE", help=what)
     parser.add_argument("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Stream both sides through the metric, and print the table."""
     _check(args)
-    sides = {"REAL": open_clips(args.real, "REAL"), "FAKE": open_clips(args.fake, "FAKE")}
+    sides = {"REAL": open_clips(args.real, "REAL", args.jobs), "FAKE": open_clips(args.fake, "FAKE", args.jobs)}
     result = plain(_measure(args, sides))
     for path, text in ((args.json, json.dumps(result, indent=1, allow_nan=False)), (args.html, None)):
         if path is not None and str(path) != "-":
@@ -106,7 +107,7 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             if conditioning is not None:
                 conditioning.add(names, clips)
         more = {
-            side: _features(metric, path, side, n_frames)
+            side: _features(metric, path, side, n_frames, args.jobs)
             for side, path in (("training", args.training), ("held_out", args.held_out))
         }
         answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
@@ -158,7 +159,7 @@ def _progress(clips: Clips, n_frames: int | None, normalised: bool) -> Iterator[
             bar.update(len(batch))
 
 
-def _features(metric: Any, path: Path | None, side: str, n_frames: int | None) -> Any:
+def _features(metric: Any, path: Path | None, side: str, n_frames: int | None, jobs: int) -> Any:
     """Embed clips as they are read; an .npz is read, and checked, by the metric."""
     import numpy as np
 
@@ -168,7 +169,7 @@ def _features(metric: Any, path: Path | None, side: str, n_frames: int | None) -
         if not path.is_file():
             raise ValueError(f"expected the {side} embeddings, found no file at {path}")
         return path
-    clips = open_clips(path, side)
+    clips = open_clips(path, side, jobs)
     return np.concatenate([metric.reducer.embed(batch, side) for _, batch in _progress(clips, n_frames, False)])
 
 

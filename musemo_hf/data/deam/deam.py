@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from musemo_hf.data.deam.songs import Song, list_songs
 from musemo_hf.data.demo_corpus import demo_corpus_dir, demo_corpus_path, demo_parameters
 from musemo_hf.data.folds import folds_hash
 from musemo_hf.data.pseudo_labels import read_manifest
-from musemo_hf.data.skipped import Reason, SkippedSong, count_reasons, read_skipped, write_skipped
+from musemo_hf.data.skipped import SkippedSong, count_reasons, read_skipped, write_skipped
+from musemo_hf.runner.mapping import map_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +114,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     DEFAULT_WRITER_BATCH_SIZE = 64  # rows held before they are written; a row of 30 s is 660 kB
 
     config: DeamConfig
+    jobs = 1  # the number of processes that decode audio; `num_proc` of `datasets` has shards of the data set instead
 
     def __init__(
         self,
@@ -231,14 +234,14 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         return [generator]
 
     def _generate_examples(self, songs: list[Song]) -> Iterator[tuple[int, dict[str, Any]]]:
-        skipped = []
-        for song in songs:
-            try:
-                yield song.song_id, self._example(song)
-            except AudioDecodingError as error:
-                skipped.append(_skip(song, "corrupt", error))
-            except TooShortError as error:
-                skipped.append(_skip(song, "too short", error))
+        config, skipped = self.config, []
+        read = partial(_read, n_frames=config.n_frames, start=config.start, or_from_start=config.or_from_start)
+        for song, made in zip(songs, map_tasks(read, songs, self.jobs), strict=True):
+            if isinstance(made, SkippedSong):
+                logger.warning("song %d skipped: %s", song.song_id, made.detail)
+                skipped.append(made)
+            else:
+                yield song.song_id, _labels(song) | made
         # each process writes its own list, and the parent joins them
         write_skipped(Path(self._output_dir) / f"{songs[0].song_id}.{SKIPPED_FILE}", skipped)
 
@@ -250,25 +253,6 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             if full is None:
                 raise
             raise full from error  # the bare error: its causes are lost on the way out of a process of num_proc
-
-    def _example(self, song: Song) -> dict[str, Any]:
-        config = self.config
-        settings = MelSettings()
-        length = settings.n_samples(config.n_frames) / settings.sampling_rate
-        duration = file_duration(song.path)
-        start = excerpt_start(duration, length, config.start, config.or_from_start)
-        return {
-            "song_id": song.song_id,
-            "artist": song.metadata.artist,
-            "title": song.metadata.title,
-            "genre": song.metadata.genre,
-            "year": edition(song.song_id),
-            "emotion": song.annotation.emotion,
-            "emotion_std": song.annotation.emotion_std,
-            "fold": song.fold,
-            "duration": duration,
-            "spectrogram": excerpt_log_mel(song.path, start, config.n_frames),
-        }
 
     def _no_songs(self, skipped: list[SkippedSong]) -> str:
         message = f"{self.config.data_dir}: expected songs, got none; skipped: {count_reasons(skipped)}"
@@ -291,9 +275,31 @@ def _shortest(config: DeamConfig) -> float:
     return length if config.or_from_start else config.start + length
 
 
-def _skip(song: Song, reason: Reason, error: Exception) -> SkippedSong:
-    logger.warning("song %d skipped: %s", song.song_id, error)
-    return SkippedSong(song.song_id, reason, str(error))
+def _labels(song: Song) -> dict[str, Any]:
+    return {
+        "song_id": song.song_id,
+        "artist": song.metadata.artist,
+        "title": song.metadata.title,
+        "genre": song.metadata.genre,
+        "year": edition(song.song_id),
+        "emotion": song.annotation.emotion,
+        "emotion_std": song.annotation.emotion_std,
+        "fold": song.fold,
+    }
+
+
+def _read(song: Song, n_frames: int, start: float, or_from_start: bool) -> dict[str, Any] | SkippedSong:
+    """Read duration and spectrogram of a song, or say why that cannot be done."""
+    settings = MelSettings()
+    length = settings.n_samples(n_frames) / settings.sampling_rate
+    try:
+        duration = file_duration(song.path)
+        begin = excerpt_start(duration, length, start, or_from_start)
+        return {"duration": duration, "spectrogram": excerpt_log_mel(song.path, begin, n_frames)}
+    except AudioDecodingError as error:
+        return SkippedSong(song.song_id, "corrupt", str(error))
+    except TooShortError as error:
+        return SkippedSong(song.song_id, "too short", str(error))
 
 
 def _no_space(error: BaseException | None) -> OSError | None:

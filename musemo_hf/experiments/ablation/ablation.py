@@ -1,6 +1,7 @@
-"""Does synthetic music help a recogniser on real songs? Everything learnt is learnt inside the training part."""
+"""The context of an ablation: does synthetic music help a recogniser on real songs?"""
 
-import logging
+import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,54 +14,82 @@ from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.deam.annotations import LAST_SWAPPED_ID
 from musemo_hf.experiments.ablation.baselines.band_statistics import band_statistics
 from musemo_hf.experiments.ablation.baselines.regressors import BASELINES, SEEDED
-from musemo_hf.experiments.runner.pieces import Piece, work_through
-from musemo_hf.files import atomic_write
+from musemo_hf.files import atomic_write, is_whole
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.configuration import GENERATOR_KINDS, Configuration, load_configuration
+from musemo_hf.training.configuration import GENERATOR_KINDS, AblationPlan, Configuration, load_configuration
 
-from .arms import arm_and_share
+from .arms import arm_and_share, needs_generator
 from .leak_probes import leak_probes
-from .split_work import SplitWork
 from .splits import Split, make_splits, splits_hash
 
-__all__ = ["Ablation", "Split", "SplitWork"]
-logger = logging.getLogger(__name__)
-# what of the plan decides a piece's numbers; arms, seeds, folds and baselines may be added to a run that has begun
+# The settings of the plan that decide a result's numbers; arms, seeds, folds and baselines may be added to a run later.
 DECIDING = ("protocol", "n_folds", "synthetic_share", "emotions", "generator")
 
 
+@dataclass(frozen=True, eq=False)
 class Ablation:
-    """Trains a generator inside each training part, then a recogniser for each arm and seed.
+    """What all tasks of an ablation share. It does not change, and is sent to the processes that run tasks.
 
-    Every piece is a file in `run_dir`; a finished piece is never computed again, and all processes that are given the
-    folder share the pieces: the processes of a launch, or several launches, also of several machines.
-
-    Args:
-        configuration: the plan and all settings.
-        songs: the corpus.
-        run_dir: results.
-        accelerator: of the launch.
+    Attributes:
+        configuration: The plan and all settings.
+        songs: The corpus.
+        run_dir: The folder of the results.
+        accelerator: The accelerator of the launch; a process that receives the context makes one of its own.
 
     Raises:
-        ValueError: an unknown arm, baseline, generator or protocol, or a `run_dir` that holds another configuration's
-            or corpus's pieces.
+        ValueError: An arm, baseline, generator or protocol is unknown, or `run_dir` holds the results of another
+            configuration or corpus.
     """
 
-    def __init__(
-        self, configuration: Configuration, songs: SongArrays, run_dir: str | Path, accelerator: Accelerator
-    ) -> None:
-        self.configuration, self.songs = configuration, songs
-        self.run_dir, self.accelerator = Path(run_dir), accelerator
-        self.plan = configuration.ablation
+    configuration: Configuration
+    songs: SongArrays
+    run_dir: Path
+    accelerator: Accelerator
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "run_dir", Path(self.run_dir).absolute())  # workers have another current folder
         self._check_plan()
-        self.clips = Clips.of_songs(songs)
-        splits = make_splits(self.plan, songs)
-        chosen = range(len(splits)) if self.plan.folds is None else self.plan.folds
-        if not set(chosen) <= set(range(len(splits))):
-            raise ValueError(f"expected folds from 0 to {len(splits) - 1}, got {self.plan.folds}")
-        self.splits = [splits[number] for number in chosen]
-        self._latest: SplitWork | None = None
-        self._claim_run_dir(splits_hash(splits, songs))
+        if not set(self.plan.folds or ()) <= set(range(len(self._all_splits))):
+            raise ValueError(f"expected folds from 0 to {len(self._all_splits) - 1}, got {self.plan.folds}")
+        path = self.run_dir / "configuration.yaml"
+        if path.is_file() and not (path.read_text().startswith(self._first_line) and self._continues(path)):
+            raise ValueError(
+                f"{self.run_dir} holds the results of another configuration or corpus: choose another folder"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("configuration", "songs", "run_dir")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, accelerator=Accelerator())
+
+    @property
+    def plan(self) -> AblationPlan:
+        """The plan."""
+        return self.configuration.ablation
+
+    @cached_property
+    def _all_splits(self) -> list[Split]:
+        return make_splits(self.plan, self.songs)
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """The splits of the plan."""
+        chosen = range(len(self._all_splits)) if self.plan.folds is None else self.plan.folds
+        return [self._all_splits[number] for number in chosen]
+
+    @cached_property
+    def _first_line(self) -> str:
+        return f"# splits {splits_hash(self._all_splits, self.songs)}\n"
+
+    @cached_property
+    def clips(self) -> Clips:
+        """The songs as clips."""
+        return Clips.of_songs(self.songs)
+
+    def write_configuration(self) -> None:
+        """Write to the run's folder which run it holds."""
+        atomic_write(self.run_dir / "configuration.yaml", self._first_line + self.configuration.to_yaml())
 
     def _check_plan(self) -> None:
         plan = self.plan
@@ -75,34 +104,21 @@ class Ablation:
         if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
             raise ValueError(f"expected seeds, each once, got {plan.seeds}")
 
-    def _claim_run_dir(self, digest: str) -> None:
-        """Write what this run is, or refuse a folder that another run has begun."""
-        path = self.run_dir / "configuration.yaml"
-        first_line = f"# splits {digest}\n"
-        if path.is_file() and not (path.read_text().startswith(first_line) and self._continues(path)):
-            raise ValueError(
-                f"{self.run_dir} holds the pieces of another configuration or corpus: choose another folder"
-            )
-        if self.accelerator.is_main_process:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
-            atomic_write(path, first_line + self.configuration.to_yaml())
-        self.accelerator.wait_for_everyone()
-
     def _continues(self, path: Path) -> bool:
-        """Whether a folder's pieces are what this configuration would compute; values added since have defaults."""
+        """Return whether a folder holds what this configuration would compute; settings added since have defaults."""
         try:
             return _deciding(load_configuration(path)) == _deciding(self.configuration)
-        except ValueError:  # a value that is known no more
+        except ValueError:  # a setting that no longer exists
             return False
 
     @cached_property
     def features(self) -> np.ndarray:
-        """Band statistics of every song, for the baselines."""
+        """The band statistics of every song, for the baselines."""
         return band_statistics(self.songs.spectrogram)
 
     @cached_property
     def labels(self) -> dict[str, np.ndarray]:
-        """The run's labels first, as "corrected" or "published", and the other ones where they differ: float64."""
+        """The run's labels, "corrected" or "published", and then the other ones if they differ; float64 `(N, 2)`."""
         emotion = self.songs.emotion.astype(np.float64)
         kind = self.configuration.data.labels
         swapped = self.songs.song_id <= LAST_SWAPPED_ID
@@ -111,80 +127,25 @@ class Ablation:
         other = np.where(swapped[:, None], emotion[:, ::-1], emotion)
         return {kind: emotion, "published" if kind == "corrected" else "corrected": other}
 
-    def work(self, split: Split) -> SplitWork:
-        """The pieces of a split; only the latest split's clips are held."""
-        if self._latest is None or self._latest.split is not split:
-            self._latest = SplitWork(self, split)
-        return self._latest
-
-    def run(self) -> None:
-        """Compute every missing piece, with all others who were given this folder."""
-        work_through(self.pieces(), self.run_dir / "claims")
-        self.accelerator.wait_for_everyone()
-
-    def pieces(self) -> list[Piece]:
-        """All pieces, the most telling first: leaks and baselines, then all folds and arms of a seed after another."""
-        pieces = [self._leak_piece()]
-        for name in self.plan.baselines:
-            pieces += [piece for piece in self._baseline_pieces(name) if name != "cnn"]
-        for seed in self.plan.seeds:
-            for split in self.splits:
-                if seed == self.plan.seeds[0] and self.generates(split):
-                    pieces.append(self._generator_piece(split))
-                pieces += [self._arm_piece(split, arm, seed) for arm in self.plan.arms]
-        if "cnn" in self.plan.baselines:
-            pieces += self._baseline_pieces("cnn")
-        return pieces
-
     def generates(self, split: Split) -> bool:
-        """Whether a split has a generator: not where only real songs and their augmentations are compared."""
-        return split.mixed or any(SplitWork(self, split).needs_generator(arm) for arm in self.plan.arms)
+        """Return whether a split needs a generator: not if only real songs and their augmentations are compared."""
+        return split.mixed or any(map(needs_generator, self.plan.arms))
 
     def baseline_runs(self, name: str) -> list[tuple[str, int]]:
-        """(labels, seed) of a baseline: the CNN is given the run's labels alone, like the recogniser."""
+        """Return the labels and seed of each fit of a baseline; the CNN is fitted to the run's own labels only."""
         kinds = list(self.labels)[:1] if name == "cnn" else list(self.labels)
         return [(kind, seed) for kind in kinds for seed in (self.plan.seeds if name in SEEDED else self.plan.seeds[:1])]
 
-    def _baseline_pieces(self, name: str) -> list[Piece]:
-        def piece(split: Split, labels: str, seed: int) -> Piece:
-            path = SplitWork(self, split).baseline_path(name, labels, seed)
-            return Piece(
-                f"{split.name}/baselines/{path.stem}",
-                done=path.is_file,
-                compute=lambda: self.work(split).baseline(name, labels, seed),
-            )
-
-        return [piece(split, *run) for run in self.baseline_runs(name) for split in self.splits]
-
-    def _leak_piece(self) -> Piece:
-        return Piece("leaks", done=(self.run_dir / "leaks.json").is_file, compute=self.leaks)
-
     def leaks(self) -> dict[str, Any]:
-        """What `leak_probes` finds in these splits."""
-        return leak_probes(self.run_dir / "leaks.json", self.songs, self.splits, self.features)
-
-    def _generator_piece(self, split: Split) -> Piece:
-        generator = SplitWork(self, split).generator
-        return Piece(
-            f"{split.name}/generator",
-            done=lambda: generator.settled,
-            compute=lambda: self.work(split).ensure_generator(),
-        )
-
-    def _arm_piece(self, split: Split, arm: str, seed: int) -> Piece:
-        work = SplitWork(self, split)
-        needs, path = work.needs_generator(arm), work.path(arm, seed)
-        return Piece(
-            f"{split.name}/{path.stem}",
-            done=lambda: path.is_file() or (needs and work.generator.failure is not None),
-            compute=lambda: self.work(split).predictions(arm, seed),
-            # `real` is asked what it hears in the generator's clips
-            ready=lambda: work.generator.settled or not (needs or (arm == "real" and self.generates(split))),
-        )
+        """Return what `leak_probes` finds in these splits, read from the run's folder where it is there."""
+        path = self.run_dir / "leaks.json"
+        if is_whole(path):
+            return json.loads(path.read_text())
+        return leak_probes(self.songs, self.splits, self.features)
 
 
 def _deciding(configuration: Configuration) -> dict[str, Any]:
-    """What decides the numbers of every piece."""
+    """Return the settings that decide the numbers of every result."""
     plain = yaml.safe_load(configuration.to_yaml())
     plan = plain["ablation"]
     plain["ablation"] = {name: plan[name] for name in DECIDING} | {"seed_of_generators": plan["seeds"][0]}

@@ -1,4 +1,4 @@
-"""The arms of the ablation: what a recogniser is trained on in each."""
+"""The arms of the ablation: the training sets that recognisers are compared on."""
 
 import math
 from collections.abc import Callable
@@ -18,13 +18,13 @@ EQUAL_EPOCHS = 3.3  # (3,200 + 1,395) / 1,395: updates at equal epochs for the p
 
 @dataclass(frozen=True)
 class Arm:
-    """A training set and how to go over it.
+    """A training set, and how it is used.
 
     Attributes:
-        clips: batches are drawn uniformly from these.
-        augmentation: a name of `training.recogniser.augmentation`.
-        steps_factor: of the common number of updates.
-        n_real: how many of the clips are real songs of the training part, so that exposures can be told.
+        clips: The clips, from which batches are drawn uniformly.
+        augmentation: The name of an augmentation in `training.recogniser.augmentation`.
+        steps_factor: The factor by which the common number of updates is multiplied.
+        n_real: The number of clips that are real songs of the training part.
     """
 
     clips: Clips
@@ -35,14 +35,14 @@ class Arm:
 
 @dataclass(frozen=True)
 class Material:
-    """What arms are made of, all of it learnt inside the training part.
+    """What arms are made of; all of it is learnt inside the training part.
 
     Attributes:
-        real: the training songs.
-        emotion: `(M, 2)`, what the arm's added clips are to express.
-        generate: makes normalised log-mels `(M, 1, n_mels, n_frames)` of those emotions by a generator trained on
-            `real`; only arms that use it need one.
-        seed: of the arm's own draws.
+        real: The training songs.
+        emotion: The emotions `(M, 2)` of the clips that the arm adds.
+        generate: A function that generates normalised log-mels `(M, 1, n_mels, n_frames)` at emotions, by a generator
+            trained on `real`. Only the arms in `GENERATIVE` call it.
+        seed: The seed of the arm's own random draws.
     """
 
     real: Clips
@@ -52,29 +52,29 @@ class Material:
 
     @property
     def synthetic(self) -> Clips:
-        """The generator's clips, with the emotions that were asked for."""
+        """The clips of the generator, with the requested emotions."""
         return Clips(self.generate(self.emotion), self.emotion)
 
     @property
     def share(self) -> float:
-        """Added clips a real one."""
+        """The number of added clips for each real one."""
         return len(self.emotion) / len(self.real)
 
     def rng(self) -> np.random.Generator:
-        """For the arm's own draws."""
+        """Return the generator of the arm's own random draws."""
         return np.random.default_rng((self.seed, len(self.real)))
 
     def with_real(self, other: Clips) -> Arm:
-        """The real songs and others beside them."""
+        """Return an arm of the real songs and other clips."""
         return Arm(Clips.joined(self.real, other), n_real=len(self.real))
 
     def alone(self) -> Arm:
-        """The real songs."""
+        """Return an arm of the real songs alone."""
         return Arm(self.real, n_real=len(self.real))
 
 
 def real(material: Material) -> Arm:
-    """Real songs: what every other arm is compared with."""
+    """Real songs, the reference of all comparisons."""
     return material.alone()
 
 
@@ -87,7 +87,7 @@ def real_longer(material: Material) -> Arm:
 
 
 def real_resampled(material: Material) -> Arm:
-    """Real songs drawn so that the 9 x 9 bins of the plane count alike: the spread of uniform labels, nothing new."""
+    """Real songs, resampled so that 9 x 9 bins of the plane have equal weight: uniform labels without new clips."""
     bins = ((material.real.emotion + 1) / 2 * 9).long().clamp(0, 8)
     cell = (9 * bins[:, 0] + bins[:, 1]).numpy()
     weight = 1 / np.bincount(cell, minlength=81)[cell]
@@ -106,17 +106,17 @@ def mixup(material: Material) -> Arm:
 
 
 def shift_gain(material: Material) -> Arm:
-    """Real songs rolled in time, with a little gain."""
+    """Real songs, shifted in time, with a small change of gain."""
     return replace(material.alone(), augmentation="shift_gain")
 
 
 def synthetic(material: Material) -> Arm:
-    """Real and synthetic songs: the claim."""
+    """Real and synthetic songs: the arm that the sources claim helps."""
     return material.with_real(material.synthetic)
 
 
 def synthetic_shuffled(material: Material) -> Arm:
-    """Real songs, and synthetic ones whose labels are permuted: what remains is not the emotion in them."""
+    """Real songs, and synthetic ones with permuted labels: a gain that remains is not due to their emotion."""
     order = torch.from_numpy(material.rng().permutation(len(material.emotion)))
     return material.with_real(Clips(material.synthetic.spectrogram, material.emotion[order]))
 
@@ -127,13 +127,13 @@ def synthetic_only(material: Material) -> Arm:
 
 
 def copies(material: Material) -> Arm:
-    """Real songs, and for each synthetic one a copy of the real song of nearest emotion, with the synthetic label."""
+    """Real songs, and for each synthetic one a copy of the real song of the nearest emotion, with its label."""
     nearest = torch.cdist(material.emotion, material.real.emotion).argmin(dim=1)
     return material.with_real(Clips(material.real.spectrogram[nearest], material.emotion))
 
 
 def noise(material: Material) -> Arm:
-    """Real songs, and `joint-gaussian` noise fitted to them with the synthetic labels: no music in it at all."""
+    """Real songs, and `joint-gaussian` noise fitted to them, with the synthetic labels: a control without music."""
     decibels = denormalise(material.real.spectrogram[:, 0]).numpy()
     statistics = ReferenceStatistics.empty(*decibels.shape[1:])
     statistics.update(decibels)
@@ -143,12 +143,12 @@ def noise(material: Material) -> Arm:
 
 
 def synthetic_equal_exposure(material: Material) -> Arm:
-    """Real and synthetic songs, with so many more updates that each real song is seen as often as alone."""
+    """Real and synthetic songs, with as many more updates as it takes to see each real song as often as in `real`."""
     return replace(synthetic(material), steps_factor=1 + material.share)
 
 
 def noise_equal_exposure(material: Material) -> Arm:
-    """Real songs and noise, with so many more updates that each real song is seen as often as alone."""
+    """Real songs and noise, with as many more updates as it takes to see each real song as often as in `real`."""
     return replace(noise(material), steps_factor=1 + material.share)
 
 
@@ -170,19 +170,19 @@ ARMS: dict[str, Callable[[Material], Arm]] = {
         synthetic_only,
     )
 }
-# arms that use the generator; all others are what a synthetic arm has to beat
+# the arms that use the generator
 GENERATIVE = frozenset({"synthetic", "synthetic_equal_exposure", "synthetic_shuffled", "synthetic_only"})
-# arms that a user could train on instead of synthetic songs; shuffled labels, noise and copies are controls
+# the arms that a user could train on instead of synthetic songs; shuffled labels, noise and copies are controls
 ALTERNATIVES = frozenset({"real", "real_longer", "real_resampled", "specaugment", "mixup", "shift_gain"})
-# arms that add clips, and so may be given a share of their own
+# the arms that add clips, which may have a share of their own
 SHARED = GENERATIVE | {"copies", "noise", "noise_equal_exposure"}
 
 
 def arm_and_share(name: str) -> tuple[str, float | None]:
-    """Part "synthetic@0.5" into the arm's name and its share of added clips; None where the plan's holds.
+    """Split "synthetic@0.5" into the name of the arm and its share of added clips; None for the share of the plan.
 
     Raises:
-        ValueError: no such arm, or a share that is no positive number or that the arm has no use for.
+        ValueError: The arm is unknown, or the share is not a positive number, or the arm adds no clips.
     """
     base, at, text = name.partition("@")
     if base not in ARMS:
@@ -198,18 +198,23 @@ def arm_and_share(name: str) -> tuple[str, float | None]:
     return base, share
 
 
+def needs_generator(name: str) -> bool:
+    """Return whether an arm cannot do without a generator."""
+    return arm_and_share(name)[0] in GENERATIVE
+
+
 def draw_emotions(training: Tensor, n: int, how: str, seed: int) -> Tensor:
-    """Emotions to synthesise.
+    """Draw the emotions of synthetic songs.
 
     Args:
-        training: `(N, 2)` labels of the training part.
-        n: how many.
-        how: "training", a label of the training part with Gaussian jitter of a tenth of its deviation; or "uniform"
-            on the square, as published.
-        seed: of the draws.
+        training: The labels `(N, 2)` of the training part.
+        n: The number of emotions to draw.
+        how: "training" for labels of the training part with Gaussian jitter of a tenth of their standard deviation;
+            "uniform" for the uniform distribution on the square, as published.
+        seed: The seed of the draws.
 
     Returns:
-        `(n, 2)` in [-1, 1].
+        Emotions `(n, 2)` in [-1, 1].
     """
     rng = np.random.default_rng((seed, n))
     if how == "uniform":

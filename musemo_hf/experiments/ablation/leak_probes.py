@@ -1,9 +1,8 @@
-"""What could leak from training to test songs: artists, the same recording twice, and songs that are close."""
+"""Probes for leaks from training to test songs: shared artists, duplicate recordings, and close songs."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,38 +12,32 @@ from musemo_hf.data.folds import artist_groups, random_split
 from musemo_hf.evaluation.distances.neighbours import nearest_distances
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.experiments.ablation.baselines.regressors import ArtistLookup, Songs
-from musemo_hf.files import once
 
 from .splits import Split
 
 RANDOM_FOLDS = 10
 N_RANDOM_SPLITS = 20
-SAME = 1e-3  # of a deviation a feature: below it two clips are one recording
+SAME = 1e-3  # standard deviations of a feature; two clips that are closer are the same recording
 
 
-def leak_probes(path: Path, songs: SongArrays, splits: Sequence[Split], features: np.ndarray) -> dict[str, Any]:
-    """Probe the splits of a run, and random ones beside them; written to `path`, and read from there afterwards.
+def leak_probes(songs: SongArrays, splits: Sequence[Split], features: np.ndarray) -> dict[str, Any]:
+    """Probe the splits of a run for leaks, and random splits for comparison.
 
     Args:
-        path: of the JSON.
-        songs: the corpus.
-        splits: of the run.
-        features: `band_statistics` of all songs `(N, D)`.
+        songs: The corpus.
+        splits: The splits of the run.
+        features: The band statistics of all songs `(N, D)`.
 
     Returns:
-        `artist_lookup`: `these_splits` and `random_folds`, each with `ccc` and `ccc_interval`; `shared_artists`: share
-        of test songs whose artist is trained on, likewise; `duplicates`: `pairs` of songs with one spectrogram, those
-        `across_splits`, and `near_pairs_across_splits`; `nearest`: median distances `test_to_train`, `train_to_train`
-        and in a random split, in deviations of the band statistics.
+        `artist_lookup`: `these_splits` and `random_folds`, each with `ccc` and `ccc_interval`; `shared_artists`: the
+        share of test songs whose artist is in the training part, for both kinds of splits; `duplicates`: the number of
+        `pairs` of songs with one spectrogram, of those `across_splits`, and `near_across_splits`; `nearest`: the median
+        distances `test_to_train`, `train_to_train` and `random_test_to_train`, in standard deviations of a feature.
     """
-    return once(path, lambda: _probe(songs, splits, features))
-
-
-def _probe(songs: SongArrays, splits: Sequence[Split], features: np.ndarray) -> dict[str, Any]:
     pairs = [(split.train, split.test) for split in splits]
     random = _random_folds(len(songs))
     standardised = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-9)
-    standardised /= np.sqrt(features.shape[1])  # so that a distance is in deviations of a feature
+    standardised /= np.sqrt(features.shape[1])  # distances in standard deviations of a feature
     return {
         "artist_lookup": {"these_splits": _lookup(songs, pairs), "random_folds": _lookup(songs, random)},
         "shared_artists": {
@@ -66,13 +59,13 @@ def _published(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _random_folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds that know nothing of artists."""
+    """Return random folds, which do not keep artists apart."""
     folds = np.random.default_rng((0, n)).permutation(n) % min(RANDOM_FOLDS, n)
     return [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
 
 
 def _lookup(songs: SongArrays, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    """Concordance of emotions that are read off the artist's name."""
+    """Return the concordance of emotions that are predicted from the artist's name alone."""
     known = Songs(np.empty((len(songs), 0)), songs.emotion.astype(np.float64), songs.artist, songs.year.tolist())
     predicted = np.concatenate([ArtistLookup().fit(known[train]).predict(known[test]) for train, test in pairs])
     tested = np.concatenate([test for _, test in pairs])
@@ -82,7 +75,7 @@ def _lookup(songs: SongArrays, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -
 
 
 def _shared(artists: Sequence[str], pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Share of test songs whose artist is in the training part."""
+    """Return the share of test songs whose artist is in the training part."""
     keys = np.array(artist_groups(artists))
     return float(np.mean(np.concatenate([np.isin(keys[test], keys[train]) for train, test in pairs])))
 
@@ -90,7 +83,7 @@ def _shared(artists: Sequence[str], pairs: Sequence[tuple[np.ndarray, np.ndarray
 def _duplicates(
     songs: SongArrays, pairs: Sequence[tuple[np.ndarray, np.ndarray]], standardised: np.ndarray
 ) -> dict[str, int]:
-    """Songs of one spectrogram by hash, and test songs as close to a training song as one recording is to itself."""
+    """Count songs with identical spectrograms, and test songs that are as close to a training song as a copy."""
     hashes = np.array([hashlib.sha256(np.round(one, 1).tobytes()).hexdigest() for one in songs.spectrogram])
     near = sum(int((nearest_distances(standardised[test], standardised[train]) < SAME).sum()) for train, test in pairs)
     return {
@@ -101,7 +94,7 @@ def _duplicates(
 
 
 def _nearest(standardised: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Median distance of a test song to its nearest training song."""
+    """Return the median distance from a test song to its nearest training song."""
     return float(
         np.median(np.concatenate([nearest_distances(standardised[test], standardised[train]) for train, test in pairs]))
     )

@@ -1,12 +1,12 @@
-"""The pieces of one split of an ablation, each a file in its folder."""
+"""The work of one split of an ablation: a generator, and what recognisers and baselines predict for the test songs."""
 
 import json
 import shutil
 import time
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,85 +16,96 @@ from musemo_hf.data.folds import artist_folds
 from musemo_hf.experiments.ablation.baselines.kernel import fit_kernel
 from musemo_hf.experiments.ablation.baselines.regressors import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
 from musemo_hf.experiments.ablation.baselines.small_cnn import fit_cnn
-from musemo_hf.files import once
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
+from musemo_hf.runner.task import SkipTask
 from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.recogniser.prediction import predict
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
-from .arms import ARMS, GENERATIVE, Arm, Material, arm_and_share, draw_emotions
+from .ablation import Ablation
+from .arms import ARMS, Arm, Material, arm_and_share, draw_emotions, needs_generator
 from .fold_generator import FoldGenerator
 from .splits import Split
-
-if TYPE_CHECKING:
-    from .ablation import Ablation
 
 RESCALING_CLIPS = 400  # training songs whose predictions give the constants of rescaling
 
 
 class SplitWork:
-    """The pieces of one split.
+    """The files of one split, and how each is made.
 
     Args:
-        ablation: it belongs to.
-        split: which songs.
+        ablation: The context.
+        split: The split.
     """
 
-    def __init__(self, ablation: "Ablation", split: Split) -> None:
+    def __init__(self, ablation: Ablation, split: Split) -> None:
         self.ablation, self.split, self.dir = ablation, split, ablation.run_dir / split.name
         self.configuration, self.plan = ablation.configuration, ablation.plan
         self.generator = FoldGenerator(self.configuration, self.dir, ablation.accelerator)
-        self._made: tuple[int, torch.Tensor] | None = None
+        self._generated: torch.Tensor | None = None
 
     @cached_property
     def real(self) -> Clips:
         """The training songs."""
         return self.ablation.clips[torch.from_numpy(self.split.train)]
 
+    @cached_property
+    def test(self) -> Clips:
+        """The test songs."""
+        return self.ablation.clips[torch.from_numpy(self.split.test)]
+
     def path(self, arm: str, seed: int) -> Path:
-        """Where the piece of an arm and a seed is."""
+        """Return the file of an arm and a seed."""
         return self.dir / f"{arm}-seed{seed}.json"
 
-    def ensure_generator(self) -> None:
-        """Train the generator on its songs, unless that is done."""
-        clips = self.ablation.clips
-        songs = clips[torch.from_numpy(self.split.generator_train)]
-        self.generator.ensure(songs, clips.emotion[torch.from_numpy(self.split.test)])
-
-    def emotions(self, share: float | None) -> torch.Tensor:
-        """What is asked of the generator, `(M, 2)`; in "as-run" first what falls into the training part."""
-        plan, split = self.plan, self.split
-        seed = plan.seeds[0]
-        if split.mixed:
-            n = split.n_synthetic_train + split.n_synthetic_test
-            return draw_emotions(self.real.emotion, n, plan.emotions, seed=seed)
-        n = round((plan.synthetic_share if share is None else share) * len(self.real))
-        return draw_emotions(self.real.emotion, n, plan.emotions, seed=seed)
-
-    def generate(self, emotion: torch.Tensor) -> torch.Tensor:
-        """The generator's clips; the last ones made are kept, as arms and seeds share them."""
-        if self._made is None or self._made[0] != len(emotion):
-            self._made = len(emotion), self.generator.generate(emotion, self.plan.seeds[0])
-        return self._made[1]
+    def baseline_path(self, name: str, labels: str, seed: int) -> Path:
+        """Return the file of a baseline."""
+        return self.dir / "baselines" / f"{name}-{labels}-seed{seed if name in SEEDED else 0}.json"
 
     def predictions(self, arm: str, seed: int) -> dict[str, Any]:
-        """The piece of an arm and a seed: predictions of the test songs, computed where missing."""
-        return once(self.path(arm, seed), lambda: self._piece(arm, seed))
+        """Read what `train_arm` returned."""
+        return json.loads(self.path(arm, seed).read_text())
 
-    def needs_generator(self, arm: str) -> bool:
-        """Whether an arm cannot do without a generator."""
-        return arm_and_share(arm)[0] in GENERATIVE
+    def baseline(self, name: str, labels: str, seed: int) -> dict[str, Any]:
+        """Read what `fit` returned."""
+        return json.loads(self.baseline_path(name, labels, seed).read_text())
+
+    def train_generator(self) -> None:
+        """Train the generator on its songs, and keep its clips at the emotions of the test songs."""
+        self.generator.ensure(self.ablation.clips[torch.from_numpy(self.split.generator_train)], self.test.emotion)
+
+    def emotions(self, share: float | None) -> torch.Tensor:
+        """Draw the emotions `(M, 2)` to generate; in "as-run" those of the training part come first."""
+        plan, split = self.plan, self.split
+        if split.mixed:
+            n = split.n_synthetic_train + split.n_synthetic_test
+        else:
+            n = round((plan.synthetic_share if share is None else share) * len(self.real))
+        return draw_emotions(self.real.emotion, n, plan.emotions, seed=plan.seeds[0])
+
+    def generate(self, emotion: torch.Tensor) -> torch.Tensor:
+        """Generate clips; the last ones are kept, as arms and seeds share them."""
+        if self._generated is None or len(self._generated) != len(emotion):
+            self._generated = self.generator.generate(emotion, self.plan.seeds[0])
+        return self._generated
 
     def make_arm(self, arm: str, seed: int) -> Arm:
-        """The training set of an arm."""
+        """Make the training set of an arm."""
         base, share = arm_and_share(arm)
         emotion, n = self.emotions(share), self.split.n_synthetic_train
         if not self.split.mixed:
             return ARMS[base](Material(self.real, emotion, self.generate, seed))
         return ARMS[base](Material(self.real, emotion[:n], lambda _: self.generate(emotion)[:n], seed))
 
-    def _piece(self, arm: str, seed: int) -> dict[str, Any]:
+    def train_arm(self, arm: str, seed: int) -> dict[str, Any]:
+        """Train a recogniser on the training set of an arm, and predict the test songs.
+
+        Raises:
+            SkipTask: The arm needs a generator, and its training failed.
+        """
+        if needs_generator(arm) and self.generator.failure is not None:
+            raise SkipTask(f"the generator of {self.split.name} failed: {self.generator.failure}")
         started = time.perf_counter()
         made = self.make_arm(arm, seed)
         training = replace(self.configuration.recogniser_training, seed=seed)
@@ -109,61 +120,46 @@ class SplitWork:
             config, training, made.clips, folder, self.ablation.accelerator, data_parallel=False
         )
         model = trainer.train()
-        tested = self.ablation.clips.spectrogram[torch.from_numpy(self.split.test)]
-        predicted = predict(model, tested).double().numpy()
-        for checkpoint in checkpoints(folder):
-            shutil.rmtree(checkpoint)  # finished: optimizer states of dozens of pieces would fill a disk
-        return {
+        predicted = predict(model, self.test.spectrogram).double().numpy()
+        result = {
             "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
             "predictions": predicted.tolist(),
             "rescaled": self._rescale(model, predicted).tolist(),
-            "heard": self._heard(model).tolist() if arm == "real" and self.generator.trained else None,
-            **self._exposures(made, trainer.steps, training.batch_size),
+            "heard": self._recognised(model).tolist() if arm == "real" and self.generator.trained else None,
+            **_exposures(made, trainer.steps, training.batch_size),
             **self._mixed(model),
             "seconds": time.perf_counter() - started,
         }
-
-    def _exposures(self, made: Arm, steps: int, batch_size: int) -> dict[str, float]:
-        drawn = steps * batch_size / len(made.clips)
-        return {
-            "steps": steps,
-            "n_clips": len(made.clips),
-            "times_each_real_clip": drawn if made.n_real else 0.0,
-            "times_each_synthetic_clip": drawn if len(made.clips) > made.n_real else 0.0,
-        }
+        for checkpoint in checkpoints(folder):
+            shutil.rmtree(checkpoint)  # the optimizer states of dozens of trainings would fill a disk
+        return result
 
     def _mixed(self, model: MusemoViTForEmotionRegression) -> dict[str, Any]:
-        """In "as-run": predictions of the synthetic songs of the test part, and what was asked for."""
+        """In "as-run", predict the synthetic songs of the test part too."""
         if not (self.split.mixed and self.generator.trained):
             return {}
         emotion, n = self.emotions(None), self.split.n_synthetic_train
         predicted = predict(model, self.generate(emotion)[n:]).double()
         return {"synthetic_predictions": predicted.tolist(), "synthetic_emotion": emotion[n:].double().tolist()}
 
-    def _heard(self, model: MusemoViTForEmotionRegression) -> np.ndarray:
-        """What a recogniser of real songs hears in the clips generated at the test songs' emotions, `(N, 2)`."""
+    def _recognised(self, model: MusemoViTForEmotionRegression) -> np.ndarray:
+        """Predict the emotion `(N, 2)` of the clips that were generated at the test songs' emotions."""
         generated = np.load(self.generator.made).astype(np.float32)
         return predict(model, normalise(torch.from_numpy(generated))[:, None]).double().numpy()
 
     def _rescale(self, model: MusemoViTForEmotionRegression, predicted: np.ndarray) -> np.ndarray:
-        """Spread and mean matched to the labels with constants of training songs alone."""
+        """Match mean and spread of predictions to the labels, with constants of training songs alone."""
         chosen = np.random.default_rng(0).permutation(len(self.real))[:RESCALING_CLIPS]
         songs = self.real[torch.from_numpy(chosen)]
         fitted, labels = predict(model, songs.spectrogram).double().numpy(), self.real.emotion.double().numpy()
         spread = labels.std(axis=0) / np.maximum(fitted.std(axis=0), 1e-6)
         return (predicted - fitted.mean(axis=0)) * spread + labels.mean(axis=0)
 
-    def baseline_path(self, name: str, labels: str, seed: int) -> Path:
-        """Where the piece of a baseline is."""
-        return self.dir / "baselines" / f"{name}-{labels}-seed{seed if name in SEEDED else 0}.json"
-
-    def baseline(self, name: str, labels: str, seed: int) -> dict[str, Any]:
-        """A baseline's predictions of the test songs, trained on `labels` ("corrected" or "published")."""
-        return once(self.baseline_path(name, labels, seed), lambda: self._baseline(name, labels, seed))
-
-    def _baseline(self, name: str, labels: str, seed: int) -> dict[str, Any]:
+    def fit(self, name: str, labels: str, seed: int) -> dict[str, Any]:
+        """Fit a baseline to `labels` ("corrected" or "published"), and predict the test songs."""
         started = time.perf_counter()
-        fitted, emotion = self._fit(name, labels, seed), self.ablation.labels[labels]
+        emotion = self.ablation.labels[labels]
+        fitted = self._fit(name, emotion, seed)
         return {
             "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
             "predictions": fitted.predictions.tolist(),
@@ -172,19 +168,31 @@ class SplitWork:
             "seconds": time.perf_counter() - started,
         }
 
-    def _inner_folds(self, emotion: np.ndarray) -> np.ndarray:
-        songs, train = self.ablation.songs, self.split.train
-        return artist_folds([songs.artist[i] for i in train], emotion[train], songs.year[train].tolist(), INNER_FOLDS)
-
-    def _fit(self, name: str, labels: str, seed: int) -> Fitted:
-        ablation, split = self.ablation, self.split
-        emotion = ablation.labels[labels]
+    def _fit(self, name: str, emotion: np.ndarray, seed: int) -> Fitted:
+        songs, split = self.ablation.songs, self.split
         if name in ("cnn", "kernel"):
             train = Clips(self.real.spectrogram, torch.from_numpy(emotion[split.train]).float())
-            test = ablation.clips.spectrogram[torch.from_numpy(split.test)]
-            if name == "kernel":
-                return fit_kernel(train, test, self._inner_folds(emotion))
-            training = replace(self.configuration.recogniser_training, seed=seed)
-            return fit_cnn(train, test, training, ablation.accelerator.device)
-        songs = Songs(ablation.features, emotion, ablation.songs.artist, ablation.songs.year.tolist())
-        return fit_baseline(name, songs[split.train], songs[split.test], seed)
+            if name == "cnn":
+                training = replace(self.configuration.recogniser_training, seed=seed)
+                return fit_cnn(train, self.test.spectrogram, training, self.ablation.accelerator.device)
+            artists, years = [songs.artist[i] for i in split.train], songs.year[split.train].tolist()
+            folds = artist_folds(artists, emotion[split.train], years, INNER_FOLDS)
+            return fit_kernel(train, self.test.spectrogram, folds)
+        all_songs = Songs(self.ablation.features, emotion, songs.artist, songs.year.tolist())
+        return fit_baseline(name, all_songs[split.train], all_songs[split.test], seed)
+
+
+def _exposures(made: Arm, steps: int, batch_size: int) -> dict[str, float]:
+    drawn = steps * batch_size / len(made.clips)
+    return {
+        "steps": steps,
+        "n_clips": len(made.clips),
+        "times_each_real_clip": drawn if made.n_real else 0.0,
+        "times_each_synthetic_clip": drawn if len(made.clips) > made.n_real else 0.0,
+    }
+
+
+@lru_cache(maxsize=1)  # only the latest split's clips are held
+def work_of(ablation: Ablation, split: str) -> SplitWork:
+    """Return the work of a split by its name; the tasks of a split share its clips."""
+    return SplitWork(ablation, next(each for each in ablation.splits if each.name == split))

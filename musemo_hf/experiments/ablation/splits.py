@@ -1,4 +1,4 @@
-"""How songs are parted into those learnt from and those tested on."""
+"""Splits of the songs into training and test parts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ PROTOCOLS = ("folds", "random", "as-run")
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the songs trained on and tested on.
+    """The indices of the songs in each part.
 
     Attributes:
-        name: of its folder.
-        train: the recogniser's training songs.
-        test: songs that are tested.
-        generator_train: the generator's training songs; `train`, but in "as-run" every song there is.
-        n_synthetic_train: "as-run" only: synthetic songs that fell into the training part of the mixture.
-        n_synthetic_test: "as-run" only: synthetic songs that fell into its test part.
+        name: The name of the split's folder.
+        train: The training songs of the recogniser.
+        test: The test songs.
+        generator_train: The training songs of the generator: `train`, except in "as-run", where they are all songs.
+        n_synthetic_train: The number of synthetic songs in the training part; 0 except in "as-run".
+        n_synthetic_test: The number of synthetic songs in the test part; 0 except in "as-run".
     """
 
     name: str
@@ -34,15 +34,15 @@ class Split:
 
     @property
     def mixed(self) -> bool:
-        """Whether synthetic songs are tested too."""
+        """Whether the test part has synthetic songs too."""
         return self.n_synthetic_test > 0
 
 
 def make_splits(plan: AblationPlan, songs: SongArrays) -> list[Split]:
-    """All splits of a protocol, also those that `plan.folds` leaves out.
+    """Make all splits of a protocol, including those that `plan.folds` leaves out.
 
     Raises:
-        ValueError: no such protocol.
+        ValueError: The protocol is unknown.
     """
     if plan.protocol == "folds":
         return list(_folds(plan, songs))
@@ -62,9 +62,9 @@ def _folds(plan: AblationPlan, songs: SongArrays) -> Iterator[Split]:
 
 
 def _as_run(n_songs: int, synthetic_share: float) -> Split:
-    """The mixture of all real and all synthetic songs, split 80/10/10 at random as the study's notebooks did.
+    """Split the mixture of all real and synthetic songs 80/10/10 at random, as the study's notebooks did.
 
-    Nothing is chosen on the validation part here, so that it is not touched.
+    The validation part is not used, since nothing is selected on it here.
     """
     n_synthetic = round(synthetic_share * n_songs)
     train, _, test = random_split(n_songs + n_synthetic, seed=0)
@@ -80,7 +80,7 @@ def _as_run(n_songs: int, synthetic_share: float) -> Split:
 
 
 def splits_hash(splits: list[Split], songs: SongArrays) -> str:
-    """SHA-256 of which song is tested in which split."""
+    """Return the SHA-256 of which song is tested in which split."""
     tested = np.concatenate([split.test for split in splits])
     numbers = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
     return folds_hash(songs.song_id[tested], numbers)

@@ -1,108 +1,93 @@
-"""One rung of a study with one seed: trained, sampled, and measured."""
+"""One variant of a study with one seed: trained, sampled, and measured."""
 
 import json
 import re
 import shutil
 import time
-from functools import partial
-from pathlib import Path
+from functools import lru_cache, partial
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from musemo_hf.audio.mel import denormalise
-from musemo_hf.files import atomic_write, once
+from musemo_hf.files import is_whole, once
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.generators import create_trainer, save_generator
 from musemo_hf.training.loop import RedFlagError
 
-if TYPE_CHECKING:
-    from .study import Study
+from .recogniser import JUDGE, TEACHER, StudyRecogniser
+from .study import Study
 
 TEST_SEED = 10_000_000  # apart from the seeds of training
 TIMED = 5  # clips that the seconds of sampling are the median of
 
 
-class Rung:
+class Variant:
     """A generator of a study.
 
     Args:
-        study: that it belongs to.
-        name: of the rung.
-        seed: of its training.
+        study: The context.
+        name: The name of the variant.
+        seed: The training seed.
     """
 
-    def __init__(self, study: "Study", name: str, seed: int) -> None:
+    def __init__(self, study: Study, name: str, seed: int) -> None:
         self.study, self.name, self.seed = study, name, seed
         self.folder = study.run_dir / folder_name(name, seed)
-        self.checkpoint = self.folder / "generator"
-        self.is_flow = study.configuration.kind_of(name) == "flow"
+        self.checkpoint, self.path = self.folder / "generator", self.folder / "figures.json"
+        self.kind = study.configuration.kind_of(name)
 
     @property
     def done(self) -> bool:
-        """Whether it was measured."""
-        return (self.folder / "figures.json").is_file()
+        """Whether the variant was measured."""
+        return is_whole(self.path)
 
     @property
-    def ready(self) -> bool:
-        """Whether the judge, and a teacher or the baseline's seconds where it asks for them, are there."""
-        needs = [self.study.judge.done]
-        if self.study.configuration.uses_teacher(self.name):
-            needs.append(self.study.teacher.done)
-        if self.is_flow:
-            needs.append((self._baseline / "training.json").is_file())
-        return all(needs)
+    def baseline(self) -> "Variant":
+        """The baseline, of the same seed if it is trained with that."""
+        name = self.study.plan.baseline
+        seeds = self.study.configuration.seeds_of(name)
+        return Variant(self.study, name, self.seed if self.seed in seeds else seeds[0])
 
-    @property
-    def _baseline(self) -> Path:
-        """The baseline's folder, of the same seed where that is trained."""
-        seeds = self.study.configuration.seeds_of(self.study.plan.baseline)
-        seed = self.seed if self.seed in seeds else seeds[0]
-        return self.study.run_dir / folder_name(self.study.plan.baseline, seed)
+    def figures(self) -> dict[str, Any]:
+        """Read what `make` returned."""
+        return json.loads(self.path.read_text())
 
-    def identity(self) -> dict[str, Any]:
-        """What decides its result."""
-        merged = self.study.configuration.of_variant(self.name).to_dict()
-        kept = ("flow", "flow_training") if self.is_flow else ("generator", "gan_training")
-        plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
-        return self.study.common_identity() | {name: merged[name] for name in kept} | plan | {"seed": self.seed}
-
-    def make(self) -> None:
-        """Train, then measure each way of sampling, then clear what only a resumption needs."""
-        training = self.training()
+    def make(self) -> dict[str, Any]:
+        """Train, measure each way of sampling, and remove what only a resumption needs."""
+        self.study.identify(self.folder, self._settings())
+        training = once(self.folder / "training.json", self._train)
         measured = {}
         if training["has_generator"]:
             for label, options in self._samplings().items():
                 measured[label] = once(self.folder / f"measured{label}.json", partial(self._measure, options))
             self._keep_examples()
-        result = {"rung": self.name, "seed": self.seed, "training": training, "samplings": measured}
         for checkpoint in checkpoints(self.folder / "run"):
-            shutil.rmtree(checkpoint)  # the optimizer states of dozens of rungs would fill a disk
-        atomic_write(self.folder / "figures.json", json.dumps(result))
+            shutil.rmtree(checkpoint)  # the optimizer states of dozens of trainings would fill a disk
+        return {"rung": self.name, "seed": self.seed, "training": training, "samplings": measured}
 
-    def figures(self) -> dict[str, Any]:
-        """The finished result."""
-        return json.loads((self.folder / "figures.json").read_text())
-
-    def training(self) -> dict[str, Any]:
-        """Train unless that is done; what it took.
-
-        `seconds` are wall-clock seconds of all updates, checks and checkpoints included; of a run that was interrupted
-        those after the last start are measured and stand for the others.
-        """
-        return once(self.folder / "training.json", self._train)
+    def _settings(self) -> dict[str, Any]:
+        """Return what decides the result."""
+        merged = self.study.configuration.of_variant(self.name).to_dict()
+        kept = ("flow", "flow_training") if self.kind == "flow" else ("generator", "gan_training")
+        plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
+        return {name: merged[name] for name in kept} | plan | {"seed": self.seed}
 
     def _train(self) -> dict[str, Any]:
+        """Train, and return what it took.
+
+        `seconds` is the wall-clock time of all updates, checks and checkpoints. After an interruption, only the updates
+        since the last start are timed, and stand for the others.
+        """
         study = self.study
-        configuration = study.configuration.of_variant(self.name, study.teacher.checkpoint)
-        budget = json.loads((self._baseline / "training.json").read_text())["seconds"] if self.is_flow else None
-        kind = "flow" if self.is_flow else "gan"
+        configuration = study.configuration.of_variant(self.name, StudyRecogniser(study, TEACHER).checkpoint)
+        budget = self.baseline.figures()["training"]["seconds"] if self.kind == "flow" else None
         trainer = create_trainer(
-            kind, configuration, study.training, self.folder / "run", study.accelerator, self.seed, budget
+            self.kind, configuration, study.training, self.folder / "run", study.accelerator, self.seed, budget
         )
         found = checkpoints(self.folder / "run")
         before = read_state(found[-1]) if found else {}
@@ -127,18 +112,18 @@ class Rung:
         }
 
     def _last_good(self) -> Any:
-        """The averaged generator of the last checkpoint before a red flag; None where there is none."""
+        """Load the averaged generator of the last checkpoint before a red flag; None if there is none."""
         found = checkpoints(self.folder / "run")
         return load_generator(found[-1] / "averaged_generator") if found else None
 
     def _samplings(self) -> dict[str, dict[str, Any]]:
-        """Label -> options of `generate`: one of a GAN, one a number of steps of a flow."""
-        if not self.is_flow:
+        """Return label -> options of `generate`: one for a GAN, one for each number of steps of a flow."""
+        if self.kind == "gan":
             return {"": {}}
         return {f"-{steps}-steps": {"num_inference_steps": steps} for steps in self.study.plan.sampling_steps}
 
     def generator(self) -> Any:
-        """The trained generator, on the device."""
+        """Load the trained generator to the device."""
         return load_generator(self.checkpoint).to(self.study.accelerator.device)
 
     def _measure(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -147,24 +132,35 @@ class Rung:
         index = np.linspace(0, n_songs - 1, min(study.plan.n_clips or n_songs, n_songs)).round().astype(int)
         emotion = torch.from_numpy(study.held_out.emotion[index])
         mels = sample_clips(generator, emotion, TEST_SEED, **options)
-        figures = study.yardstick.measure(denormalise(mels[:, 0]).numpy())
-        figures |= study.agreement(study.heard(mels), index)
+        figures = study.reference.measure(denormalise(mels[:, 0]).numpy())
+        figures |= study.agreement(_judge(study).predict(mels), index)
         return figures | {"sampling_seconds": _seconds_of_one(generator, emotion[:1], options)}
 
     def _keep_examples(self) -> None:
-        """One clip a preset, float16 dB `(5, 128, n_frames)`, for the page; a flow's by its most steps."""
+        """Keep a clip of each preset, float16 dB `(5, 128, n_frames)`, for the page; a flow takes its most steps."""
         options = list(self._samplings().values())[-1]
-        clips = sample_clips(self.generator(), torch.tensor(list(PRESETS.values())), 0, **options)
-        np.save(self.folder / "examples.npy", denormalise(clips[:, 0]).numpy().astype(np.float16))
+        clips = self.generator().generate(torch.tensor(list(PRESETS.values())), seed=0, **options)
+        np.save(self.folder / "examples.npy", denormalise(clips[:, 0].float().cpu()).numpy().astype(np.float16))
 
 
-def folder_name(rung: str, seed: int) -> str:
-    """A rung's name as part of a path: "plus R1 + R2", 0 -> "plus-R1-R2-seed0"."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", rung).strip("-") + f"-seed{seed}"
+def variants(study: Study) -> list[Variant]:
+    """Return all variants of a study, each with all its seeds."""
+    configuration = study.configuration
+    return [Variant(study, name, seed) for name in configuration.variants for seed in configuration.seeds_of(name)]
+
+
+def folder_name(variant: str, seed: int) -> str:
+    """Return the name of a variant's folder: "plus R1 + R2", 0 -> "plus-R1-R2-seed0"."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", variant).strip("-") + f"-seed{seed}"
+
+
+@lru_cache(maxsize=1)  # loaded once for all variants
+def _judge(study: Study) -> StudyRecogniser:
+    return StudyRecogniser(study, JUDGE)
 
 
 def _seconds_of_one(generator: Any, emotion: torch.Tensor, options: dict[str, Any]) -> float:
-    """Median wall-clock seconds to sample one clip, after one that warms up."""
+    """Return the median wall-clock seconds to sample one clip, after a first one that is not counted."""
     times = []
     for seed in range(TIMED + 1):
         started = time.perf_counter()

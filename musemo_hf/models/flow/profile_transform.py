@@ -55,7 +55,7 @@ class ProfileTransform(nn.Module):
         self._check(spectrogram)
         average = spectrogram[:, 0].mean(dim=0)
         level = spectrogram[:, 0].mean(dim=-1) - average.mean(dim=-1)
-        variance = level.square().mean(dim=0).clamp(min=1e-9)[:, None]
+        variance = level.square().mean(dim=0)[:, None]
         shared = torch.einsum("nm,nmf->mf", level, spectrogram[:, 0] - average) / len(level)
         # shrinks towards the mean itself, where the means of few clips hardly differ
         self.slope.copy_((shared + 1e-6) / (variance + 1e-6))

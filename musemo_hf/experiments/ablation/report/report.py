@@ -110,6 +110,6 @@ def corpus_facts(finished: Finished, groups: list[str]) -> dict[str, Any]:
 
 def exposures(finished: Finished, arm: str) -> dict[str, float]:
     """Return the updates, and how often each clip was seen, in the mean over splits and seeds."""
-    pieces = finished.pieces(arm)
+    pieces = finished.results(arm)
     names = ("steps", "n_clips", "times_each_real_clip", "times_each_synthetic_clip", "seconds")
     return {name: float(np.mean([piece[name] for piece in pieces])) for name in names}

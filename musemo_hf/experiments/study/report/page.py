@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from musemo_hf.experiments.study.study import Study
+from musemo_hf.experiments.study.variant import variants
 from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import curves, spectrogram_grid, to_data_uri, to_png
@@ -128,7 +129,7 @@ def spectrograms(study: Study) -> Figure:
     points = np.array(list(PRESETS.values()))
     away = np.linalg.norm(study.held_out.emotion[None] - points[:, None], axis=-1)
     rows: dict[str, Any] = {"real": [study.held_out.spectrogram[index] for index in away.argmin(axis=1)]}
-    for variant in study.rungs:
+    for variant in variants(study):
         examples = variant.folder / "examples.npy"
         if variant.name not in rows and examples.is_file():
             rows[variant.name] = list(np.load(examples).astype(np.float32))

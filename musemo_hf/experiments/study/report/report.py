@@ -7,6 +7,8 @@ from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
 from musemo_hf.experiments.study.study import Study
+from musemo_hf.experiments.study.tasks import agreement_of_judge
+from musemo_hf.experiments.study.variant import variants
 from musemo_hf.reporting.provenance import caveats, versions
 from musemo_hf.training.log import read_statistics
 
@@ -45,7 +47,7 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`, `curves`.
     """
     plan = study.plan
-    done = [variant.figures() for variant in study.rungs if variant.done]
+    done = [variant.figures() for variant in variants(study) if variant.done]
     rows = variant_rows(done)
     spread = seed_spread(rows)
     report: dict[str, Any] = {
@@ -56,16 +58,16 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         "seeds": {name: study.configuration.seeds_of(name) for name in study.configuration.variants},
         "updates": {"steps": study.configuration.gan_training.steps} | _batch(study),
         "corpus": corpus | corpus_facts(study),
-        "judge": study.agreement_of_judge(),
+        "judge": agreement_of_judge(study),
         "rows": rows,
-        "missing": [f"{variant.name}, seed {variant.seed}" for variant in study.rungs if not variant.done],
+        "missing": [f"{variant.name}, seed {variant.seed}" for variant in variants(study) if not variant.done],
         "differences": differences(rows, plan.baseline, spread),
         "seed_spread": spread,
         "configuration": study.configuration.to_dict(),
         "command": command,
         "versions": versions(),
         "curves": {
-            f"{variant.name}-seed{variant.seed}": _curves(variant.folder) for variant in study.rungs if variant.done
+            f"{variant.name}-seed{variant.seed}": _curves(variant.folder) for variant in variants(study) if variant.done
         },
     }
     report["aims"] = aims(report)

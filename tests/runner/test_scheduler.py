@@ -1,0 +1,116 @@
+"""Tasks of the local engine: each computed once, the urgent first, a killed process's taken over."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from musemo_hf.runner.engines import InProcess, WorkerProcesses
+from musemo_hf.runner.scheduler import run_tasks
+
+ENGINES = pytest.mark.parametrize("engine", [InProcess(), WorkerProcesses(2)], ids=["in process", "two processes"])
+
+
+def run(tasks, folder, engine=None, **options):
+    return run_tasks(tasks, folder, folder / "locks", engine, poll=0.02, **options)
+
+
+def test_the_most_urgent_that_is_ready_comes_next(example, tmp_path):
+    tasks = [example.make(tmp_path, "urgent", needs=["b"]), *(example.make(tmp_path, name) for name in "abc")]
+    assert run(tasks, tmp_path).computed == ["a", "b", "urgent", "c"]
+    assert run(tasks, tmp_path).computed == []
+    assert example.computed(tmp_path) == ["a", "b", "urgent", "c"]
+
+
+@ENGINES
+def test_a_failed_task_is_named_and_others_go_on(example, tmp_path, engine, caplog):
+    tasks = [
+        example.make(tmp_path, "fails", example.fail),
+        example.make(tmp_path, "blocked", needs=["fails"]),
+        example.make(tmp_path, "none", example.skip),
+        example.make(tmp_path, "goes on", needs=["none"]),
+    ]
+    outcome = run(tasks, tmp_path, engine)
+    assert list(outcome.failed) == ["fails"]
+    assert "no space left" in outcome.failed["fails"]
+    assert (outcome.left, outcome.computed) == (["blocked"], ["goes on"])
+    assert outcome.skipped == {"none": "there will never be one"}
+    assert "fails failed: OSError: no space left" in caplog.text
+    assert "Traceback" in (tmp_path / "locks/fails.failed").read_text()
+    tasks[0] = example.make(tmp_path, "fails")  # what was wrong has been put right
+    assert run(tasks, tmp_path, engine).computed == ["fails", "blocked"]
+
+
+def test_an_empty_or_broken_result_is_named_and_computed_again(example, tmp_path, caplog):
+    tasks = [example.make(tmp_path, name) for name in ("empty", "broken", "whole")]
+    run(tasks, tmp_path)
+    (tmp_path / "empty.json").write_text("")
+    (tmp_path / "broken.json").write_text('{"name": ')
+    assert run(tasks, tmp_path).computed == ["empty", "broken"]
+    assert "empty.json is empty or broken: empty is computed again" in caplog.text
+    assert json.loads((tmp_path / "broken.json").read_text()) == {"name": "broken"}
+
+
+def test_no_task_begins_after_the_last_minute(example, tmp_path):
+    outcome = run([example.make(tmp_path, "a")], tmp_path, minutes=0)
+    assert (outcome.left, outcome.computed) == (["a"], [])
+
+
+@pytest.mark.parametrize(("names", "needs"), [(["a", "a"], []), (["a"], ["b"])])
+def test_tasks_that_are_no_run_are_refused(example, tmp_path, names, needs):
+    with pytest.raises(ValueError, match="expected tasks with unique names and known needs"):
+        run([example.make(tmp_path, name, needs=needs) for name in names], tmp_path)
+
+
+def test_tasks_of_a_killed_worker_begin_again(example, tmp_path):
+    tasks = [example.make(tmp_path, "dies", example.die_once), *(example.make(tmp_path, name) for name in "abc")]
+    assert set(run(tasks, tmp_path, WorkerProcesses(2)).computed) == {"dies", "a", "b", "c"}
+    assert json.loads((tmp_path / "dies.json").read_text()) == {"name": "dies"}
+
+
+def launch(folder, jobs="1"):
+    script = Path(__file__).parent / "example_tasks.py"
+    return subprocess.Popen([sys.executable, str(script), str(folder), jobs], stderr=subprocess.PIPE, text=True)
+
+
+def until(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_two_launches_share_tasks_and_say_what_they_wait_for(example, tmp_path):
+    first = launch(tmp_path)
+    until(lambda: (tmp_path / "begun-first").is_file())
+    second = launch(tmp_path)
+    until(lambda: len(example.computed(tmp_path)) == 4)  # the second does all that the first one leaves
+    assert not (tmp_path / "first.json").is_file()
+    time.sleep(0.2)  # it looks again
+    (tmp_path / "go").touch()
+    assert first.wait(120) == second.wait(120) == 0
+    assert sorted(example.computed(tmp_path)) == ["first", *(f"other{i}" for i in range(4))]
+    assert f"waiting for first (process {first.pid} on " in second.stderr.read()
+    first.stderr.close()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_killed_in_mid_task_resumes(example, tmp_path, jobs):
+    killed = launch(tmp_path, jobs)
+    until(lambda: (tmp_path / "begun-first").is_file() and (tmp_path / "begun-first").read_text())
+    worker = int((tmp_path / "begun-first").read_text())
+    assert (worker == killed.pid) == (jobs == "1")
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    until(lambda: not psutil.pid_exists(worker))  # no orphan works on
+    before = example.computed(tmp_path)
+    (tmp_path / "go").touch()
+    assert launch(tmp_path, jobs).wait(120) == 0
+    assert sorted(example.computed(tmp_path)) == ["first", *(f"other{i}" for i in range(4))]
+    assert "first" not in before
+    assert not [path for path in (tmp_path / "locks").iterdir() if path.suffix in (".running", ".failed")]
