@@ -148,7 +148,8 @@ class MusemoPipeline(DiffusionPipeline):
         options |= {"callback": self._step_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)}
         given = {name: value for name, value in options.items() if value is not None}
         if given and not hasattr(self.generator.config, "num_inference_steps"):
-            raise ValueError(f"expected {', '.join(given)} for a flow only, got a {type(self.generator).__name__}")
+            names = ", ".join(given).replace("callback", "callback_on_step_end")
+            raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
         mels, songs = [], []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)

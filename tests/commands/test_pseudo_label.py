@@ -174,7 +174,7 @@ def test_whatever_is_wrong_with_a_file_it_is_skipped_by_name(musemo, music, corp
             details = [row["detail"] for row in csv.DictReader(file)]
         for skipped in ("silent.wav: The audio is silent", "empty.mp3: ", r"\xff.flac: "):
             assert any(detail.startswith(skipped) for detail in details)
-    assert "(.jpg 1, .\\xe9 1)" in out
+    assert "not read 2 other files (.\\xe9 1, .jpg 1)" in out
 
 
 def test_a_full_disk_ends_the_run_and_a_further_one_goes_on(musemo, music, corpus, recogniser, tmp_path, monkeypatch):
