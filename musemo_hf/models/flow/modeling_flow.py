@@ -1,7 +1,7 @@
 """A generator by flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) on latents of patches."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral  # includes the integers of numpy
 from typing import Any
 
@@ -216,6 +216,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         noise: Tensor | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        callback: Callable[[int, Tensor, Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
@@ -227,6 +228,8 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
                 of that emotion.
             guidance_scale: The scale of classifier-free guidance (Ho & Salimans 2022), at least 0. At 1 the emotion is
                 followed as learnt; higher values exaggerate it, at twice the time; 0 ignores it.
+            callback: A function that is called after each step with its index, its time and the latents, and returns
+                the latents to go on with.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
@@ -241,12 +244,12 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
         detail_shape = (self.patches.rows, self.patches.columns, self.patches.n_detail)
         with evaluating(self):
-            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance))
+            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance), callback)
             detail = noise[:, self.n_latents :].unflatten(1, detail_shape)
             # guidance exaggerates what the network learnt, not the regression on the emotion
             return self.decode(latents, emotion, detail, strength=min(float(guidance), 1.0)).clamp(-1, 1)
 
-    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
+    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float, callback: Any = None) -> Tensor:
         """Follow the velocity from noise to data by diffusers' Euler scheduler."""
         scheduler = FlowMatchEulerDiscreteScheduler()
         # explicit sigmas: by default the last step would be one of a thousandth
@@ -254,6 +257,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         for index, timestep in enumerate(scheduler.timesteps):
             velocity = self._guided(latents, scheduler.sigmas[index].expand(len(latents)), emotion, guidance)
             latents = scheduler.step(velocity, timestep, latents).prev_sample
+            latents = latents if callback is None else callback(index, timestep, latents)
         return latents
 
     def _guided(self, latents: Tensor, t: Tensor, emotion: Tensor, guidance: float) -> Tensor:
