@@ -1,6 +1,8 @@
 """Markers, folders of real data, and the rule on skips: a test may skip only for a reason in `ALLOWED_SKIPS`."""
 
+import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ FOLDERS = {"deam": "real DEAM files", "pretrained": "pretrained audio models"}  
 
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--reliability", action="store_true", help="run the tests marked reliability in their long form")
     parser.addoption("--store-fixtures", action="store_true", help="store the answers of tests/regression anew")
     for name, content in FOLDERS.items():
         folder = os.environ.get(f"MUSEMO_{name.upper()}") or None
@@ -23,7 +26,10 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        if item.get_closest_marker("slow") and not config.getoption("--run-slow"):
+        wanted = config.getoption("--run-slow") or (
+            item.get_closest_marker("reliability") and config.getoption("--reliability")
+        )
+        if item.get_closest_marker("slow") and not wanted:
             item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
         for name, content in FOLDERS.items():
             if item.get_closest_marker(name) and not config.getoption(f"--{name}"):
@@ -64,6 +70,57 @@ def pytest_sessionfinish(session, exitstatus):
         return
     if exitstatus == 0 and any(not reason.startswith(ALLOWED_SKIPS) for _, reason in _skips(reporter)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@dataclass
+class Tally:
+    """Counts the trials of one test by what became of them.
+
+    Attributes:
+        survived: The number of trials that ended as they should.
+        lost: The trials that did not, each as a short text.
+    """
+
+    survived: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    def __call__(self, survived: bool, what: str = "") -> bool:
+        """Count one trial, and return whether it survived.
+
+        Args:
+            survived: Whether it ended as it should.
+            what: What was tried, and what came of it; kept where it did not survive.
+        """
+        if survived:
+            self.survived += 1
+        else:
+            self.lost.append(what)
+        return survived
+
+    @property
+    def tried(self) -> int:
+        """The number of trials."""
+        return self.survived + len(self.lost)
+
+    def assert_nothing_lost(self) -> None:
+        """Fail with the first five losses where there are any, and where nothing was tried."""
+        assert self.tried, "expected at least one trial, counted none"
+        assert not self.lost, f"{len(self.lost)} of {self.tried} lost, such as: " + "; ".join(self.lost[:5])
+
+
+@pytest.fixture
+def long_form(request) -> bool:
+    """Whether a test of reliability runs in its long form, as under `make reliability`."""
+    return request.config.getoption("--reliability")
+
+
+@pytest.fixture
+def tally(request, record_property):
+    """Counts the trials of a test marked `reliability("what is tried", "what survives")`; see `Tally`."""
+    counted = Tally()
+    yield counted
+    tried, survives = request.node.get_closest_marker("reliability").args
+    record_property("reliability", json.dumps([tried, survives, counted.survived, counted.lost]))
 
 
 @pytest.fixture(scope="session")
