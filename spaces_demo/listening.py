@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import numpy as np
 import soundfile
+from intake import MAX_UPLOAD_BYTES
 from markup import clock, render
 from plane import song_plane
 from playback import Sound
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MAX_MINUTES = 10
 MIN_SECONDS = 1.0
 EXCERPT_SECONDS = 30.0
-MAX_FILE_SIZE = "60mb"
+MAX_FILE_SIZE = MAX_UPLOAD_BYTES
 SILENCE = 1e-4  # root mean square, relative to full scale: -80 dB
 FORMATS = "mp3, wav, flac or ogg"
 
