@@ -185,6 +185,7 @@ def _frames(file: Path) -> int:
 
     settings = MelSettings()
     try:
-        return settings.n_frames(round((file_duration(file) + TOLERANCE) * settings.sampling_rate))
+        longest = settings.n_samples(LENGTHS[0]) / settings.sampling_rate
+        return settings.n_frames(round((file_duration(file, longest) + TOLERANCE) * settings.sampling_rate))
     except AudioDecodingError:  # it is listed when it is read
         return 0
