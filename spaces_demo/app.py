@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 
 from edge import Page
 from intake import Intake
-from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES, read_song, reading_html, rebuilt_sounds, recognise
+from listening import FORMATS, LENGTHS, MAX_FILE_SIZE, load_song, read_song, reading_html, rebuilt_sounds, recognise
 from markup import ASSETS, asset
 from plane import click_plane, empty_plane
 from playback import REFERENCE_GAIN, Sound, cards, wav_bytes
@@ -84,8 +84,9 @@ def show_song(path: str | None) -> Iterator[tuple[str, str, str]]:
 
 def predict(audio: str | None) -> dict:
     """Answer the API's request for the emotion of a song; `windows` is the former name of `path`."""
-    answer = recognise(read_song(audio)).to_dict()
-    return answer | {"windows": answer["path"]}
+    song = load_song(audio)
+    answer = recognise(song.samples).to_dict()
+    return answer | {"windows": answer["path"], "notes": song.notes}
 
 
 def invert(audio: str | None) -> str:
@@ -145,7 +146,7 @@ def listen_tab() -> None:
             audio = gr.Audio(
                 sources=["upload"], type="filepath", label="Your song", buttons=[], editable=False, elem_id="song"
             )
-            gr.Markdown(f"{FORMATS}, at most {MAX_MINUTES} minutes. It is not kept.", elem_classes="note")
+            gr.Markdown(f"{FORMATS}, {LENGTHS}. It is deleted after an hour.", elem_classes="note")
             plane = gr.HTML(empty_plane(), elem_id="reading-plane", apply_default_css=False)
         with gr.Column(scale=6, min_width=320):
             summary = gr.HTML(DROP, elem_id="reading", apply_default_css=False)

@@ -129,7 +129,7 @@ def test_usable_parts_stay_and_wrong_ones_are_named():
 
 @pytest.mark.reliability("a report.json of any shape, shown on four cards", "all cards are written, with valid YAML")
 def test_no_report_breaks_a_card(tally, long_form):
-    @settings(max_examples=3000 if long_form else 40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2000 if long_form else 40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(REPORTS)
     def check(report):
         with warnings.catch_warnings():
