@@ -145,8 +145,9 @@ def read_tags(path: AudioFile) -> dict[str, str]:
         AudioDecodingError: The file is not audio.
     """
     with _opened(path) as (source, name):
-        whole = Stream(0, source.seek(0, io.SEEK_END))
-        for stream in (whole, find_streams(source)[0]):  # tags before the first frame belong to no stream
+        failure: Exception | str = "nothing"
+        # tags before the first frame of an mp3 belong to no stream; of joined files, the whole may not open
+        for stream in (Stream(0, source.seek(0, io.SEEK_END)), *_streams(source, name)[:1]):
             try:
                 with _SoundFile(StreamReader(source, stream)) as file:
                     return file.copy_metadata()
@@ -179,6 +180,13 @@ def _opened(file: AudioFile) -> Iterator[tuple[BinaryIO, str]]:
             yield source, str(path)
     except OSError as error:
         raise AudioDecodingError(f"{path}: expected a file that can be read, got: {error.strerror or error}") from error
+
+
+def _streams(source: BinaryIO, name: str) -> list[Stream]:
+    try:
+        return find_streams(source)
+    except ValueError as error:
+        raise AudioDecodingError(f"{name}: {error}") from error
 
 
 def _not_audio(source: BinaryIO, name: str, error: Exception | str) -> str:
@@ -235,7 +243,7 @@ class _Decoding:
     def _blocks(self, offset: float, duration: float | None) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the sampling rate and a block `(n, channels)`, between `offset` and `offset + duration` in s."""
         skip, left = offset, duration
-        for stream in find_streams(self._source):
+        for stream in _streams(self._source, self._name):
             with self._open(stream) as file:
                 rate = file.samplerate
                 n_skip, n_left = round(skip * rate), None if left is None else round(left * rate)

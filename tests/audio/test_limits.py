@@ -1,5 +1,6 @@
 """Limits on what is decoded, and that decoding in blocks changes nothing."""
 
+import contextlib
 import tracemalloc
 
 import numpy as np
@@ -73,3 +74,38 @@ def test_an_hour_of_music_is_admitted():
     assert limits.seconds >= 3600
     assert limits.values >= 3600 * 96_000 * 2
     assert limits.memory >= 4 * 3600 * 22050
+
+
+def test_a_file_made_of_marks_is_read_or_refused(tmp_path, music):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, music(2), 22050, format="MP3")
+    expected = read_audio(path)
+    path.write_bytes(path.read_bytes() + b"XingInfo" * 400_000)
+    np.testing.assert_array_equal(read_audio(path), expected)
+    (tmp_path / "b.flac").write_bytes(b"fLaC\x00\x00\x00\x22" * 100_000)
+    with pytest.raises(AudioDecodingError, match=r"b\.flac: .* at most 1,000 joined streams, got 10,000"):
+        read_audio(tmp_path / "b.flac")
+
+
+def test_a_thousand_joined_files_are_read_and_more_are_refused(tmp_path):
+    soundfile.write(tmp_path / "a.ogg", 0.1 * np.sin(np.arange(1000) * 0.1), 22050)
+    once = (tmp_path / "a.ogg").read_bytes()
+    assert audio_duration(once * 1000) == pytest.approx(1000 * audio_duration(once))
+    with pytest.raises(AudioDecodingError, match="at most 1,000 joined streams, got 1,001"):
+        audio_duration(once * 1001)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.flac", "a.ogg", "a.wav", "a.aiff"])
+def test_damage_anywhere_is_read_or_one_error(tmp_path, music, name):
+    soundfile.write(tmp_path / name, music(1), 22050)
+    whole, rng = (tmp_path / name).read_bytes(), np.random.default_rng(0)
+    for turn in range(60):
+        damaged = bytearray(whole)
+        for _ in range(rng.integers(1, 20)):
+            damaged[rng.integers(0, 200 if turn % 2 else len(damaged))] = rng.integers(0, 256)
+        if turn % 3 == 0:
+            del damaged[rng.integers(0, len(damaged)) :]
+        with contextlib.suppress(AudioDecodingError):
+            decoded = decode_audio(bytes(damaged))
+            assert np.isfinite(decoded.samples).all()
+            assert 0 < decoded.duration < 3000
