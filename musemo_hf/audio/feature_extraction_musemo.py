@@ -13,11 +13,12 @@ from transformers import BatchFeature, SequenceFeatureExtractor
 from .decoding import read_audio, resample, to_mono
 from .inversion import mel_to_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
+from .verification import ChecksumsMixin
 
 AudioInput = str | Path | np.ndarray | Tensor | Sequence[float]
 
 
-class MusemoFeatureExtractor(SequenceFeatureExtractor):
+class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
     """Converts audio to log-mels on the project's fixed scale, and log-mels to audio.
 
     Args:

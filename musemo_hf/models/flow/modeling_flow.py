@@ -17,13 +17,14 @@ from .patch_transform import PatchTransform
 from .principal_transform import PrincipalTransform
 from .profile_transform import ProfileTransform
 from .velocity_network import VelocityNetwork
+from .verification import VerifiedModelMixin
 
 logger = logging.getLogger(__name__)
 
 _REMOVED = {"detail": True, "mlp_ratio": 4.0}  # settings of earlier versions, and the values that are left
 
 
-class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
+class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin, ConfigMixin):
     """Turns noise and an emotion into a log-mel spectrogram, in any number of steps.
 
     A latent at time t lies between data (t = 0) and standard normal noise (t = 1). The network learns the velocity
@@ -103,22 +104,6 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
             logger.info("%s was removed from MusemoFlowGenerator; its value, the only one left, is ignored", name)
         config_dict = {name: value for name, value in config_dict.items() if name not in _REMOVED}
         return super().extract_init_dict(config_dict, **kwargs)
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
-        """Load a checkpoint as diffusers does, and refuse one with missing values, which could not be initialised.
-
-        Raises:
-            ValueError: The checkpoint lacks values, for example one of an older version.
-        """
-        wants_info = options.pop("output_loading_info", False)
-        model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
-        if missing := sorted(info["missing_keys"]):
-            raise ValueError(
-                f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; "
-                "was it made by another version of musemo_hf?"
-            )
-        return (model, info) if wants_info else model
 
     def fit(self, spectrogram: Tensor, emotion: Tensor, seed: int = 0) -> None:
         """Fit all that has a closed form: the latents, and the standard deviations of the detail.

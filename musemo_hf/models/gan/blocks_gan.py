@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 
 from .configuration_gan import MusemoGanConfig
+from .verification import VerifiedModelMixin
 
 PADDING = -1.0  # -60 dB on the normalised scale
 STYLE_DIM = 64  # length of the style vector
@@ -96,7 +97,7 @@ class SelfAttention(nn.Module):
         return hidden + self.gate * self.out(attended.transpose(-1, -2).reshape(hidden.shape))
 
 
-class MusemoGanPreTrainedModel(PreTrainedModel):
+class MusemoGanPreTrainedModel(VerifiedModelMixin, PreTrainedModel):
     """Holds what generator and discriminator share: the configuration and the initial weights."""
 
     config_class = MusemoGanConfig

@@ -12,6 +12,7 @@ from transformers.utils import ModelOutput
 from .configuration_vit import MusemoViTConfig
 from .kernel_head import KernelHead
 from .losses import deviation_loss, regression_loss
+from .verification import VerifiedModelMixin
 from .windows import covering_windows, random_windows
 
 PADDING = -1.0  # -60 dB on the normalised scale
@@ -37,7 +38,7 @@ class MusemoEmotionOutput(ModelOutput):
     deviation: Tensor | None = None
 
 
-class MusemoViTForEmotionRegression(PreTrainedModel):
+class MusemoViTForEmotionRegression(VerifiedModelMixin, PreTrainedModel):
     """Predicts (valence, arousal) by a linear head on the mean of the patch tokens of a ViT."""
 
     config_class = MusemoViTConfig
