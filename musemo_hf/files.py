@@ -23,6 +23,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Several processes and threads may write the same file; one of them is the last. The content is on the disk before
     the name is, so that not even a loss of power leaves an empty file. The parent folder is created if it is missing.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/stdout
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(path.parent.absolute())
     part = _beside(path)
