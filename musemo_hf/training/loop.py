@@ -202,9 +202,7 @@ class TrainingLoop(ABC):
             return
         self._read()
         self.save()
-        saved = (
-            "nothing is written" if self.run_dir is None else f"saved in {self.run_dir}, resumed by the same command"
-        )
+        saved = "it has no folder" if self.run_dir is None else f"saved in {self.run_dir}, resumed by the same command"
         message = f"{signal.Signals(number).name} stopped the training {self.name} at step {self.step}: {saved}"
         logger.warning(message)
         raise TrainingInterrupted(number, message)
