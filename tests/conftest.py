@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
+        if item.path.parent.name == "fuzz":  # each of these is one property of hypothesis
+            edge = (item.module.__doc__ or item.module.__name__).split("\n")[0].rstrip(".")
+            item.add_marker(pytest.mark.reliability(f"Fuzzing. {edge}", "an answer or one typed error"))
+    if config.getoption("--reliability"):
+        config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("reliability")])
+        items[:] = [item for item in items if item.get_closest_marker("reliability")]
+    for item in items:
         wanted = config.getoption("--run-slow") or (
             item.get_closest_marker("reliability") and config.getoption("--reliability")
         )
@@ -48,6 +56,16 @@ def _skips(reporter) -> list[tuple[str, str]]:
     return [
         (report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: ")) for report in reporter.getreports("skipped")
     ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """Count the examples of a fuzzer, as the fixture `tally` counts the trials of other tests."""
+    marker = item.get_closest_marker("reliability")
+    if call.when == "call" and marker and hasattr(item, "hypothesis_statistics") and "tally" not in item.fixturenames:
+        passing = sum(map(int, re.findall(r"(\d+) passing", item.hypothesis_statistics)))
+        lost = [f"{item.name}: {call.excinfo.exconly()}"] if call.excinfo else []
+        item.user_properties.append(("reliability", json.dumps([*marker.args, passing, lost])))
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
-from .decoding import read_audio, resample, to_mono
+from .decoding import LoadedAudio
+from .inputs import is_wrapped
 from .inversion import mel_to_audio
+from .loading import AudioInput, is_file, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
 from .verification import ChecksumsMixin
-
-AudioInput = str | Path | np.ndarray | Tensor | Sequence[float]
+from .windows import window_starts
 
 
 class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
@@ -58,13 +59,14 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
     def __call__(
         self,
         audio: AudioInput | Sequence[AudioInput],
-        sampling_rate: int | None = None,
+        sampling_rate: Any = None,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
         """Compute normalised log-mels, on one fixed scale for every clip.
 
         Args:
-            audio: A file, an array of samples (mono, or `(samples, channels)`), or a list of either.
+            audio: A file (a path, bytes or an open file), an array of samples (mono, or `(samples, channels)`), or a
+                list of either; see `load_audio`.
             sampling_rate: The sampling rate of arrays in Hz; files carry their own.
             return_tensors: "pt" or "np".
 
@@ -73,8 +75,8 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             a shorter one padded with -60 dB.
 
         Raises:
-            ValueError: There is no input; an array has no sampling rate, another rank, integers, more channels than
-                samples, or NaN; or audio is shorter than one hop.
+            ValueError: There is no input; an array has no sampling rate, another rank, integers (also as floats), more
+                channels than samples, or NaN; or audio is shorter than one hop.
             FileNotFoundError: A file does not exist.
             AudioDecodingError: A file is not audio.
         """
@@ -82,18 +84,33 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         spectrograms = torch.stack([self._spectrogram(clip) for clip in clips])[:, None]
         return BatchFeature({"spectrogram": spectrograms}, tensor_type=return_tensors)
 
+    def load(self, audio: AudioInput, sampling_rate: Any = None) -> LoadedAudio:
+        """Return the whole of a file or of samples, mono at the extractor's sampling rate; see `load_audio`."""
+        return load_audio(audio, sampling_rate, self.sampling_rate)
+
+    def window_starts(self, n_samples: int, hop_seconds: float | None = None) -> np.ndarray:
+        """Return the first samples of the clips that cover a signal of `n_samples`, int `(n,)`.
+
+        Args:
+            n_samples: The length of the signal at the extractor's sampling rate.
+            hop_seconds: The largest distance of two clips in s; None for half a clip.
+        """
+        length = self.settings.n_samples(self.n_frames)
+        hop = length / 2 if hop_seconds is None else hop_seconds * self.sampling_rate
+        return window_starts(n_samples, length, hop)
+
     @staticmethod
     def _as_list(audio: Any) -> list:
-        if isinstance(audio, (str, Path, np.ndarray, Tensor)):
+        if is_file(audio) or is_wrapped(audio) or isinstance(audio, (np.ndarray, Tensor)):
             return [audio]
         clips = list(audio)
         if not clips:
             raise ValueError("expected at least one file or array of samples, got an empty list")
         return [np.asarray(clips)] if np.isscalar(clips[0]) and not isinstance(clips[0], str) else clips
 
-    def _long_enough(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
+    def _long_enough(self, clip: AudioInput, sampling_rate: Any) -> np.ndarray:
         """Return the samples of a clip; a few samples are a broken recording and not a clip to be padded."""
-        samples = self._waveform(clip, sampling_rate)
+        samples = load_audio(clip, sampling_rate, self.sampling_rate, duration=self.seconds).samples
         if len(samples) < self.hop_length:
             where = f"{clip}: " if isinstance(clip, (str, Path)) else ""
             raise ValueError(
@@ -101,17 +118,6 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
                 f"got {len(samples)}"
             )
         return samples
-
-    def _waveform(self, clip: AudioInput, sampling_rate: int | None) -> np.ndarray:
-        if isinstance(clip, (str, Path)):
-            return read_audio(clip, self.sampling_rate, duration=self.seconds)
-        if sampling_rate is None:
-            raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
-        samples = clip.detach().cpu().numpy() if isinstance(clip, Tensor) else np.asarray(clip)
-        if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
-            raise ValueError(f"expected (samples, channels), got {samples.shape}; hand several clips over as a list")
-        samples = to_mono(samples)
-        return resample(samples[: round(self.seconds * sampling_rate) + 1], sampling_rate, self.sampling_rate)
 
     def _spectrogram(self, samples: np.ndarray) -> Tensor:
         settings = self.settings
