@@ -15,8 +15,12 @@ FOLDER = Path(package.__file__).parent
 FLOW = {"n_frames": 16, "patch_size": (128, 8), "n_components": 4, "width": 8, "depth": 1, "n_heads": 1}
 
 
-def test_the_generators_share_one_file():
-    assert (FOLDER / "gan" / "generation.py").read_bytes() == (FOLDER / "flow" / "generation.py").read_bytes()
+SHARED = [("generation.py", "gan", "flow"), ("full_precision.py", "vit", "flow"), ("loading.py", "vit", "gan")]
+
+
+@pytest.mark.parametrize(("file", "first", "second"), SHARED)
+def test_folders_share_one_file(file, first, second):
+    assert (FOLDER / first / file).read_bytes() == (FOLDER / second / file).read_bytes()
 
 
 @pytest.mark.parametrize("name", ["gan", "flow", "vit"])

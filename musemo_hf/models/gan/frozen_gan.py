@@ -60,7 +60,9 @@ class FrozenFeatures(nn.Module):
             raise ValueError(
                 f"expected a recogniser of spectrograms {(n_mels, n_frames)}, got one of {(made.n_mels, made.n_frames)}"
             )
-        self.model = AutoModel.from_config(made)
+        self.model = AutoModel.from_config(
+            made, dtype=torch.get_default_dtype()
+        )  # that of the whole model, where it is loaded
         maybe_install_capturing_hooks(self.model.base_model)  # of hidden states; torch.compile cannot trace it
         self.dim, n_layers = made.hidden_size, made.num_hidden_layers
         # at most three layers, evenly spread, the last among them
