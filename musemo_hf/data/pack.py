@@ -186,7 +186,7 @@ def _decode(
     spectrogram = np.empty(shape, dtype=np.float32)
     for start in range(0, len(levels), CHUNK):
         spectrogram[start : start + CHUNK] = _decibels(levels[start : start + CHUNK], pack.step, pack.offset)
-    return SongArrays(spectrogram=spectrogram, **exact, **names)
+    return SongArrays(spectrogram=spectrogram, **exact, **names)  # type: ignore[arg-type]
 
 
 def _read_description(values: dict[str, Any], path: Path) -> Pack:
