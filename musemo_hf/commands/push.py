@@ -8,7 +8,6 @@ The token comes from HF_TOKEN or `hf auth login`.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,12 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
     from musemo_hf import hub
+    from musemo_hf.reporting.stored_report import read_report
 
     if args.kind == "dataset":
         return hub.push_dataset(args.repo, _data_sets(args), labels=args.labels, **options)
     if args.kind == "metric":
         return hub.push_metric(args.repo, **options)
-    report = json.loads(args.report.read_text(encoding="utf-8")) if args.report else None
+    report = read_report(args.report) if args.report else None
     if args.kind == "space":
         return hub.push_space(args.repo, args.folder, report, **options)
     if args.kind == "recogniser":

@@ -21,6 +21,7 @@ from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 from musemo_hf.pipelines.model_kind import check_kind
 from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline
 from musemo_hf.pipelines.registration import register
+from musemo_hf.reporting.stored_report import read_report_beside
 
 REPORT = "report.json"
 _ARCHITECTURES: dict[type, str] = {
@@ -152,10 +153,7 @@ def _weights(folder: Path) -> str:
 
 
 def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] | None:
-    own = checkpoint / REPORT
-    if report is None and own.is_file():
-        return json.loads(own.read_text(encoding="utf-8"))
-    return report
+    return read_report_beside(checkpoint) if report is None else report
 
 
 def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]:

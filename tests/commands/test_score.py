@@ -228,14 +228,17 @@ def test_a_bad_file_of_a_folder_is_left_out_by_name(musemo, arrays, make_song, t
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,valence\na.npy,0.1", "expected the columns file, valence, arousal, got file, valence"),
+        ("file,valence\na.npy,0.1", "asked.csv:1: expected a column arousal, got file, valence"),
         ("file,valence,arousal\na.npy,0.1,high", ":2: expected numbers, got '0.1', 'high'"),
         ("file,valence,arousal\na.npy,0.1,7", ":2: expected valence and arousal in [-1, 1], got 0.1, 7"),
         ("file,valence,arousal\na.npy,0,0\na.npy,0,0", ":3: expected each file once"),
+        ("file,valence,arousal\na.npy,0,0\ncaf\xe9.npy,0,0", "asked.csv:3: expected UTF-8, got the byte 0xe9"),
+        ('file,valence,arousal\n"a.npy,0,0\nb.npy,0,0', "asked.csv:2: expected a row on one line"),
+        ("file,valence,arousal\na.npy,0", "asked.csv:2: expected numbers, got '0', ''"),
     ],
 )
 def test_bad_tables_of_emotions(musemo, arrays, tmp_path, recogniser, text, message):
-    (tmp_path / "asked.csv").write_text(text)
+    (tmp_path / "asked.csv").write_bytes(text.encode("cp1252"))
     folder = arrays("real", spectrograms(4, 0))
     status, _, err = musemo("score", folder, folder, "--emotions", tmp_path / "asked.csv", "--recogniser", recogniser)
     assert status == 1
