@@ -15,7 +15,7 @@ from .inputs import is_wrapped
 from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
-from .windows import window_starts
+from .song_windows import window_starts
 
 
 class MusemoFeatureExtractor(SequenceFeatureExtractor):
