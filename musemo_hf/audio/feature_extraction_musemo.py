@@ -17,8 +17,8 @@ from .inputs import is_wrapped
 from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
+from .song_windows import window_starts
 from .verification import ChecksumsMixin
-from .windows import window_starts
 
 TENSOR_TYPES = ("pt", "np")
 MAX_SIZE = 2**24  # of a window, a hop or a spectrogram: such a spectrogram is as long as four days

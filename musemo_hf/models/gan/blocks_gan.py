@@ -9,8 +9,8 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 from transformers import initialization as init
 
+from .complete_loading import CompleteLoadingMixin
 from .configuration_gan import MusemoGanConfig
-from .loading import CompleteLoadingMixin
 from .spectral_norm import restore_singular_vectors
 from .verification import VerifiedModelMixin
 
