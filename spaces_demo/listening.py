@@ -44,7 +44,7 @@ def load_song(path: str | None) -> "LoadedAudio":
     try:
         song = load_audio(path, target_rate=STUDIO.get("recogniser").extractor.sampling_rate, limits=limits)
     except AudioDecodingError as error:
-        reason = str(error).removeprefix(f"{path}: ")
+        reason = str(error).removeprefix(f"{path}: ").rstrip(".")
         raise gr.Error(f"{name} could not be read: {reason}. Please give {FORMATS}, {LENGTHS}.") from None
     if song.duration < MIN_SECONDS:
         raise gr.Error(f"{name} is {song.duration:.1f} s long: at least {MIN_SECONDS:g} s are needed.")

@@ -45,9 +45,9 @@ def load_report(name: str = "generator") -> dict[str, Any] | None:
 
 
 def _harmless(value: Any) -> Any:
-    """Return a report without what Gradio obeys: updates of components, and files of this server to be served."""
+    """Return a report without what Gradio and its client obey: updates of components, and files to be fetched."""
     if isinstance(value, dict):
-        kept = {key: part for key, part in value.items() if key not in ("__type__", "_type")}
+        kept = {key: part for key, part in value.items() if key not in ("__type__", "path")}
         return {_text(key): _harmless(part) for key, part in kept.items()}
     if isinstance(value, list):
         return [_harmless(part) for part in value]

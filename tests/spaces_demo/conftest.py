@@ -39,7 +39,13 @@ REPORT = {
         "n_references": 34,
         "embedder": "modulation-v1",
         "notes": {},
-    }
+    },
+    # what Gradio obeys, and what JSON for a browser cannot hold
+    "__type__": "update",
+    "visible": False,
+    "attachment": {"path": __file__, "meta": {"_type": "gradio.FileData"}},
+    "large": 10**40,
+    "unfinished": "\ud800",
 }
 
 sys.path.insert(0, str(SPACE))  # as for `python spaces_demo/app.py`: the page's modules lie beside it

@@ -82,7 +82,11 @@ def test_invert_keeps_length_and_loudness(client, tmp_path):
 
 
 def test_report_is_that_of_the_checkpoint(client):
-    assert client.predict(api_name="/report")["quality"]["quality_score"] == 61.25
+    report = client.predict(api_name="/report")
+    assert report["quality"]["quality_score"] == 61.25
+    assert report["visible"] is False
+    assert report["attachment"] == {"meta": {"_type": "gradio.FileData"}}  # neither served nor fetched
+    assert (report["large"], report["unfinished"]) == (1e40, "?")
 
 
 def call_at_once(url, folder, calls: int, at_once: int = 20) -> list[str]:

@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 
 import pytest
+from gradio_client import Client, handle_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intake import MAX_CALL_BYTES, MAX_UPLOAD_BYTES
@@ -94,6 +95,14 @@ def test_an_upload_is_limited_as_a_whole(url):
     assert os.path.getsize(json.loads(answer)[0]) == 1_000_000
 
 
+def test_a_client_with_too_large_a_file_is_told(url, tmp_path):
+    huge = tmp_path / "huge.wav"
+    with huge.open("wb") as file:
+        file.truncate(MAX_UPLOAD_BYTES + 1_000_000)
+    with pytest.raises(ValueError, match="exceeds the maximum file size of 62914560 bytes"):
+        Client(url, verbose=False).predict(handle_file(huge), api_name="/predict")
+
+
 def test_a_body_of_unknown_length_ends_at_the_limit(url):
     def chunks():
         yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
@@ -154,6 +163,18 @@ def test_a_file_is_removed_after_an_hour(tmp_path):
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     with storage.reserve(1):
         assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["a", "a/new.wav"]
+
+
+def test_files_are_counted_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("storage.QUOTA_FILES", 2)
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    storage = Storage(tmp_path, quota=100)
+    with pytest.raises(StorageFullError, match="no room"), storage.reserve(1):
+        pass
+    os.utime(tmp_path / "a", (time.time() - 700,) * 2)
+    with storage.reserve(1):
+        assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 def test_uploads_under_way_count():
