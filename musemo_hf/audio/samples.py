@@ -33,7 +33,7 @@ def check_rate(sampling_rate: Any, highest: float = MAX_RATE) -> float:
     try:
         if isinstance(sampling_rate, (bool, np.bool_)):
             raise TypeError
-        rate = float(sampling_rate)
+        rate = float(sampling_rate.item() if hasattr(sampling_rate, "item") else sampling_rate)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ValueError(f"{expected}, got {sampling_rate!r}") from None
     if not MIN_RATE <= rate <= highest:  # also NaN

@@ -234,7 +234,7 @@ def _first_frame(file: BinaryIO, start: int, stop: int) -> int | None:
 def _mpeg_streams(file: BinaryIO, start: int, size: int) -> Iterator[Stream]:
     """Yield the streams of an mp3: each begins with the header of an encoder (Xing, Info), or with a bare frame."""
     first = _first_frame(file, start, size)
-    if first is None:
+    if first is None or first - start > size - first:  # more junk than audio is no mp3
         return
     headers = [at for at in (_header_frame(file, tag) for tag in _tags(file, first)) if at is not None]
     if not headers or headers[0] != first:

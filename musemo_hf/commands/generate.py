@@ -10,6 +10,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musemo_hf.data.tables import read_table
+
 if TYPE_CHECKING:
     from musemo_hf.pipelines.song import Song
 
@@ -109,8 +111,8 @@ def _list(song: "Song", path: Path) -> None:
     file = path.parent / LIST
     rows = {}
     if file.is_file():
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = {row["file"]: row for row in csv.DictReader(lines)}
+        columns = {name: (name,) for name in ("file", "valence", "arousal", "seed")}
+        rows = {row.cells["file"]: dict(row.cells) for row in read_table(file, columns, ValueError, exact=True)}
     rows[path.name] = {
         "file": path.name,
         "valence": f"{song.valence:.6g}",

@@ -101,15 +101,18 @@ def _model_data(
     licence = {"license": "cc-by-nc-4.0"}
     if provenance["pseudo_labels"]:
         licence = {"license": "other", "license_name": "of-the-training-songs"}
+    # The Hub's page makes a snippet from library_name and pipeline_tag. `AutoModel` of transformers loads a GAN and the
+    # recogniser; a prompt in, an image out, as for diffusers, or labels with scores, as for a task of the Hub, are not
+    # what these models do.
     own: dict[str, Any] = {"library_name": "transformers"}
-    if kind == "recogniser":  # of the Hub's tasks the nearest one: the answer is two numbers
-        own |= {"pipeline_tag": "audio-classification", "tags": ["vit", "music-emotion-recognition"]}
+    if kind == "pipeline" or facts["architecture"] == "flow":
+        own["library_name"] = "musemo_hf"
+    if kind == "recogniser":
+        own["tags"] = ["vit", "music-emotion-recognition"]
     elif facts["architecture"] == "flow":
-        own = {"library_name": "diffusers", "tags": ["flow-matching", "diffusion", "audio-generation"]}
+        own["tags"] = ["flow-matching", "diffusion", "audio-generation"]
     else:
-        own |= {"tags": ["gan", "audio-generation"]}
-    if kind == "pipeline":
-        own["library_name"] = "diffusers"
+        own["tags"] = ["gan", "audio-generation"]
     own["tags"] = [*COMMON_TAGS, *own["tags"]]
     return ModelCardData(**licence, **own, model_name=facts["repo_id"].split("/")[-1], eval_results=results or None)
 

@@ -174,7 +174,7 @@ def test_picture_and_sound_stand_where_given():
     assert "sample" not in bare.replace("(1, samples)", "")
 
 
-@pytest.mark.parametrize(("kind", "library"), [("generator", "diffusers"), ("pipeline", "diffusers")])
+@pytest.mark.parametrize(("kind", "library"), [("generator", "musemo_hf"), ("pipeline", "musemo_hf")])
 def test_a_flows_card_names_its_steps_and_guidance_and_no_gan(kind, library):
     text = render_card(kind, REPORT, **FACTS[kind] | FLOW | {"discriminator": False})
     card = ModelCard(text)
@@ -189,7 +189,7 @@ def test_a_flows_card_names_its_steps_and_guidance_and_no_gan(kind, library):
     assert "61.24 (60.1 to 62.9)" in text
 
 
-@pytest.mark.parametrize(("kind", "library"), [("generator", "transformers"), ("pipeline", "diffusers")])
+@pytest.mark.parametrize(("kind", "library"), [("generator", "transformers"), ("pipeline", "musemo_hf")])
 def test_a_gans_card_names_no_steps(kind, library):
     text = render_card(kind, None, **FACTS[kind])
     assert ModelCard(text).data.library_name == library

@@ -56,7 +56,7 @@ WITH_PACKAGE = """
     result["same"] = [bool(torch.equal(generator.generate(happy, seed=0), local))]
     decibels = MusemoFeatureExtractor(n_frames=32).to_decibels(local[0, 0])
     pipelines = [MusemoPipeline.from_pretrained(GENERATOR), MusemoPipeline.from_pretrained(PIPELINE),
-                 DiffusionPipeline.from_pretrained(PIPELINE)]
+                 DiffusionPipeline.from_pretrained(PIPELINE, trust_remote_code=True)]
     result["classes"] = [[type(pipe).__name__, type(pipe.generator).__name__] for pipe in pipelines]
     for pipe in pipelines:
         pipe.set_progress_bar_config(disable=True)
@@ -87,6 +87,23 @@ WITHOUT_PACKAGE = """
         AutoModel.from_pretrained(GENERATOR)
     except ValueError as error:
         result["untrusted"] = str(error)
+
+    from diffusers import DiffusionPipeline
+    pipe = DiffusionPipeline.from_pretrained(PIPELINE, trust_remote_code=True)
+    pipe.set_progress_bar_config(disable=True)
+    song = pipe(valence=0.8, arousal=0.7, seed=0)
+    decibels = extractor.to_decibels(mels[0, 0])
+    result["pipeline"] = bool(torch.equal(torch.tensor(song.spectrogram), decibels))
+    result["pipeline modules"] = [type(part).__module__.split(".")[0] for part in (pipe, pipe.generator)]
+    song.save("song.wav")
+    result["title"] = song.plot().get_title()
+    half = DiffusionPipeline.from_pretrained(PIPELINE, trust_remote_code=True, torch_dtype=torch.bfloat16)
+    result["dtype"] = str(half.generator.dtype)
+    try:
+        DiffusionPipeline.from_pretrained(PIPELINE)
+    except ValueError as error:
+        result["untrusted pipeline"] = str(error)
+
     fork = AutoModel.from_pretrained("ana/fork", trust_remote_code=True)
     result["fork"] = bool(torch.equal(fork.generate(emotion=torch.tensor([[0.8, 0.7]]), seed=0), mels))
 """
@@ -139,7 +156,7 @@ def test_the_flow_replaces_the_gan_and_ships_its_code(hub, pushed):
 @pytest.mark.parametrize("repo", [GENERATOR, PIPELINE])
 def test_the_card_is_a_flows(hub, pushed, repo):
     card = hub.files("models", repo)["README.md"].decode()
-    assert "library_name: diffusers" in card
+    assert "library_name: musemo_hf" in card, "the Hub's snippets for diffusers and transformers do not work for it"
     assert "in 3 Euler steps with a guidance scale of 1.25" in card
     assert "| Quality score | 12.5 |" in card
     assert not re.search(r"\bGAN\b", card)
@@ -157,3 +174,11 @@ def test_it_generates_without_the_package(with_package, without_package):
     assert without_package["differ"] > 1e-3
     assert "trust_remote_code" in without_package["untrusted"]
     assert without_package["fork"]
+
+
+def test_the_pipeline_of_diffusers_runs_without_the_package(without_package):
+    assert without_package["pipeline"], "the same song"
+    assert without_package["pipeline modules"] == ["diffusers_modules"] * 2
+    assert without_package["title"] == "valence +0.80, arousal +0.70"
+    assert without_package["dtype"] == "torch.bfloat16"
+    assert "trust_remote_code" in without_package["untrusted pipeline"]

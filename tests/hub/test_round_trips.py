@@ -114,7 +114,8 @@ WITH_PACKAGE = """
     except OSError as error:
         result["stranger"] = str(error)
 
-    a, b = MusemoPipeline.from_pretrained("ana/musemo"), DiffusionPipeline.from_pretrained("ana/musemo")
+    a = MusemoPipeline.from_pretrained("ana/musemo")
+    b = DiffusionPipeline.from_pretrained("ana/musemo", trust_remote_code=True)
     song = a(valence=0.8, arousal=0.7, seed=0)
     result["pipelines"] = [type(a).__name__, type(b).__name__]
     result["songs"] = [same(torch.tensor(song.audio), torch.tensor(b(0.8, 0.7, seed=0).audio)),
@@ -166,6 +167,13 @@ WITHOUT_PACKAGE = """
         AutoModel.from_pretrained(repo)
     except ValueError as error:
         result["untrusted"] = str(error)
+
+    from diffusers import DiffusionPipeline
+    pipe = DiffusionPipeline.from_pretrained("ana/musemo", trust_remote_code=True)
+    result["pipeline mels"] = pipe(0.8, 0.7, seed=0, output_type="latent").audios.flatten()[::997].tolist()
+    snippets = ["ana/musemo-generator", "ana/musemo-recogniser"]  # those that the Hub's page shows
+    loaded = [AutoModel.from_pretrained(repo, trust_remote_code=True, dtype="auto") for repo in snippets]
+    result["snippets"] = [type(model).__name__ for model in loaded]
 
     recognise = pipeline(model="ana/musemo-recogniser", trust_remote_code=True)
     samples = np.sin(np.arange(44100) / 10).astype(np.float32)
@@ -302,6 +310,16 @@ def test_models_load_without_the_package(without_package, with_package):
     assert without_package["audio"] == [1, 15435 + 437]
     assert "trust_remote_code" in without_package["untrusted"]
     assert without_package["package"] == []
+
+
+def test_the_pipeline_and_the_snippets_of_the_hub_work_without_the_package(hub, without_package, with_package):
+    assert without_package["pipeline mels"] == with_package["mels"]
+    assert without_package["snippets"] == ["MusemoGanGenerator", "MusemoViTForEmotionRegression"]
+    cards = {kind: hub.files(*REPOSITORIES[kind])["README.md"].decode() for kind in REPOSITORIES}
+    for kind in ("generator", "recogniser"):
+        assert "library_name: transformers\n" in cards[kind]
+    assert "library_name: musemo_hf\n" in cards["pipeline"], "a prompt in, an image out is no use for it"
+    assert not any("pipeline_tag" in card for card in cards.values())
 
 
 def test_the_recogniser_is_a_pipeline_without_the_package(without_package, with_package):

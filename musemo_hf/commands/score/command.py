@@ -174,7 +174,9 @@ def _features(metric: Any, path: Path | None, side: str, n_frames: int | None, j
 
 
 def _described(clips: Clips) -> dict[str, Any]:
-    return {"path": str(clips.path), "kind": clips.kind, "n_clips": clips.n_read, "left_out": clips.left_out}
+    from musemo_hf.pipelines.song_files import shown
+
+    return {"path": shown(clips.path), "kind": clips.kind, "n_clips": clips.n_read, "left_out": clips.left_out}
 
 
 def _page(result: dict[str, Any], command_line: str) -> str:

@@ -78,22 +78,9 @@ class FrozenFeatures(nn.Module):
 
     def forward(self, spectrogram: Tensor) -> list[Tensor]:
         """Return the tokens `(B, T, dim)` of each of `layers` for normalised log-mels `(B, 1, n_mels, n_frames)`."""
-        found: list[Tensor] = []
-        blocks = next(part for name, part in self.model.named_modules() if name.endswith("layers"))
-        hooks = [blocks[layer].register_forward_hook(lambda _, __, out: _keep(found, out)) for layer in self.layers]
-        try:
-            if self.kind == "musemo_vit":
-                self.model(spectrogram=spectrogram)
-            else:
-                self.model(as_filter_banks(spectrogram, self.model.config))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return found
-
-
-def _keep(found: list[Tensor], output: Any) -> None:
-    found.append(output[0] if isinstance(output, tuple) else output)
+        inputs = spectrogram if self.kind == "musemo_vit" else as_filter_banks(spectrogram, self.model.config)
+        hidden = self.model(inputs, output_hidden_states=True).hidden_states
+        return [hidden[layer + 1] for layer in self.layers]  # the first is the input of the first layer
 
 
 def as_filter_banks(spectrogram: Tensor, config: Any) -> Tensor:

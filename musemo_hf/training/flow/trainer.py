@@ -102,7 +102,7 @@ class FlowTrainer(TrainingLoop):
         data = self._data(chosen, share(shifts), share(others))
         latents, velocity = path(data, noise, t)
         with torch.autocast(data.device.type, torch.bfloat16, enabled=self.training.bfloat16):
-            predicted = self.model(latents, t, emotion, drop_mask)
+            predicted = self.model(latents, t, emotion, drop_mask, return_dict=False)[0]
         error = (predicted.float() - velocity).square()
         profile, texture = self.averaged_model.split(error)
         return texture.mean() + PROFILE_WEIGHT * profile.mean()

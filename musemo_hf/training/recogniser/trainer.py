@@ -109,7 +109,7 @@ class RecogniserTrainer(TrainingLoop):
         deviation = None if self.label_deviation is None else labels[:, 2:]
         self.model.train()
         with torch.autocast(self.parallel.device.type, torch.bfloat16, enabled=training.bfloat16):
-            loss = self.model(spectrogram=spectrogram, labels=labels[:, :2], label_deviation=deviation).loss
+            loss = self.model(spectrogram=spectrogram, labels=labels[:, :2], emotion_deviation=deviation).loss
         values = self.descend(loss, self.model, self.optimizer, training.gradient_norm)
         self.schedule.step()
         self.average.update_parameters(self.network)
