@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end bench quality style demo
+.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end reliability bench quality style demo
 
 install: $(VENV)/.installed
 
@@ -43,6 +43,11 @@ test-slow: install browser ffmpeg
 
 test-end-to-end: install
 	$(PYTEST) tests/scripts --run-slow
+
+# the long forms of the tests that count what survives, and the page of their counts; it fails where something was lost
+reliability: install browser
+	MUSEMO_FUZZ=long $(PYTEST) tests --reliability --junitxml=runs/reliability.xml; status=$$?; \
+	  $(BIN)/python -m benchmarks.reliability runs/reliability.xml docs/reliability.md && exit $$status
 
 bench: install
 	$(BIN)/python -m benchmarks $(if $(DEAM),--deam $(DEAM))

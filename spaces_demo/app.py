@@ -186,6 +186,7 @@ def build() -> gr.Blocks:
 
 def launch(page: gr.Blocks) -> None:
     """Serve the page at once, and load the models in the background."""
+    STORAGE.clear()
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is fetched
     page.launch(
         theme=gr.themes.Soft(

@@ -1,5 +1,6 @@
 """The page as a service: named endpoints through gradio_client, limits, bad uploads, many callers."""
 
+import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -117,4 +118,24 @@ def test_two_hundred_calls_with_twenty_at_once(url, tmp_path, tally):
     for number, answer in enumerate(answers):
         is_whole = soundfile.info(answer).frames == 65024 and answers.count(answer) == 1
         tally(is_whole, f"call {number}: {answer}")
+    tally.assert_nothing_lost()
+
+
+@pytest.mark.slow
+@pytest.mark.reliability("calls of the Space, a hundred at once", "answered, or told that the queue is full")
+def test_more_callers_than_the_queue_holds(call, tally):
+    """66 find a place: two that are computed, and 64 that wait."""
+
+    def ask(number: int) -> tuple[str, object]:
+        try:
+            return call("generate", [0, 0, number, 1])
+        except urllib.error.HTTPError as error:
+            return str(error.code), error.read().decode()
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(ask, range(100)))
+    for number, (event, answer) in enumerate(answers):
+        is_told = event == "503" and "Queue is full" in answer
+        tally(is_told or (event == "complete" and answer[1]["songs"][0]["seed"] == number), f"call {number}: {answer}")
+    assert any(event == "503" for event, _ in answers)
     tally.assert_nothing_lost()

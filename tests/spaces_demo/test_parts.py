@@ -116,7 +116,7 @@ def test_no_report_breaks_the_page(tally, long_form, tmp_path, monkeypatch):
     reports = values | st.fixed_dictionaries({"quality": st.dictionaries(st.sampled_from(names), values, max_size=9)})
     monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
 
-    @settings(max_examples=4000 if long_form else 100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1500 if long_form else 60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(reports)
     def check(report):
         (tmp_path / "report.json").write_text(json.dumps(report))

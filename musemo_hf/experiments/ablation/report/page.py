@@ -30,7 +30,7 @@ def write_reports(ablation: Ablation, report: dict[str, Any]) -> Path:
     """Write `report.json`, `report.md`, its `forest.png` and `report.html` into the folder of the run."""
     folder = ablation.run_dir
     atomic_write(folder / "report.json", json.dumps(report, indent=1))
-    (folder / "forest.png").write_bytes(to_png(forest(report), dpi=120))
+    atomic_write(folder / "forest.png", to_png(forest(report), dpi=120))
     atomic_write(folder / "report.md", markdown(report))
     atomic_write(folder / "report.html", page(report, ablation))
     return folder
