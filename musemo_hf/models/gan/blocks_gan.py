@@ -122,7 +122,7 @@ class MusemoGanPreTrainedModel(CompleteLoadingMixin, PreTrainedModel):
             if module.bias is not None:
                 init.zeros_(module.bias)
             if normed:
-                restore_singular_vectors(module.parametrizations.weight)
+                restore_singular_vectors(module.parametrizations.weight)  # type: ignore[union-attr]
         elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
             init.ones_(module.weight)
             init.zeros_(module.bias)
