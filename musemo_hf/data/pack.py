@@ -13,11 +13,12 @@ are larger too.
 
 import hashlib
 import json
+import math
 import warnings
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -30,7 +31,15 @@ FORMAT = "musemo pack 1"
 MAX_BYTES = 50_000_000
 STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # dB; a level is one byte, so that half a decibel serves 127 dB at most
 CHUNK = 64  # songs at once
-_EXACT = ("emotion", "emotion_std", "fold", "song_id", "year")
+MAX_EXPANSION = 1100  # zlib makes at most 1,032 bytes of one
+# what is stored exactly: its type, and its shape for each song
+_EXACT: dict[str, tuple[str, tuple[int, ...]]] = {
+    "emotion": ("float32", (2,)),
+    "emotion_std": ("float32", (2,)),
+    "fold": ("int8", ()),
+    "song_id": ("int32", ()),
+    "year": ("int16", ()),
+}
 _NAMES = ("artist", "genre")
 
 
@@ -92,6 +101,8 @@ def write_pack(
     """
     if not len(songs) or not np.isfinite(songs.spectrogram).all():
         raise PackError(f"expected songs with finite log-mels, got {len(songs)} songs")
+    exact = {name: np.ascontiguousarray(getattr(songs, name), dtype=kind) for name, (kind, _) in _EXACT.items()}
+    songs = replace(songs, **exact)  # type: ignore[arg-type]
     offset = float(songs.spectrogram.min())
     n_levels = float(songs.spectrogram.max()) - offset
     n_bytes = 0
@@ -118,6 +129,9 @@ def read_pack(path: str | Path) -> tuple[SongArrays, Pack]:
         PackError: The file is not a pack, or was cut off or changed.
         FileNotFoundError: There is no such file.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a file of `musemo prepare --pack`, found none at {path}")
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -125,31 +139,72 @@ def read_pack(path: str | Path) -> tuple[SongArrays, Pack]:
                 raise PackError(
                     f"{path}: expected a file of `musemo prepare --pack` ({FORMAT}), got {metadata.get('format')!r}"
                 )
-            pack = _read_description(json.loads(metadata["pack"]), path)
-            shape = tuple(json.loads(metadata["shape"]))
             exact = {name: file.get_tensor(name) for name in _EXACT}
-            levels = _undo(zlib.decompress(file.get_tensor("levels").tobytes()), shape)
-    except (SafetensorError, zlib.error) as error:
-        raise PackError(f"{path}: expected a whole file of `musemo prepare --pack`, got: {error}") from error
-    names = {name: json.loads(metadata[name]) for name in _NAMES}
+            coded = file.get_tensor("levels").tobytes()
+        digest = hashlib.sha256(metadata["pack"].encode()).hexdigest()
+        if metadata.get("pack_hash", digest) != digest:  # packs of before have none
+            raise PackError(f"expected a description with the hash {metadata['pack_hash']}, got {digest}")
+        pack = _read_description(json.loads(metadata["pack"]), path)
+        names = {name: json.loads(metadata[name]) for name in _NAMES}
+        shape = _read_shape(json.loads(metadata["shape"]), exact, names)
+        return _decode(coded, shape, exact, names, pack), pack
+    except PackError as error:
+        raise error if str(path) in str(error) else PackError(f"{path}: {error}") from error
+    # the last three: a description or tensors of other types, and levels that no memory can hold
+    except (SafetensorError, zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise PackError(f"{path}: expected a whole file of `musemo prepare --pack`, got: {reason}") from error
+    except MemoryError as error:
+        raise PackError(
+            f"{path}: expected songs that fit into memory, got {path.stat().st_size:,} bytes of them"
+        ) from error
+
+
+def _read_shape(shape: Any, exact: dict[str, np.ndarray], names: dict[str, Any]) -> tuple[int, int, int]:
+    """Return the shape of the log-mels (N, n_mels, n_frames), after a check that everything is there N times."""
+    if not (isinstance(shape, list) and len(shape) == 3 and all(type(size) is int and size > 0 for size in shape)):
+        raise PackError(f"expected the shape of log-mels as three positive numbers, got {shape}")
+    for name, (kind, width) in _EXACT.items():
+        wanted, array = (shape[0], *width), exact[name]
+        if array.shape != wanted or array.dtype != kind:
+            raise PackError(f"expected {name} as {kind} {wanted}, got {array.dtype} {array.shape}")
+    for name, texts in names.items():
+        if not (isinstance(texts, list) and len(texts) == shape[0] and all(isinstance(text, str) for text in texts)):
+            raise PackError(f"expected {shape[0]} texts as {name}, got others")
+    return shape[0], shape[1], shape[2]
+
+
+def _decode(
+    coded: bytes, shape: tuple[int, int, int], exact: dict[str, np.ndarray], names: dict[str, list[str]], pack: Pack
+) -> SongArrays:
+    """Return the songs, after a check of their hash."""
+    levels = _undo(coded, shape)
     digest = _digest({**exact, **names}, pack.step, pack.offset)
+    digest.update(levels.data)
+    if digest.hexdigest() != pack.songs_hash:
+        raise PackError(f"expected songs with the hash {pack.songs_hash}, got {digest.hexdigest()}")
     spectrogram = np.empty(shape, dtype=np.float32)
     for start in range(0, len(levels), CHUNK):
-        digest.update(levels[start : start + CHUNK].tobytes())
         spectrogram[start : start + CHUNK] = _decibels(levels[start : start + CHUNK], pack.step, pack.offset)
-    if digest.hexdigest() != pack.songs_hash:
-        raise PackError(f"{path}: expected songs with the hash {pack.songs_hash}, got {digest.hexdigest()}")
-    return SongArrays(spectrogram=spectrogram, **exact, **names), pack
+    return SongArrays(spectrogram=spectrogram, **exact, **names)  # type: ignore[arg-type]
 
 
-def _read_description(values: dict[str, Any], path: str | Path) -> Pack:
+def _read_description(values: dict[str, Any], path: Path) -> Pack:
     """Read a description, also of a pack that was written when `pseudo_labels` was called `heard`."""
+    if not isinstance(values, dict):
+        raise PackError(f"expected a description of the pack, got {type(values).__name__}")
     if "heard" in values:
         values["pseudo_labels"] = former = values.pop("heard")
         if former is not None:
             message = f"{path}: `heard` is now `pseudo_labels`; please make the pack again by `musemo prepare --pack`"
             warnings.warn(message, FutureWarning, stacklevel=3)
-    return Pack(**values)
+    pack = Pack(**values)
+    for name, kind in get_type_hints(Pack).items():
+        if not isinstance(getattr(pack, name), kind) and not (kind is float and type(getattr(pack, name)) is int):
+            raise PackError(f"expected {name} of the pack as {kind}, got {getattr(pack, name)!r}")
+    if pack.step not in STEPS or not abs(pack.offset) < 1e6:  # NaN too
+        raise PackError(f"expected a step out of {STEPS} and an offset in dB, got {pack.step} and {pack.offset}")
+    return pack
 
 
 def _encode(songs: SongArrays, step: float, offset: float) -> tuple[bytes, float, str]:
@@ -173,9 +228,14 @@ def _differences(levels: np.ndarray) -> np.ndarray:
     return np.diff(over_time, axis=1, prepend=np.uint8(0))
 
 
-def _undo(differences: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the levels, uint8 `(N, n_mels, n_frames)`, from their `_differences`."""
-    if len(differences) != np.prod(shape):
+def _undo(coded: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the levels, uint8 `(N, n_mels, n_frames)`, from their coded `_differences`."""
+    n_cells = math.prod(shape)
+    if n_cells > MAX_EXPANSION * len(coded):  # before so much memory is asked for
+        raise PackError(f"expected log-mels of shape {shape}, got {len(coded):,} bytes, too few for them")
+    coder = zlib.decompressobj()
+    differences = coder.decompress(coded, n_cells + 1)
+    if len(differences) != n_cells or not coder.eof:
         raise PackError(f"expected log-mels of shape {shape}, got {len(differences):,} cells")
     levels = np.frombuffer(differences, dtype=np.uint8).reshape(shape).copy()
     for chunk in np.array_split(levels, -(-len(levels) // CHUNK)):
@@ -200,5 +260,7 @@ def _content(songs: SongArrays, coded: bytes, pack: Pack) -> bytes:
     tensors = {name: np.ascontiguousarray(getattr(songs, name)) for name in _EXACT}
     tensors["levels"] = np.frombuffer(coded, dtype=np.uint8)
     metadata = {name: json.dumps(getattr(songs, name)) for name in _NAMES}
-    metadata |= {"format": FORMAT, "pack": json.dumps(asdict(pack)), "shape": json.dumps(songs.spectrogram.shape)}
+    description = json.dumps(asdict(pack))
+    metadata |= {"format": FORMAT, "pack": description, "shape": json.dumps(songs.spectrogram.shape)}
+    metadata["pack_hash"] = hashlib.sha256(description.encode()).hexdigest()
     return save(tensors, metadata)

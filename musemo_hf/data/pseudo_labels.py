@@ -17,6 +17,7 @@ from pathlib import Path
 
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES, DeamError
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
+from musemo_hf.data.tables import read_table
 from musemo_hf.files import atomic_write
 
 VERSION = 1
@@ -166,15 +167,18 @@ def read_songs(folder: Path) -> list[PseudoLabelledSong]:
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
-        path.write_bytes(whole)
+        atomic_write(path, whole)
+    if not whole:
+        return []
     types = {field.name: field.type for field in fields(PseudoLabelledSong)}
+    columns = {name: (name,) for name in types}
     songs = []
-    for line, row in enumerate(csv.DictReader(io.StringIO(whole.decode(), newline="")), start=2):
+    for row in read_table(path, columns, PseudoLabelError, exact=True):
         try:
-            values = {name: types[name](text) for name, text in row.items()}  # type: ignore[operator]
-            songs.append(PseudoLabelledSong(**values))
-        except (KeyError, TypeError, ValueError) as error:
-            raise PseudoLabelError(f"{path}:{line}: expected a song with its pseudo-label, got {row}") from error
+            values = {name: types[name](row.cells[name]) for name in types}  # type: ignore[operator]
+        except (KeyError, ValueError) as error:
+            raise PseudoLabelError(f"{row.where}: expected a song with its pseudo-label, got {row.cells}") from error
+        songs.append(PseudoLabelledSong(**values))
     return songs
 
 

@@ -1,13 +1,21 @@
 """The list of songs that a data set leaves out, with the reasons."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from musemo_hf.data.tables import read_table
+from musemo_hf.files import atomic_write
+
 Reason = Literal["corrupt", "too short", "missing label", "missing audio", "duplicate audio", "no song id"]
+
+
+class SkippedError(ValueError):
+    """A list of skipped songs that cannot be read; the message names file:line."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +45,28 @@ def first_details(skipped: Iterable[SkippedSong]) -> dict[Reason, SkippedSong]:
 
 
 def write_skipped(path: Path, skipped: Iterable[SkippedSong]) -> None:
-    """Write a CSV with a header, sorted by song id."""
+    """Write a CSV with a header, sorted by song id; a byte of a file name that is no UTF-8 is written by its number."""
     rows = sorted(skipped, key=lambda song: (song.song_id, song.reason, song.detail))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(SkippedSong)])
-        writer.writerows(astuple(row) for row in rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([field.name for field in fields(SkippedSong)])
+    writer.writerows(astuple(row) for row in rows)
+    # such bytes are lone surrogates in Python's text, which UTF-8 cannot hold
+    atomic_write(path, text.getvalue().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def read_skipped(path: Path) -> list[SkippedSong]:
-    """Read a file of `write_skipped`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            SkippedSong(int(row["song_id"]), row["reason"], row["detail"])  # type: ignore[arg-type]
-            for row in csv.DictReader(file)
-        ]
+    """Read a file of `write_skipped`.
+
+    Raises:
+        SkippedError: The file is not one of `write_skipped`; the message names file:line.
+    """
+    skipped = []
+    columns = {field.name: (field.name,) for field in fields(SkippedSong)}
+    for row in read_table(path, columns, SkippedError, exact=True):
+        try:
+            song = int(row.cells["song_id"])
+            skipped.append(SkippedSong(song, row.cells["reason"], row.cells["detail"]))  # type: ignore[arg-type]
+        except (KeyError, ValueError) as error:
+            raise SkippedError(f"{row.where}: expected song_id, reason and detail, got {row.cells}") from error
+    return skipped

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
-from musemo_hf.audio.decoding import AudioDecodingError
+from musemo_hf.audio.decoding import read_tags
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,7 @@ def song_names(path: Path) -> SongNames:
     Raises:
         AudioDecodingError: The file is not audio.
     """
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            tags = file.copy_metadata()
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioDecodingError(f"{path}: expected audio that soundfile can decode, got: {error}") from error
+    tags = read_tags(path)
     artist, title = _from_name(path.stem)
     found = {"artist": tags.get("artist"), "title": tags.get("title"), "genre": tags.get("genre")}
     cleaned = {name: " ".join((text or "").replace("\0", " ").split()) for name, text in found.items()}

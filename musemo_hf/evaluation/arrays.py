@@ -1,4 +1,4 @@
-"""Checks of clips given by a caller: their shape, numbers and unit."""
+"""Checks of numbers and clips given by a caller: their kind, shape and unit."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +9,58 @@ from numpy.typing import NDArray
 N_MELS = 128
 NORMALISED_LIMIT = 1.5  # a generator may overshoot [-1, 1] a little; no clip in dB stays within 1.5 dB of 0
 CENTRE_DB, HALF_DB = -10.0, 50.0  # normalised = (dB + 10) / 50, as in the feature extractor
+
+
+def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
+    """Check numbers of any shape, and return them as float64.
+
+    Args:
+        values: A number, an array, nested lists, a torch tensor of any precision and with or without gradient, a list
+            of tensors, or a column of a data set.
+        name: The name of the numbers in errors, such as "predictions".
+
+    Returns:
+        The numbers as float64; NaN and infinity pass.
+
+    Raises:
+        ValueError: There is something else than real numbers, such as None, a text or a truth value, or rows have
+            different lengths.
+    """
+    values = _without_tensors(values)
+    if values is None or isinstance(values, str | bytes | dict | set | frozenset):
+        raise ValueError(f"expected numbers as {name}, got {_described(values)}")
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"expected numbers as {name}, in rows of one length, got others: {error}") from error
+    if array.dtype.kind not in "fiu" and array.size:
+        found = array.ravel()[0] if array.dtype.kind != "O" else _first_odd(array)
+        raise ValueError(f"expected numbers as {name}, got {_described(found)} among them")
+    return np.asarray(array, dtype=np.float64)
+
+
+def _without_tensors(values: Any) -> Any:
+    """Convert torch tensors, also those in lists, to numpy in float64, without importing torch."""
+    if hasattr(values, "detach"):
+        if values.is_complex() or str(values.dtype) == "torch.bool":
+            return values.detach().cpu().numpy()
+        return values.detach().cpu().double().numpy()
+    if isinstance(values, list | tuple) and any(hasattr(v, "detach") or isinstance(v, list | tuple) for v in values):
+        return [_without_tensors(value) for value in values]
+    return values
+
+
+def _first_odd(array: NDArray) -> Any:
+    return next((value for value in array.ravel() if not isinstance(value, float | int | np.number)), array.ravel()[0])
+
+
+def _described(value: Any) -> str:
+    """Describe a value that is no number, such as "None" or "str 'loud'"."""
+    if value is None:
+        return "None"
+    value = value.item() if isinstance(value, np.generic) else value
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 40 else text[:40] + '...'}"
 
 
 def as_clips(clips: Any, side: str = "clips") -> list[NDArray]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from musemo_hf.audio.decoding import AudioDecodingError, read_audio, resample, to_mono
+from musemo_hf.audio.decoding import AudioDecodingError, read_audio
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
@@ -68,26 +68,6 @@ def test_a_corrupt_mp3_is_one_error(tmp_path, audio_file, music, keep):
 def test_a_file_without_samples(audio_file):
     with pytest.raises(AudioDecodingError, match=r"nothing\.wav: expected audio with at least one sample"):
         read_audio(audio_file("nothing.wav", np.zeros(0, np.float32)))
-
-
-@pytest.mark.parametrize(
-    ("samples", "message"),
-    [
-        (np.zeros((2, 2, 2), np.float32), r"expected audio of shape \(samples,\) or \(samples, channels\)"),
-        (np.array([0.0, np.nan]), "expected finite samples"),
-        (np.array([0.0, np.inf]), "expected finite samples"),
-        (np.zeros(0, np.float32), "at least one sample"),
-        (np.zeros(100, np.int16), "floating-point audio.*int16"),
-    ],
-)
-def test_to_mono_refuses(samples, message):
-    with pytest.raises(ValueError, match=message):
-        to_mono(samples)
-
-
-def test_resample_wants_a_positive_rate():
-    with pytest.raises(ValueError, match="expected a positive sampling rate in Hz, got 0"):
-        resample(np.zeros(10, np.float32), 0, 22050)
 
 
 @pytest.mark.deam

@@ -1,4 +1,5 @@
 import json
+import os
 
 import datasets
 import evaluate
@@ -208,17 +209,36 @@ def test_folders_that_hold_no_music(musemo, arrays, tmp_path, make_song):
     assert "expected a column `spectrogram`" in musemo("score", tmp_path / "stored", tmp_path / "stored")[2]
 
 
+def test_a_bad_file_of_a_folder_is_left_out_by_name(musemo, arrays, make_song, tmp_path):
+    clips = np.random.default_rng(0).normal(-10, 10, (6, 128, 40)).astype(np.float32)
+    real, fake = arrays("real", clips), arrays("fake", clips[:5])
+    (fake / "text.npy").write_text("no array")
+    (fake / "empty.npy").write_bytes(b"")
+    np.save(fake / "shape.npy", np.zeros((3, 3)))
+    np.save(fake / os.fsdecode(b"caf\xe9.npy"), clips[5])
+    np.save(fake / "objects.npy", np.array([{}]), allow_pickle=True)
+    status, _, err = musemo("score", real, fake, "--json", tmp_path / "s.json", "--html", tmp_path / "s.html")
+    assert status == 0, err
+    side = json.loads((tmp_path / "s.json").read_text())["sides"]["FAKE"]
+    assert side["n_clips"] == 6
+    assert set(side["left_out"]) == {"text.npy", "empty.npy", "shape.npy", "objects.npy"}
+    assert side["left_out"]["shape.npy"] == "expected an array (128, n_frames) or (N, 128, n_frames), got (3, 3)"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,valence\na.npy,0.1", "expected the columns file, valence, arousal, got file, valence"),
+        ("file,valence\na.npy,0.1", "asked.csv:1: expected a column arousal, got file, valence"),
         ("file,valence,arousal\na.npy,0.1,high", ":2: expected numbers, got '0.1', 'high'"),
         ("file,valence,arousal\na.npy,0.1,7", ":2: expected valence and arousal in [-1, 1], got 0.1, 7"),
         ("file,valence,arousal\na.npy,0,0\na.npy,0,0", ":3: expected each file once"),
+        ("file,valence,arousal\na.npy,0,0\ncaf\xe9.npy,0,0", "asked.csv:3: expected UTF-8, got the byte 0xe9"),
+        ('file,valence,arousal\n"a.npy,0,0\nb.npy,0,0', "asked.csv:2: expected a row on one line"),
+        ("file,valence,arousal\na.npy,0", "asked.csv:2: expected numbers, got '0', ''"),
     ],
 )
 def test_bad_tables_of_emotions(musemo, arrays, tmp_path, recogniser, text, message):
-    (tmp_path / "asked.csv").write_text(text)
+    (tmp_path / "asked.csv").write_bytes(text.encode("cp1252"))
     folder = arrays("real", spectrograms(4, 0))
     status, _, err = musemo("score", folder, folder, "--emotions", tmp_path / "asked.csv", "--recogniser", recogniser)
     assert status == 1

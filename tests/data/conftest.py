@@ -32,11 +32,11 @@ def tone(seconds: float, frequency: float = 440.0, rate: int = 22050) -> np.ndar
 class DeamFolder:
     """A folder to add songs to: `add(7, tone(1))`, `add(8, b"text")`; `write()` writes the tables."""
 
-    def __init__(self, root: Path, layout: str = "flat") -> None:
+    def __init__(self, root: Path, layout: str = "flat", places: tuple[str, ...] = ()) -> None:
         self.root = root
-        self.audio, self.annotations, self.metadata = (root / folder for folder in FOLDERS[layout])
+        self.audio, self.annotations, self.metadata = (root / folder for folder in places or FOLDERS[layout])
         for folder in (self.audio, self.annotations, self.metadata):
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
         self.labels: dict[int, tuple[float, float, float, float]] = {}
         self.artists: dict[int, str] = {}
 
@@ -79,7 +79,7 @@ def deam_folder(tmp_path):
 
 @pytest.fixture
 def make_folder(tmp_path):
-    return lambda layout: DeamFolder(tmp_path / layout, layout)
+    return lambda layout, places=(): DeamFolder(tmp_path / layout, layout, places)
 
 
 @pytest.fixture

@@ -51,7 +51,14 @@ def test_columns_are_found_by_name_in_any_order(tmp_path):
             r"csv:1: expected a column arousal_std, got",
         ),
         ("", r"labels.csv:1: expected a header, found an empty file"),
-        (HEADER.encode() + b"2001,3,1,7,\xff\n", r"labels.csv: expected UTF-8"),
+        ("song_id,valence_mean," + HEADER, r"labels.csv:1: expected one column song_id, got 2"),
+        (HEADER + '2001,"3,1,7,2\n2002,3,1,7,2\n', r"labels.csv:2: expected a row on one line, got one over several"),
+        (HEADER + f"{'9' * 5000},3,1,7,2\n", r"labels.csv:2: expected a positive integer as song_id"),
+        (HEADER + "2001,3_1,1,7,2\n", r"labels.csv:2: expected a number as valence_mean, got '3_1'"),
+        (HEADER + f"2001,{'9' * 200_000},1,7,2\n", r"labels.csv:2: expected a CSV, got: field larger"),
+        ("\ufeff" + HEADER + "2001,x,1,7,2\n", r"labels.csv:2: expected a number as valence_mean, got 'x'"),
+        ((HEADER + "2001,x,1,7,2\n").encode("utf-16"), r"labels.csv:1: expected UTF-8, got the byte 0xff"),
+        (HEADER.encode() + b"2001,3,1,7,\xff\n", r"labels.csv:2: expected UTF-8, got the byte 0xff"),
     ],
 )
 def test_an_error_names_file_and_line(tmp_path, text, message):

@@ -1,16 +1,19 @@
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from datasets import load_dataset
+from torch.utils.data import DataLoader
 
 from musemo_hf import DeamSpectrograms
 from musemo_hf.data.deam.annotations import AnnotationError
-from musemo_hf.data.deam.deam import NoSongsError
+from musemo_hf.data.deam.deam import ChangedFolderError, NoSongsError
 from musemo_hf.data.folds import folds_hash
 
 SECOND = {"config_name": "excerpt_10s", "n_frames": 44}  # excerpts of one second: quick to write and to read
@@ -216,6 +219,144 @@ def test_what_a_killed_run_left_is_not_taken_over(deam_folder, make_tone, tmp_pa
     (left / "99.skipped.csv").write_text("song_id,reason,detail\n99,corrupt,of another run\n")
     builder.download_and_prepare()
     assert builder.skipped == []
+
+
+@pytest.fixture
+def six_songs(deam_folder, make_tone):
+    """Six songs, of which one is spoilt."""
+    for song_id in range(1, 6):
+        deam_folder.add(song_id, make_tone(1.1, 100 * song_id))
+    deam_folder.add(6, b"no audio")
+    return deam_folder.write()
+
+
+def paths(folder):
+    return sorted(path for path in folder.rglob("*") if path.suffix != ".lock")
+
+
+def test_a_streamed_data_set_is_the_prepared_one_and_leaves_no_file(six_songs, tmp_path):
+    builder = DeamSpectrograms(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    streamed = builder.as_streaming_dataset("train")
+    passes = [list(streamed) for _ in range(2)]
+    assert [song["song_id"] for song in passes[0]] == [song["song_id"] for song in passes[1]] == [1, 2, 3, 4, 5]
+    assert [song["song_id"] for song in streamed.take(2)] == [1, 2]
+    assert sorted(song["song_id"] for song in streamed.shuffle(seed=0, buffer_size=3)) == [1, 2, 3, 4, 5]
+    assert paths(tmp_path / "cache") == []
+    with pytest.raises(FileNotFoundError, match=r"expected a prepared data set, found no .*download_and_prepare"):
+        _ = builder.skipped
+    builder.download_and_prepare(num_proc=2)
+    before = paths(tmp_path)
+    for streamed_song, song in zip(
+        streamed.with_format("numpy"), builder.as_dataset("train").with_format("numpy"), strict=True
+    ):
+        assert streamed_song.keys() == song.keys()
+        np.testing.assert_array_equal(streamed_song["spectrogram"], song["spectrogram"])
+    assert len(list(builder.as_streaming_dataset("train"))) == 5
+    assert paths(tmp_path) == before
+    assert [song.song_id for song in builder.skipped] == [6]
+
+
+def test_a_streamed_data_set_goes_through_a_loader_with_workers(six_songs, tmp_path):
+    streamed = DeamSpectrograms(tmp_path / "cache", data_dir=six_songs, **SECOND).as_streaming_dataset("train")
+    loader = DataLoader(streamed.with_format("torch"), batch_size=2, num_workers=1)
+    assert [song for batch in loader for song in batch["song_id"].tolist()] == [1, 2, 3, 4, 5]
+    assert paths(tmp_path / "cache") == []
+
+
+def away(root, names=("1.mp3", "2.mp3")):
+    """Move songs out of the folder, and return a function that moves them back."""
+    places = [(root / "MEMD_audio" / name, root / name) for name in names]
+    for here, there in places:
+        here.rename(there)
+    return lambda: [there.rename(here) for here, there in places]
+
+
+def test_songs_that_were_away_when_the_builder_prepared_are_back_in_the_next_one(six_songs, tmp_path):
+    builder = DeamSpectrograms(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    back = away(six_songs)
+    builder.download_and_prepare()  # prepares the folder as it is now, in a place of its own in the cache
+    assert builder.as_dataset("train")["song_id"] == [3, 4, 5]
+    back()
+    builder.download_and_prepare()
+    assert builder.as_dataset("train")["song_id"] == [1, 2, 3, 4, 5]
+    again = DeamSpectrograms(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    again.download_and_prepare()
+    assert again.cache_dir == builder.cache_dir
+    assert again.as_dataset("train").num_rows == 5
+
+
+class Meddling(DeamSpectrograms):
+    """Changes its folder at one moment: before or after songs are listed, or while they are decoded."""
+
+    def _split_generators(self, dl_manager):
+        if self.when == "before listing":
+            self.change()
+        generators = super()._split_generators(dl_manager)
+        if self.when == "after listing":
+            self.change()
+        return generators
+
+    def _generate_examples(self, songs):
+        for index, example in enumerate(super()._generate_examples(songs)):
+            if self.when == "decoding" and index == 1:
+                self.change()
+            yield example
+
+
+@pytest.mark.parametrize("when", ["before listing", "after listing", "decoding"])
+@pytest.mark.parametrize("what", ["songs gone", "song added", "label changed"])
+def test_a_folder_that_changes_while_it_is_prepared_leaves_nothing(six_songs, make_tone, tmp_path, when, what):
+    def change():
+        if what == "songs gone":
+            away(six_songs, ["4.mp3"])
+        elif what == "song added":
+            soundfile.write(six_songs / "MEMD_audio" / "7.mp3", make_tone(1.1), 22050)
+        else:
+            table = six_songs / "annotations" / "static_annotations_averaged_songs_1_2000.csv"
+            table.write_text(table.read_text().replace("6.0", "7.0"))
+
+    builder = Meddling(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    builder.when, builder.change = when, change
+    with pytest.raises(ChangedFolderError, match="expected a folder that stays as it is while it is prepared"):
+        builder.download_and_prepare()
+    assert paths(tmp_path / "cache") == [path for path in paths(tmp_path / "cache") if path.is_dir()]
+    fresh = DeamSpectrograms(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    fresh.download_and_prepare()
+    assert fresh.as_dataset("train").num_rows == (4 if what == "songs gone" else 5)
+
+
+def test_songs_that_are_away_for_a_moment_only_while_they_are_decoded(six_songs, tmp_path):
+    """The folder is the same before and after, and the data set would lack songs for ever."""
+    builder = Meddling(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    builder.when = "decoding"
+    moved = []
+    builder.change = lambda: moved.append(away(six_songs, ["5.mp3"]))
+    original = builder._check_unchanged
+
+    def back_then_check(layout):
+        for back in moved:
+            back()
+        original(layout)
+
+    builder._check_unchanged = back_then_check
+    with pytest.raises(ChangedFolderError, match=r"5\.mp3 has gone since the folder was listed"):
+        builder.download_and_prepare()
+
+
+def test_a_process_that_waits_for_another_says_so(six_songs, tmp_path, caplog):
+    builder = DeamSpectrograms(tmp_path / "cache", data_dir=six_songs, **SECOND)
+    lock = Path(f"{builder.cache_dir}_builder.lock")
+    lock.parent.mkdir(parents=True)
+    script = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]): print(flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", script, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdout.readline()
+        threading.Timer(1.0, holder.stdin.close).start()
+        builder.download_and_prepare()
+    assert f"waiting for another process, which prepares {builder.cache_dir}" in caplog.text
+    caplog.clear()
+    builder.download_and_prepare()
+    assert "waiting" not in caplog.text
 
 
 def test_the_prepared_data_set_goes_through_parquet(deam_folder, make_tone, prepare, tmp_path):

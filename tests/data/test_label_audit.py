@@ -102,10 +102,62 @@ def test_emomusic_files(emomusic):
     assert songs[2].dynamic_valence == pytest.approx(EMOTIONS[1, 0] + 0.1)  # its last sample is empty
     path = emomusic / "valence_cont_average.csv"
     path.write_text(path.read_text() + "99,0.1,loud\n")
-    with pytest.raises(AnnotationError, match=r"valence_cont_average.csv:52: expected a song id and numbers"):
+    with pytest.raises(
+        AnnotationError, match=r"valence_cont_average.csv:52: expected a number as a rating, got 'loud'"
+    ):
         read_emomusic(emomusic)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"found no valence_cont_average.csv"):
+        read_emomusic(emomusic)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("valence_cont_average", lambda lines: lines[1:], "csv:1: expected a column song_id, got 1, "),
+        ("static_annotations", lambda lines: lines[1:], "csv:1: expected a column song_id, got 1, "),
+        (
+            "arousal_cont_average",
+            lambda lines: [*lines, "99,nan,0.1"],
+            "csv:52: expected a number as a rating, got 'nan'",
+        ),
+        (
+            "arousal_cont_average",
+            lambda lines: [*lines, "99,0.1,inf"],
+            "csv:52: expected a number as a rating, got 'inf'",
+        ),
+        ("valence_cont_average", lambda lines: [*lines, "99,5.1,6.2"], r"csv:52: expected a rating within \[-1, 1\]"),
+        (
+            "valence_cont_average",
+            lambda lines: [*lines, lines[1]],
+            "csv:52: expected song 1 once, got it at .*csv:2 too",
+        ),
+        ("static_annotations", lambda lines: [*lines, lines[1]], "csv:52: expected song 1 once, got it at .*csv:2 too"),
+        ("valence_cont_average", lambda lines: [*lines, "99,,"], "csv:52: expected ratings of song 99, got none"),
+        ("valence_cont_average", lambda lines: [*lines, "+9,0.1"], "csv:52: expected a positive integer as song_id"),
+        (
+            "static_annotations",
+            lambda lines: [*lines, "99,0.2,1,5,1"],
+            "csv:52: expected mean_arousal within 1-9, got '0.2'",
+        ),
+        ("static_annotations", lambda lines: [*lines, "99,5,1,nan,1"], "csv:52: expected a number as mean_valence"),
+        (
+            "static_annotations",
+            lambda lines: [*lines, "99,5,-1,5,1"],
+            "csv:52: expected std_arousal within 0-8, got '-1'",
+        ),
+        (
+            "static_annotations",
+            lambda lines: [*lines, "99,5,1,5,1,caf\xe9"],
+            "csv:52: expected UTF-8, got the byte 0xe9",
+        ),
+        ("arousal_cont_average", lambda lines: [*lines, '99,"0.1', "100,0.2"], "csv:52: expected a row on one line"),
+    ],
+)
+def test_a_bad_table_of_emomusic_is_named_with_its_line(emomusic, name, change, message):
+    path = emomusic / f"{name}.csv"
+    path.write_bytes("\n".join(change(path.read_text().splitlines())).encode("latin1"))
+    with pytest.raises(AnnotationError, match=f"{name}.{message}"):
         read_emomusic(emomusic)
 
 

@@ -1,6 +1,7 @@
 """A pack gives back the songs: everything exactly but the log-mels, and those within half a step."""
 
 import dataclasses
+import hashlib
 import json
 import warnings
 
@@ -126,6 +127,65 @@ def test_labels_that_were_changed_are_refused(songs, tmp_path):
         read_pack(tmp_path / "pack")
 
 
+def rewritten(path, change):
+    """Write a pack again with other metadata and tensors; `change` is given both and changes them in place."""
+    with safe_open(str(path), framework="numpy") as file:
+        metadata, tensors = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(metadata, tensors)
+    metadata["pack_hash"] = hashlib.sha256(metadata["pack"].encode()).hexdigest()
+    save_file(tensors, path, metadata)
+
+
+def described(**values):
+    def change(metadata, tensors):
+        metadata["pack"] = json.dumps(json.loads(metadata["pack"]) | values)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda metadata, tensors: metadata.pop("shape"), "expected a whole file of .*, got: no 'shape'"),
+        (lambda metadata, tensors: metadata.pop("artist"), "no 'artist'"),
+        (lambda metadata, tensors: tensors.pop("fold"), "expected a whole file of"),
+        (lambda metadata, tensors: metadata.update(pack="{"), "expected a whole file of"),
+        (lambda metadata, tensors: metadata.update(pack="[" * 100_000), "expected a whole file of"),
+        (lambda metadata, tensors: metadata.update(pack="[1]"), "a description of the pack, got list"),
+        (lambda metadata, tensors: metadata.update(shape="[12, 128]"), "shape of log-mels as three positive numbers"),
+        (lambda metadata, tensors: metadata.update(shape="[12, -128, 431]"), "three positive numbers"),
+        (lambda metadata, tensors: metadata.update(shape="[12, 128.0, 431]"), "three positive numbers"),
+        (lambda metadata, tensors: metadata.update(shape="[12, 128, 43]"), "expected log-mels of shape .*cells"),
+        (lambda metadata, tensors: metadata.update(shape="[12, 99999999, 99999999]"), "too few for them"),
+        (lambda metadata, tensors: metadata.update(shape="[11, 128, 431]"), r"emotion as float32 \(11, 2\)"),
+        (lambda metadata, tensors: metadata.update(genre='["jazz"]'), "expected 12 texts as genre"),
+        (lambda metadata, tensors: metadata.update(genre="null"), "expected 12 texts as genre"),
+        (lambda metadata, tensors: tensors.update(fold=tensors["fold"][:3]), r"fold as int8 \(12,\)"),
+        (lambda metadata, tensors: tensors.update(year=tensors["year"].astype(float)), "year as int16"),
+        (lambda metadata, tensors: tensors.update(levels=tensors["levels"][:-20]), "expected .*got"),
+        (described(step=float("nan")), "a step out of"),
+        (described(step="0.5"), "step of the pack as .*float"),
+        (described(offset=1e300), "an offset in dB"),
+        (described(songs_hash=None), "songs_hash of the pack as"),
+        (described(colour="blue"), "expected a whole file of"),
+    ],
+)
+def test_a_pack_whose_parts_do_not_fit_is_one_error(songs, tmp_path, change, message):
+    write_pack(tmp_path / "pack", songs, **MADE_OF)
+    rewritten(tmp_path / "pack", change)
+    with pytest.raises(PackError, match=message) as raised:
+        read_pack(tmp_path / "pack")
+    assert str(tmp_path / "pack") in str(raised.value)
+
+
+def test_a_description_that_was_changed_is_refused(songs, tmp_path):
+    write_pack(tmp_path / "pack", songs, **MADE_OF, n_skipped=3)
+    content = (tmp_path / "pack").read_bytes()
+    (tmp_path / "pack").write_bytes(content.replace(rb"\"n_skipped\": 3", rb"\"n_skipped\": 0", 1))
+    with pytest.raises(PackError, match="expected a description with the hash"):
+        read_pack(tmp_path / "pack")
+
+
 @pytest.mark.parametrize("title", [None, "12 songs of jazz"])
 def test_a_pack_with_the_former_key_is_read(songs, tmp_path, title):
     pack = write_pack(tmp_path / "new", songs, **MADE_OF, pseudo_labels=title)
@@ -133,6 +193,7 @@ def test_a_pack_with_the_former_key_is_read(songs, tmp_path, title):
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     description = json.loads(metadata["pack"])
     description["heard"] = description.pop("pseudo_labels")
+    del metadata["pack_hash"]  # which such packs do not have
     save_file(tensors, tmp_path / "old", metadata | {"pack": json.dumps(description)})
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -148,8 +209,9 @@ def test_another_safetensors_file_and_no_file(tmp_path):
     save_file({"weight": np.zeros(3)}, tmp_path / "model.safetensors")
     with pytest.raises(PackError, match="expected a file of `musemo prepare --pack`"):
         read_pack(tmp_path / "model.safetensors")
-    with pytest.raises(FileNotFoundError):
-        read_pack(tmp_path / "none")
+    for missing in (tmp_path / "none", tmp_path):
+        with pytest.raises(FileNotFoundError, match="found none at"):
+            read_pack(missing)
 
 
 def test_songs_that_cannot_be_packed(songs: SongArrays, tmp_path):

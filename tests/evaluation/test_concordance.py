@@ -55,7 +55,7 @@ def test_parts_equal_scipy_and_sklearn():
 def test_is_bounded_symmetric_and_free_of_a_common_scale(pairs, shift, scale):
     p, r = pairs.T
     ccc = concordance_correlation(p, r)
-    if np.ptp(p) + np.ptp(r) < 1e-3:  # (nearly) the same constant: undefined, or a ratio of rounding errors
+    if min(np.ptp(p), np.ptp(r)) < 1e-6:  # (nearly) a constant: undefined, or a ratio of rounding errors
         return
     assert -1 - 1e-9 <= ccc <= 1 + 1e-9
     assert ccc == pytest.approx(concordance_correlation(r, p), abs=1e-9)
@@ -66,11 +66,44 @@ def test_perfect_reversed_and_constant_predictions():
     references = _emotions(50)[1]
     assert concordance_correlation(references, references) == pytest.approx([1, 1])
     assert concordance_correlation(2 * references.mean(axis=0) - references, references) == pytest.approx([-1, -1])
-    report = concordance_report(np.full_like(references, 0.2), references)
-    assert report["ccc"] == [0, 0]
-    assert np.isnan(report["pearson_r"]).all()
-    assert "constant predictions" in report["notes"]["predictions"]
     assert np.isnan(concordance_correlation([0.3, 0.3], [0.3, 0.3]))
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 60])
+@pytest.mark.parametrize("side", ["predictions", "references", "both"])
+def test_a_constant_has_no_concordance_and_it_says_why(n, side):
+    varying = np.random.default_rng(n).uniform(-1, 1, (n, 2))
+    for value in np.linspace(-1, 1, 201):
+        constant = np.full((n, 2), value)
+        predictions, references = (
+            constant if side in (name, "both") else varying for name in ("predictions", "references")
+        )
+        report = concordance_report(predictions, references)
+        assert np.isnan(
+            [*report["ccc"], *report["pearson_r"], *report["variance_matched_ccc"], report["ccc_mean"]]
+        ).all()
+        assert np.isfinite([*report["bias"], *report["rmse"]]).all()
+        assert set(report["notes"]) == ({"predictions", "references"} if side == "both" else {side})
+        assert np.isnan(concordance_correlation(predictions[:, 0], references[:, 0]))
+
+
+def test_the_interval_of_a_constant_is_undefined_too():
+    predictions, references = _emotions(30)
+    predictions[:, 0] = 0.1
+    report = concordance_report(predictions, references, confidence=0.9, n_resamples=50)
+    assert np.isnan(report["ccc_interval"][0]).all()
+    assert np.isnan(report["pearson_r_interval"][0]).all()
+    assert np.isnan(report["ccc_mean_interval"]).all()
+    assert np.isfinite([*report["ccc_interval"][1], *report["bias_interval"][0]]).all()
+
+
+def test_a_mean_that_is_a_constant_but_for_rounding_is_one():
+    references = _emotions(50)[1]
+    predictions = 0.1 + 0.2 + 1e-17 * references  # as of a network that has collapsed
+    predictions[::2] = 0.3
+    assert np.ptp(predictions) > 0
+    assert np.isnan(concordance_correlation(predictions, references)).all()
+    assert not np.isnan(concordance_correlation(1e-7 * references, references)).any()
 
 
 def test_one_pair_has_an_error_but_no_correlation():
@@ -89,6 +122,12 @@ def test_large_offset_loses_no_digits():
 def test_torch_lists_and_half_precision_are_taken():
     predictions, references = _emotions(40)
     expected = concordance_correlation(predictions, references)
+    gradient = torch.tensor(predictions).requires_grad_()
+    assert concordance_correlation(gradient, references) == pytest.approx(expected)
+    assert concordance_correlation(list(gradient), references) == pytest.approx(expected)
+    assert concordance_correlation([list(row) for row in gradient], references) == pytest.approx(expected)
+    assert concordance_correlation(gradient.bfloat16(), references) == pytest.approx(expected, abs=1e-2)
+    assert concordance_correlation(list(gradient.half()), references) == pytest.approx(expected, abs=1e-3)
     assert concordance_correlation(torch.tensor(predictions), references.tolist()) == pytest.approx(expected)
     assert concordance_correlation(predictions.astype(np.float16), references) == pytest.approx(expected, abs=1e-3)
 
@@ -101,6 +140,15 @@ def test_torch_lists_and_half_precision_are_taken():
         ([0.1, np.nan], [0.1, 0.2], r"finite predictions.*row 1"),
         ([0.1, 0.2], [np.inf, 0.2], r"finite references.*row 0"),
         (np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), r"\(2, 2, 2\)"),
+        (None, [0.1, 0.2], "expected numbers as predictions, got None"),
+        ([0.1, 0.2], [None, 0.2], "expected numbers as references, got None among them"),
+        ([[0.1], [0.1, 0.2]], [0.1, 0.2], "predictions, in rows of one length"),
+        ("0.1", [0.1], "expected numbers as predictions, got str '0.1'"),
+        (["0.1", "0.2"], [0.1, 0.2], "expected numbers as predictions, got str '0.1' among them"),
+        ([True, False], [0.1, 0.2], "expected numbers as predictions, got .* among them"),
+        (torch.tensor([1j, 0]), [0.1, 0.2], "expected numbers as predictions, got .* among them"),
+        ({"valence": 0.1}, [0.1], "expected numbers as predictions, got dict"),
+        ([2**80, 0.1], [0.1, 0.2], "expected numbers as predictions"),
     ],
 )
 def test_bad_inputs_are_named(predictions, references, message):
@@ -136,6 +184,48 @@ def test_whole_artists_are_drawn():
     alone = width(predictions, references)
     assert width(predictions_10, references_10, groups=names) == pytest.approx(alone, rel=0.15)
     assert width(predictions_10, references_10) < 0.5 * alone
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_resamples": 0}, "n_resamples as a whole number from 1 on, got 0"),
+        ({"n_resamples": -5}, "n_resamples as a whole number from 1 on, got -5"),
+        ({"n_resamples": 10.5}, "n_resamples as a whole number from 1 on, got 10.5"),
+        ({"n_resamples": None}, "n_resamples as a whole number from 1 on, got None"),
+        ({"seed": -1}, "seed as a whole number from 0 on, got -1"),
+        ({"seed": "0"}, "seed as a whole number from 0 on, got '0'"),
+        ({"confidence": "0.9"}, r"confidence in \(0, 1\), such as 0.95, got '0.9'"),
+        ({"confidence": [0.9]}, r"confidence in \(0, 1\)"),
+        ({"confidence": np.nan}, r"confidence in \(0, 1\)"),
+        ({"groups": ["a"] * 5}, "at least 2 groups for an interval, got 1"),
+        ({"groups": "abcde"}, "groups as a list of labels, got str"),
+        ({"groups": 3}, "groups as a list of labels, got int"),
+        ({"groups": [["a"], ["b"], ["c"], ["d"], ["e"]]}, "groups as a list of labels, got list of shape"),
+        ({"groups": ["a", "b", None, "c", "d"]}, "a group label for each item, got None at 2"),
+        ({"groups": [1.0, np.nan, 2, 3, 4]}, "a group label for each item, got nan at 1"),
+        ({"groups": [1j, 2, 3, 4, 5]}, "group labels of one kind"),
+    ],
+)
+def test_options_that_mean_nothing_are_named(options, message):
+    values = np.arange(5.0)
+    with pytest.raises(ValueError, match=message):
+        concordance_report(values, values**2, **({"confidence": 0.95} | options))
+
+
+def test_labels_of_every_kind_are_taken():
+    predictions, references = _emotions(6)
+    names = ["a", "b", "a", "c", "b", "c"]
+    numbers = [0, 1, 0, 2, 1, 2]
+    kinds = [names, tuple(names), np.array(names), np.array(names, dtype=object), numbers, torch.tensor(numbers)]
+    options = {"confidence": 0.9, "n_resamples": 20}
+    answers = [concordance_report(predictions, references, groups, **options)["ccc_interval"] for groups in kinds]
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_an_interval_needs_two_items():
+    with pytest.raises(ValueError, match="at least 2 items for an interval, got 1"):
+        concordance_report([0.1], [0.2], confidence=0.95)
 
 
 def test_groups_must_name_every_item():

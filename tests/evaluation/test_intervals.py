@@ -38,6 +38,8 @@ def test_frechet_interval_is_not_moved_by_the_bias_of_resampling():
     value = frechet_distance(*mean_and_covariance(x), *mean_and_covariance(y))
     low, high = frechet_interval(x, y, 0.95, n_resamples=200)
     assert low < value < high
+    assert frechet_interval(x, x, 0.95, n_resamples=50)[0] == 0  # draws of no distance, shifted below 0
+    assert 0 < low < 20
 
 
 def test_simple_intervals_are_the_textbooks():

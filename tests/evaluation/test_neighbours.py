@@ -32,6 +32,14 @@ def test_prdc_by_brute_force(k, monkeypatch):
     assert prdc(real, fake, k) == pytest.approx(brute_force_prdc(real, fake, k), abs=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_clip_on_the_edge_of_a_ball_is_inside(seed):
+    rng = np.random.default_rng(seed)
+    real, fake = (rng.integers(-4, 5, (count, 2)) for count in (15, 6))
+    real, fake = (np.concatenate([half, -half]).astype(float) for half in (real, fake))  # a mean of 0: exact distances
+    assert prdc(real, fake, 2) == pytest.approx(brute_force_prdc(real, fake, 2), abs=1e-12)
+
+
 def test_nearest_distances_are_scikit_learns(monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK", 9)
     rng = np.random.default_rng(0)
@@ -65,6 +73,8 @@ def test_authenticity_sees_copies():
     result = authenticity(half, training, held_out)
     assert result.share == pytest.approx(0.475, abs=0.05)
     assert (result.nearest[150:] < result.threshold).all()
+    pair, one, other = np.array([[-1.0, 0], [1, 0]]), np.array([[2.0, 0]]), np.array([[-2.0, 0]])
+    assert authenticity(other, pair, one).share == 1  # exactly as near as the held-out clip is not nearer
 
 
 def test_errors():

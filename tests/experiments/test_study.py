@@ -17,6 +17,7 @@ from musemo_hf.experiments.study.recogniser import JUDGE, TEACHER, StudyRecognis
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import run_study
 from musemo_hf.experiments.study.variant import variants
+from musemo_hf.runner.engines import Engine, WorkerProcesses
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.loop import RedFlagError
@@ -39,6 +40,15 @@ TINY = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """As many threads as a worker process has: a sum in another order rounds otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def songs() -> SongArrays:
     rng = np.random.default_rng(0)
@@ -56,8 +66,8 @@ def songs() -> SongArrays:
     )
 
 
-def run(study: Study) -> None:
-    outcome = run_study(study)
+def run(study: Study, engine: Engine | None = None) -> None:
+    outcome = run_study(study, engine)
     assert outcome.failed == {}
     assert outcome.left == []
 
@@ -174,9 +184,9 @@ def test_an_unfair_or_unknown_comparison_is_refused_before_training(songs, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_judge_and_generators_are_the_same_in_any_order(finished, songs, tmp_path):
+def test_judge_and_generators_are_the_same_in_worker_processes_and_in_any_order(finished, songs, tmp_path):
     other = make(songs, tmp_path)
-    run(other)
+    run(other, WorkerProcesses(2))
     weights = [
         MusemoGanGenerator.from_pretrained(folder / "enhanced-seed0/generator").state_dict()
         for folder in (finished.run_dir, tmp_path)

@@ -25,7 +25,16 @@ def test_answers_as_the_function_does(metric):
 
 
 @pytest.mark.parametrize(
-    "kind", [torch.tensor, np.ndarray.tolist, lambda array: datasets.Dataset.from_dict({"x": array})["x"]]
+    "kind",
+    [
+        torch.tensor,
+        lambda array: torch.tensor(array).requires_grad_(),
+        lambda array: list(torch.tensor(array).requires_grad_()),
+        np.ndarray.tolist,
+        lambda array: list(array),
+        lambda array: datasets.Dataset.from_dict({"x": array})["x"],
+    ],
+    ids=["torch", "gradient", "tensors", "lists", "rows", "column"],
 )
 def test_every_kind_of_numbers_is_taken(metric, kind):
     answer = metric.compute(predictions=kind(PREDICTIONS), references=kind(REFERENCES))
@@ -52,15 +61,86 @@ def test_intervals_and_artists(metric):
             assert low < value < high, name
 
 
+def test_half_precision_is_taken(metric):
+    halves = [torch.tensor(side).bfloat16() for side in (PREDICTIONS, REFERENCES)]
+    answer = metric.compute(predictions=halves[0], references=halves[1])
+    assert answer == concordance_report(*(side.double().numpy() for side in halves))
+
+
+@pytest.mark.parametrize("names", [("prediction", "reference"), ("predictions", "references")])
+def test_combined_with_another_metric_one_by_one(tmp_path, names):
+    paths = [metric_path("concordance_correlation")] * 2
+    combined = evaluate.combine([evaluate.load(path, cache_dir=str(tmp_path / str(i))) for i, path in enumerate(paths)])
+    for pair in zip(PREDICTIONS, REFERENCES, strict=True):
+        combined.add(**dict(zip(names, pair, strict=True)))
+    combined.add_batch(predictions=PREDICTIONS[:7], references=REFERENCES[:7])
+    answer = combined.compute()
+    expected = concordance_report(np.r_[PREDICTIONS, PREDICTIONS[:7]], np.r_[REFERENCES, REFERENCES[:7]])
+    for index in range(2):
+        assert answer[f"concordance_correlation_{index}_ccc"] == expected["ccc"]
+
+
+def test_constants_are_nan_with_a_reason(metric):
+    for value in np.linspace(-1, 1, 21):
+        answer = metric.compute(predictions=[value] * 60, references=REFERENCES[:, 0])
+        assert np.isnan(answer["ccc"])
+        assert "constant predictions: ccc" in answer["notes"]["predictions"]
+
+
+def test_a_bad_batch_is_refused_and_the_good_ones_stay(metric):
+    metric.add_batch(predictions=PREDICTIONS[:30], references=REFERENCES[:30])
+    for predictions, references, message in (
+        (PREDICTIONS[:5, 0], REFERENCES[:5, 0], "items of 2 numbers, as were added before, got items of one number"),
+        (np.zeros((5, 3)), np.zeros((5, 3)), "items of 2 numbers, as were added before, got items of 3 numbers"),
+        (PREDICTIONS[:5], REFERENCES[:4], "Mismatch in the number"),
+        (np.full((1, 2), np.nan), REFERENCES[:1], "finite predictions, got NaN or infinity in row 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metric.add_batch(predictions=predictions, references=references)
+    with pytest.raises(ValueError, match="as were added before"):
+        metric.add(prediction=0.1, reference=0.2)
+    metric.add_batch(predictions=PREDICTIONS[30:], references=REFERENCES[30:])
+    assert metric.compute() == concordance_report(PREDICTIONS, REFERENCES)
+
+
 @pytest.mark.parametrize(
     ("predictions", "references", "message"),
     [
         (PREDICTIONS, REFERENCES[:5], "Mismatch in the number"),
         (PREDICTIONS, None, "expected references with every call"),
+        (None, None, "expected predictions and references, got none"),
         ([], [], "at least one number in predictions"),
         (PREDICTIONS, np.full_like(REFERENCES, np.nan), "finite references"),
+        (0.1, 0.2, r"expected \(B,\) or \(B, 2\) predictions and references, got \(\)"),
+        (PREDICTIONS, REFERENCES[:, 0], r"expected predictions and references of one shape, got \(2,\) and \(\)"),
+        (["loud"], [0.1], "expected numbers as predictions, got str 'loud' among them"),
+        ([0.1, None], [0.1, 0.2], "expected numbers as predictions, got None among them"),
+        (np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), r"expected \(B,\) or \(B, 2\)"),
     ],
 )
 def test_bad_inputs_are_named(metric, predictions, references, message):
     with pytest.raises(ValueError, match=message):
         metric.compute(predictions=predictions, references=references)
+    answer = metric.compute(predictions=PREDICTIONS, references=REFERENCES)  # nothing of it is left
+    assert answer == concordance_report(PREDICTIONS, REFERENCES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"confidence": 0.9, "n_resamples": 0}, "n_resamples as a whole number from 1 on, got 0"),
+        ({"confidence": 0.9, "groups": ["a"] * 60}, "at least 2 groups for an interval, got 1"),
+        ({"confidence": 1}, r"a confidence in \(0, 1\)"),
+        ({"level": 0.9}, "expected options out of groups, confidence, n_resamples, seed, got level"),
+    ],
+)
+def test_bad_options_are_named(metric, options, message):
+    with pytest.raises(ValueError, match=message):
+        metric.compute(predictions=PREDICTIONS, references=REFERENCES, **options)
+
+
+def test_one_item_has_one_name(metric):
+    with pytest.raises(ValueError, match="in the singular and in the plural"):
+        metric.add(prediction=0.1, predictions=0.1, reference=0.2)
+    with pytest.raises(ValueError, match="expected a number or a pair"):
+        metric.add(prediction=[[0.1, 0.2]], reference=[[0.1, 0.2]])

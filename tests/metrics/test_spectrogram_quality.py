@@ -60,6 +60,30 @@ def test_streamed_is_in_memory(metric):
     _same(metric.compute(), _in_memory())
 
 
+def test_combined_with_another_metric_one_by_one(tmp_path):
+    combined = evaluate.combine([_load(tmp_path / "a"), _load(tmp_path / "b", embedder="mel-statistics-v1")])
+    for index in range(5):
+        combined.add(prediction=FAKE[index], reference=REAL[index])
+    combined.add(predictions=FAKE[5], references=REAL[5])
+    answer = combined.compute(ladder=False)
+    alone = _load(tmp_path / "c").compute(predictions=FAKE[:6], references=REAL[:6], ladder=False)
+    for index in range(2):
+        assert answer[f"spectrogram_quality_{index}_quality_score"] == pytest.approx(alone["quality_score"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_resamples": 0}, "n_resamples as a whole number from 1 on, got 0"),
+        ({"confidence": "0.9"}, r"a confidence in \(0, 1\), such as 0.95, got '0.9'"),
+        ({"seed": -1}, "seed as a whole number from 0 on, got -1"),
+    ],
+)
+def test_bad_options_are_named(metric, options, message):
+    with pytest.raises(ValueError, match=message):
+        metric.compute(predictions=FAKE[:3], references=REAL[:3], **options)
+
+
 @pytest.mark.parametrize(
     "kind",
     [

@@ -12,6 +12,7 @@ import pytest
 
 from musemo_hf.runner.engines import InProcess, WorkerProcesses
 from musemo_hf.runner.scheduler import run_tasks
+from musemo_hf.runner.task import State, attempt
 
 ENGINES = pytest.mark.parametrize("engine", [InProcess(), WorkerProcesses(2)], ids=["in process", "two processes"])
 
@@ -44,6 +45,23 @@ def test_a_failed_task_is_named_and_others_go_on(example, tmp_path, engine, capl
     assert "Traceback" in (tmp_path / "locks/fails.failed").read_text()
     tasks[0] = example.make(tmp_path, "fails")  # what was wrong has been put right
     assert run(tasks, tmp_path, engine).computed == ["fails", "blocked"]
+
+
+def test_a_failure_in_another_process_of_the_run_is_not_repeated(example, tmp_path):
+    task, locks = example.make(tmp_path, "fails", example.fail), tmp_path / "locks"
+    locks.mkdir()
+    began = time.time() - 60
+    ends = [attempt(tmp_path, task, locks, since) for since in (began, began, time.time() + 60)]
+    assert all(end.state is State.FAILED for end in ends)
+    assert ends[1].message == "OSError: no space left"
+    assert example.computed(tmp_path) == ["fails", "fails"]  # by the first process, and by a later run
+
+
+def test_a_machine_that_does_not_see_the_folder_says_so(example, tmp_path):
+    end = attempt(tmp_path, example.make(tmp_path, "a"), tmp_path / "elsewhere", 0.0)
+    assert end.state is State.FAILED
+    assert "does not see" in end.message
+    assert example.computed(tmp_path) == []
 
 
 def test_an_empty_or_broken_result_is_named_and_computed_again(example, tmp_path, caplog):

@@ -1,19 +1,23 @@
 """Agreement of the requested emotion with the predictions of an independent recogniser."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from musemo_hf.data.tables import read_table
 from musemo_hf.evaluation.arrays import to_decibels
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
 
-COLUMNS = (("file", "file_name", "filename", "file name"), ("valence",), ("arousal",))
+COLUMNS = {
+    "file": ("file", "file_name", "filename", "file name"),
+    "valence": ("valence",),
+    "arousal": ("arousal",),
+}
 
 
 class Conditioning:
@@ -86,22 +90,16 @@ def read_requests(path: Path) -> dict[str, tuple[float, float]]:
     """Read a table of file, valence and arousal, as `musemo generate` writes it, as (valence, arousal) by file.
 
     Raises:
-        ValueError: A column is missing, a value is not a number or outside [-1, 1], or a file is there twice.
+        ValueError: The table is not UTF-8, a column is missing, a value is not a number or outside [-1, 1], or a file
+            is there twice; the message names file:line.
         FileNotFoundError: There is no such table.
     """
     requests: dict[str, tuple[float, float]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, skipinitialspace=True)
-        header = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        names = [next((header[name] for name in known if name in header), None) for known in COLUMNS]
-        if None in names:
-            raise ValueError(f"{path}: expected the columns file, valence, arousal, got {', '.join(header)}")
-        for row in reader:
-            file, *numbers = ((row[name] or "").strip() for name in names)
-            where = f"{path}:{reader.line_num}"
-            if file in requests:
-                raise ValueError(f"{where}: expected each file once, got {file} again")
-            requests[file] = _point(numbers, where)
+    for row in read_table(path, COLUMNS, ValueError):
+        file = row.cells.get("file", "").strip()
+        if file in requests:
+            raise ValueError(f"{row.where}: expected each file once, got {file} again")
+        requests[file] = _point([row.cells.get(name, "").strip() for name in ("valence", "arousal")], row.where)
     return requests
 
 

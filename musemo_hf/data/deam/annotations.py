@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from musemo_hf.data.deam.layout import DeamError
-from musemo_hf.data.deam.tables import Row, number, read_table, song_id
+from musemo_hf.data.tables import Row, number, read_table, song_id
 
 Labels = Literal["corrected", "published"]
 
@@ -83,22 +83,18 @@ def read_annotations(paths: Iterable[Path], labels: Labels = "corrected") -> dic
 
 def _annotation(row: Row, swap: bool) -> Annotation:
     song = song_id(row, AnnotationError)
-    valence, arousal = _mean(row, "valence_mean"), _mean(row, "arousal_mean")
-    valence_std, arousal_std = _deviation(row, "valence_std"), _deviation(row, "arousal_std")
+    valence, arousal = ((rated_mean(row, name) - 5) / 4 for name in ("valence_mean", "arousal_mean"))
+    valence_std, arousal_std = (rated_deviation(row, name) / 4 for name in ("valence_std", "arousal_std"))
     if swap and song <= LAST_SWAPPED_ID:
         valence, arousal, valence_std, arousal_std = arousal, valence, arousal_std, valence_std
     return Annotation(song, valence, arousal, valence_std, arousal_std)
 
 
-def _mean(row: Row, column: str) -> float:
-    value = number(row, column, AnnotationError)
-    if not 1 <= value <= 9:
-        raise AnnotationError(f"{row.where}: expected {column} within 1-9, got {row.cells[column]!r}")
-    return (value - 5) / 4
+def rated_mean(row: Row, column: str) -> float:
+    """Return the mean of ratings on the scale 1-9 in a column, or raise an `AnnotationError`."""
+    return number(row, column, AnnotationError, (1, 9))
 
 
-def _deviation(row: Row, column: str) -> float:
-    value = number(row, column, AnnotationError)
-    if not 0 <= value <= 8:  # 8: the width of the scale
-        raise AnnotationError(f"{row.where}: expected {column} within 0-8, got {row.cells[column]!r}")
-    return value / 4
+def rated_deviation(row: Row, column: str) -> float:
+    """Return the deviation of ratings on the scale 1-9 in a column, or raise an `AnnotationError`."""
+    return number(row, column, AnnotationError, (0, 8))  # 8: the width of the scale

@@ -12,11 +12,12 @@ from typing import Any
 
 import datasets
 from datasets import Array2D, Features, List, Value
+from filelock import FileLock, Timeout
 
 from musemo_hf.audio.decoding import AudioDecodingError
 from musemo_hf.audio.mel import MelSettings
 from musemo_hf.data.deam.excerpts import TooShortError, excerpt_log_mel, excerpt_start, file_duration
-from musemo_hf.data.deam.layout import DeamError, find_deam
+from musemo_hf.data.deam.layout import DeamError, DeamLayout, find_deam
 from musemo_hf.data.deam.metadata import edition
 from musemo_hf.data.deam.songs import Song, list_songs
 from musemo_hf.data.demo_corpus import demo_corpus_dir, demo_corpus_path, demo_parameters
@@ -27,7 +28,7 @@ from musemo_hf.runner.mapping import map_tasks
 
 logger = logging.getLogger(__name__)
 
-VERSION = "1.0.0"  # prepared data sets are cached by it: raise it when the same files give other values
+VERSION = "1.1.0"  # prepared data sets are cached by it: raise it when the same files give other values
 SKIPPED_FILE = "skipped.csv"
 _DESCRIPTION = (
     "DEAM (MediaEval Database for Emotional Analysis of Music): log-mel spectrograms of excerpts, with mean valence "
@@ -43,6 +44,10 @@ _CITATION = """\
 
 class NoSongsError(DeamError):
     """No song could be read; the message says why, and names a configuration that may work."""
+
+
+class ChangedFolderError(DeamError):
+    """The folder of DEAM changed while it was prepared; nothing was kept."""
 
 
 @dataclass
@@ -77,6 +82,9 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     The configurations are `excerpt_30s` (default: seconds 15-45), `excerpt_10s` (seconds 30-40 of a file of at least
     40 s, else its first 10 s) and `first_30s` (the first 30 s). A folder of `musemo pseudo-label` is read in the same
     way; the description then says that its emotions are pseudo-labels.
+
+    `as_streaming_dataset` decodes songs as they are asked for, and keeps nothing; songs that cannot be read are named
+    in the log.
 
     Args:
         cache_dir: The folder of prepared data sets, by default the cache of `datasets`.
@@ -128,6 +136,9 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     ) -> None:
         if labels not in ("corrected", "published"):
             raise ValueError(f'expected labels "corrected" or "published", got {labels!r}')
+        given = {"cache_dir": cache_dir, "config_name": config_name, "data_dir": data_dir, "labels": labels}
+        self._arguments = given | {"n_folds": n_folds, "fold_seed": fold_seed} | options
+        self._parts: Path | None = None  # where lists of skipped songs are written while the data set is prepared
         self._is_demo = data_dir is None
         if data_dir is None:
             duration = _demo_duration(config_name or self.DEFAULT_CONFIG_NAME)
@@ -149,8 +160,15 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
 
     @property
     def skipped(self) -> list[SkippedSong]:
-        """The songs that were left out of the prepared data set, as in `skipped.csv` beside the Arrow files."""
-        return read_skipped(Path(self._output_dir) / SKIPPED_FILE)
+        """The songs that were left out of the prepared data set, as in `skipped.csv` beside the Arrow files.
+
+        Raises:
+            FileNotFoundError: The data set is not prepared.
+        """
+        path = Path(self._output_dir) / SKIPPED_FILE
+        if not path.is_file():
+            raise FileNotFoundError(f"expected a prepared data set, found no {path}: call download_and_prepare first")
+        return read_skipped(path)
 
     def _info(self) -> datasets.DatasetInfo:
         features = Features(
@@ -176,12 +194,18 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         """Prepare the data set, unless it is in the cache, and warn of songs that were left out.
 
-        `num_proc` decodes in several processes.
+        `num_proc` decodes in several processes. A folder that has changed since the builder was made is prepared as it
+        is now.
 
         Raises:
             NoSongsError: No song could be read.
+            ChangedFolderError: The folder changed while it was prepared; nothing was kept.
             OSError: The disk is full; no unfinished files are left.
         """
+        if not self._is_demo and self._has_changed(self._layout()):
+            logger.warning("%s has changed since this builder was made: prepared as it is now", self.config.data_dir)
+            self.__init__(**self._arguments)  # type: ignore[misc]  # the place in the cache follows the fingerprint
+        self._tell_waiting()
         try:
             super().download_and_prepare(*args, **kwargs)
         except Exception as error:
@@ -199,9 +223,20 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         folder = Path(self._output_dir)
         for part in folder.glob(f"*.{SKIPPED_FILE}"):  # of a run that was killed
             part.unlink()
-        super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
+        self._parts = folder
+        try:
+            super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
+        finally:
+            self._parts = None
         parts = sorted(folder.glob(f"*.{SKIPPED_FILE}"))
-        skipped = [*self._unread, *(song for part in parts for song in read_skipped(part))]
+        unread = [song for part in parts for song in read_skipped(part)]
+        if any(song.reason == "missing audio" for song in unread):  # it was there when the folder was listed
+            raise ChangedFolderError(
+                self._changed(next(song for song in unread if song.reason == "missing audio").detail)
+            )
+        if not self._is_demo:
+            self._check_unchanged(self._layout())
+        skipped = [*self._unread, *unread]
         if not self.info.splits["train"].num_examples:
             raise NoSongsError(self._no_songs(skipped))
         write_skipped(folder / SKIPPED_FILE, skipped)
@@ -223,10 +258,12 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         if self._is_demo:
             logger.warning("no data_dir was given: this data set is procedural, and says nothing about music")
             demo_corpus_dir(duration=_demo_duration(config.name))
-        layout = find_deam(config.data_dir)
+        layout = self._layout()
         if pseudo_labels := read_manifest(config.data_dir):
             logger.warning("the emotions of these songs are not labels of people: %s", pseudo_labels.title)
         self._songs, self._unread = list_songs(layout, config.labels, config.n_folds, config.fold_seed)  # type: ignore[arg-type]
+        if self._parts is not None and not self._is_demo:  # the songs will be kept in the cache
+            self._check_unchanged(layout)
         if not self._songs:
             raise NoSongsError(self._no_songs(self._unread))
         generator = datasets.SplitGenerator("train", {"songs": self._songs})
@@ -242,8 +279,8 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
                 skipped.append(made)
             else:
                 yield song.song_id, _labels(song) | made
-        # each process writes its own list, and the parent joins them
-        write_skipped(Path(self._output_dir) / f"{songs[0].song_id}.{SKIPPED_FILE}", skipped)
+        if self._parts is not None:  # each process writes its own list, and the parent joins them
+            write_skipped(self._parts / f"{songs[0].song_id}.{SKIPPED_FILE}", skipped)
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         try:
@@ -253,6 +290,34 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             if full is None:
                 raise
             raise full from error  # the bare error: its causes are lost on the way out of a process of num_proc
+
+    def _layout(self) -> DeamLayout:
+        """Find the files as they are now; what is odd about their places was said when the builder was made."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return find_deam(self.config.data_dir)
+
+    def _has_changed(self, layout: DeamLayout) -> bool:
+        return layout.fingerprint() != self.config.fingerprint
+
+    def _check_unchanged(self, layout: DeamLayout) -> None:
+        if self._has_changed(layout):
+            raise ChangedFolderError(self._changed("its files are others than when the preparation began"))
+
+    def _changed(self, what: str) -> str:
+        return (
+            f"{self.config.data_dir}: expected a folder that stays as it is while it is prepared, got changes: {what}"
+        )
+
+    def _tell_waiting(self) -> None:
+        """Say so where another process prepares the same data set, since `datasets` waits in silence."""
+        lock = Path(f"{self._output_dir}_builder.lock")
+        if lock.is_file():
+            try:
+                with FileLock(lock, timeout=0):
+                    pass
+            except Timeout:
+                logger.warning("waiting for another process, which prepares %s", self._output_dir)
 
     def _no_songs(self, skipped: list[SkippedSong]) -> str:
         message = f"{self.config.data_dir}: expected songs, got none; skipped: {count_reasons(skipped)}"
@@ -296,10 +361,13 @@ def _read(song: Song, n_frames: int, start: float, or_from_start: bool) -> dict[
         duration = file_duration(song.path)
         begin = excerpt_start(duration, length, start, or_from_start)
         return {"duration": duration, "spectrogram": excerpt_log_mel(song.path, begin, n_frames)}
-    except AudioDecodingError as error:
-        return SkippedSong(song.song_id, "corrupt", str(error))
     except TooShortError as error:
         return SkippedSong(song.song_id, "too short", str(error))
+    except (AudioDecodingError, OSError) as error:  # OSError: such as a file that may not be read
+        if not song.path.is_file():
+            return SkippedSong(song.song_id, "missing audio", f"{song.path} has gone since the folder was listed")
+        detail = str(error) if song.path.name in str(error) else f"{song.path}: {error}"
+        return SkippedSong(song.song_id, "corrupt", detail)
 
 
 def _no_space(error: BaseException | None) -> OSError | None:

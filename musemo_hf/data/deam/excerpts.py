@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 
-from musemo_hf.audio.decoding import AudioDecodingError, read_audio
+from musemo_hf.audio.decoding import AudioDecodingError, audio_duration, read_audio
 from musemo_hf.audio.mel import MelSettings, log_mel
 
 TOLERANCE = 0.02  # s; codecs trim about this much at the ends: a file that is shorter by less is padded
@@ -16,16 +15,13 @@ class TooShortError(ValueError):
     """A whole file that ends before the end of the excerpt."""
 
 
-def file_duration(path: Path) -> float:
-    """Read the duration in seconds from the header of a file.
+def file_duration(path: Path, at_most: float | None = None) -> float:
+    """Return the duration of a file in seconds, from decoding it to its end or to `at_most` seconds.
 
     Raises:
-        AudioDecodingError: The file is not audio.
+        AudioDecodingError: The file is not audio, or breaks off.
     """
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioDecodingError(f"{path}: expected audio that soundfile can decode, got: {error}") from error
+    return audio_duration(path, at_most)
 
 
 def excerpt_start(duration: float, length: float, start: float, or_from_start: bool) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musemo_hf.data.deam.layout import DeamError
-from musemo_hf.data.deam.tables import read_table, song_id
+from musemo_hf.data.tables import read_table, song_id
 
 FIRST_OTHER_ID = 10_001  # the first id of songs outside DEAM, whose last id is 2058
 
@@ -56,7 +56,7 @@ def read_metadata(paths: Iterable[Path]) -> dict[int, Metadata]:
             if number in known:
                 warnings.warn(f"{row.where}: song {number} is listed twice; its first row counts", stacklevel=2)
                 continue
-            texts = {name: row.cells.get(name, "") for name in ("artist", "title", "genre")}
+            texts = {name: " ".join(row.cells.get(name, "").split()) for name in ("artist", "title", "genre")}
             known[number] = Metadata(number, **texts)
     return known
 

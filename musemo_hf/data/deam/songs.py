@@ -61,7 +61,8 @@ def list_songs(
         skipped.append(SkippedSong(number, "missing audio", detail))
     ids = sorted(audio.keys() & annotations.keys())
     if unknown := [number for number in ids if number not in metadata]:
-        warnings.warn(f"songs without metadata, each taken for an artist of its own: {unknown}", stacklevel=2)
+        some = f"{unknown}" if len(unknown) <= 10 else f"{unknown[:10]} and {len(unknown) - 10} more"
+        warnings.warn(f"songs without metadata, each taken for an artist of its own: {some}", stacklevel=2)
     known = [metadata.get(number, Metadata(number)) for number in ids]
     folds = _folds(known, [annotations[number].emotion for number in ids], n_folds, fold_seed)
     return [

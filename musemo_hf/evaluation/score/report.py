@@ -14,6 +14,7 @@ from musemo_hf.evaluation.distances.frechet import extrapolated_frechet, feature
 from musemo_hf.evaluation.distances.kernel import kernel_distance
 from musemo_hf.evaluation.distances.neighbours import authenticity, neighbour_shares
 from musemo_hf.evaluation.spaces.embedders import standardise
+from musemo_hf.evaluation.statistics.bootstrap import check_confidence, check_draws
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
 from musemo_hf.evaluation.surrogates.skill import Skill, skill
@@ -129,7 +130,8 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
         `<name>_interval` = [low, high]; `ladder_interval` has one for each step.
 
     Raises:
-        ValueError: A side has no clips, the units differ, or the references are constant.
+        ValueError: A side has no clips, the units differ, the references are constant, or the confidence, the number of
+            draws or the seed is out of range.
     """
     _check(evidence)
     # resampling draws by position, which must not depend on the order in which clips or processes came
@@ -150,6 +152,9 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
 
 
 def _check(evidence: Evidence) -> None:
+    check_draws(evidence.n_resamples, evidence.seed)
+    if evidence.confidence is not None:
+        check_confidence(evidence.confidence)
     for side, rows in (("references", evidence.references), ("predictions", evidence.predictions)):
         if len(rows) == 0:
             raise ValueError(f"expected at least one clip of {side}, got none")

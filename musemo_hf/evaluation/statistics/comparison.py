@@ -131,7 +131,7 @@ def _figures(
     predicted: Array, labels: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Compute each figure as `(seeds, 2)`, and its draws averaged over seeds as `(n_resamples, 2)`."""
-    sums = np.stack([pair_sums(one, labels) for one in predicted], axis=2)  # (6, N, seeds, 2)
+    sums = np.stack([pair_sums(one, labels) for one in predicted], axis=2)  # (7, N, seeds, 2)
     drawn = resampled_agreement(sums, groups, n_resamples, seed)
     return agreement(sums.sum(axis=1)), {name: values.mean(axis=1) for name, values in drawn.items()}
 

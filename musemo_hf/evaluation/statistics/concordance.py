@@ -6,17 +6,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .bootstrap import interval, resampled_sums
+from musemo_hf.evaluation.arrays import as_numbers
+
+from .bootstrap import check_confidence, check_draws, interval, resampled_sums
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e100  # the squares of larger numbers overflow
+ROUNDING = 64 * np.finfo(np.float64).eps  # a spread below this share of the values is a rounding error
+
 # The summands of an item; every figure of the report is a function of their sums.
-_N, _P, _R, _PP, _RR, _PR = range(6)
+_N, _P, _R, _PP, _RR, _PR, _OFFSET = range(7)
 
 
 def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array, bool]:
     """Return both sides as float64 `(N, dimensions)`, and whether they were one-dimensional."""
-    predicted, annotated = (np.asarray(side, dtype=np.float64) for side in (predictions, references))
+    predicted, annotated = as_numbers(predictions, "predictions"), as_numbers(references, "references")
     if predicted.shape != annotated.shape:
         raise ValueError(f"expected as many predictions as references, got {predicted.shape} and {annotated.shape}")
     if predicted.ndim not in (1, 2):
@@ -27,31 +32,38 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
         bad = ~np.isfinite(side).reshape(len(side), -1).all(axis=1)
         if bad.any():
             raise ValueError(f"expected finite {name}, got NaN or infinity in row {int(bad.argmax())}")
+        if np.abs(side).max() > LARGEST:
+            raise ValueError(f"expected {name} of at most {LARGEST:g}, got {np.abs(side).max():g}")
     single = predicted.ndim == 1
     return predicted.reshape(len(predicted), -1), annotated.reshape(len(annotated), -1), single
 
 
 def pair_sums(predicted: Array, annotated: Array) -> Array:
-    """Compute the six summands `(6, N, dimensions)` of each item, about the annotations' mean to keep digits."""
-    centre = annotated.mean(axis=0)
-    p, r = predicted - centre, annotated - centre
-    return np.stack([np.ones_like(p), p, r, p * p, r * r, p * r])
+    """Compute the seven summands `(7, N, dimensions)` of each item, each side about its own mean to keep digits."""
+    (p, mean_p), (r, mean_r) = _centred(predicted), _centred(annotated)
+    return np.stack([np.ones_like(p), p, r, p * p, r * r, p * r, np.broadcast_to(mean_p - mean_r, p.shape)])
+
+
+def _centred(values: Array) -> tuple[Array, Array]:
+    """Return values `(N, dimensions)` less their mean, exactly 0 for a constant, and the mean."""
+    mean = values.mean(axis=0)
+    constant = np.ptp(values, axis=0) <= ROUNDING * np.abs(values).max(axis=0)
+    return np.where(constant, 0.0, values - mean), mean
 
 
 def agreement(sums: Array) -> dict[str, Array]:
-    """Compute every figure from the six sums `(6, ..., dimensions)`; NaN where a figure is undefined.
+    """Compute every figure from the seven sums `(7, ..., dimensions)`; NaN where a figure is undefined.
 
     Population moments throughout, as Lin (1989, Biometrics 45, p. 257) defines the concordance correlation:
-    2 s_pr / (s_p^2 + s_r^2 + (m_p - m_r)^2).
+    2 s_pr / (s_p^2 + s_r^2 + (m_p - m_r)^2). It is 0 where one side is constant, as the
+    covariance is, and NaN where both are the same constant.
     """
     mean_p, mean_r = sums[_P] / sums[_N], sums[_R] / sums[_N]
-    var_p = np.maximum(sums[_PP] / sums[_N] - mean_p**2, 0)
-    var_r = np.maximum(sums[_RR] / sums[_N] - mean_r**2, 0)
+    var_p, var_r = _variances(sums)
     covariance = sums[_PR] / sums[_N] - mean_p * mean_r
-    bias = mean_p - mean_r
-    mse = (sums[_PP] - 2 * sums[_PR] + sums[_RR]) / sums[_N]
-    # a spread below rounding error counts as none: the correlation of a constant is undefined
-    var_p, var_r = (np.where(v > 1e-20 * (1 + m**2), v, 0) for v, m in ((var_p, mean_p), (var_r, mean_r)))
+    offset = sums[_OFFSET] / sums[_N]
+    bias = mean_p - mean_r + offset
+    mse = (sums[_PP] - 2 * sums[_PR] + sums[_RR]) / sums[_N] + offset * (2 * (mean_p - mean_r) + offset)
     covariance = np.where((var_p > 0) & (var_r > 0), covariance, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         pearson = np.clip(covariance / np.sqrt(var_p * var_r), -1, 1)
@@ -66,6 +78,17 @@ def agreement(sums: Array) -> dict[str, Array]:
         }
 
 
+def _variances(sums: Array) -> tuple[Array, Array]:
+    """Return the variances of predictions and annotations; one below rounding error is 0."""
+    variances = []
+    for total, squares in ((sums[_P], sums[_PP]), (sums[_R], sums[_RR])):
+        mean, mean_square = total / sums[_N], squares / sums[_N]
+        variance = np.maximum(mean_square - mean**2, 0)
+        kept = (variance > 1e-20 * (1 + mean**2)) & (variance > ROUNDING * mean_square)
+        variances.append(np.where(kept, variance, 0))
+    return variances[0], variances[1]
+
+
 def concordance_correlation(predictions: ArrayLike, references: ArrayLike) -> float | Array:
     """Compute the concordance correlation coefficient with population moments (Lin 1989).
 
@@ -74,21 +97,30 @@ def concordance_correlation(predictions: ArrayLike, references: ArrayLike) -> fl
         references: The annotations, in the same shape.
 
     Returns:
-        The coefficient in [-1, 1]: a float for `(N,)`, float64 `(2,)` for `(N, 2)`. It is 0 where one side is constant
-        and NaN where both are the same constant.
+        The coefficient in [-1, 1]: a float for `(N,)`, float64 `(2,)` for `(N, 2)`; NaN where a side is constant, which
+        has no correlation.
 
     Raises:
-        ValueError: The shapes differ, have another rank or are empty, or there is NaN or infinity.
+        ValueError: The shapes differ, have another rank or are empty, or there is something else than finite numbers.
     """
     predicted, annotated, single = _paired(predictions, references)
-    ccc = agreement(pair_sums(predicted, annotated).sum(axis=1))["ccc"]
+    ccc = _figures(pair_sums(predicted, annotated))["ccc"]
     return float(ccc[0]) if single else ccc
+
+
+def _figures(sums: Array) -> dict[str, Array]:
+    """Compute every figure of all items; the concordance of a constant is undefined too.
+
+    Within a bootstrap or a comparison of arms, where a figure is needed in each draw, `agreement` counts it as 0.
+    """
+    figures = agreement(sums.sum(axis=1))
+    return figures | {"ccc": np.where(np.isnan(figures["pearson_r"]), np.nan, figures["ccc"])}
 
 
 def resampled_agreement(
     sums: Array, groups: Sequence | NDArray | None, n_resamples: int, seed: int
 ) -> dict[str, Array]:
-    """Compute every figure `(n_resamples, ...)` of bootstrap draws from the summands `(6, N, ...)` of the items."""
+    """Compute every figure `(n_resamples, ...)` of bootstrap draws from the summands `(7, N, ...)` of the items."""
     drawn = resampled_sums(np.moveaxis(sums, 1, 0), groups, n_resamples, seed)
     return agreement(np.moveaxis(drawn, 1, 0))
 
@@ -125,32 +157,40 @@ def concordance_report(
         `notes` holds a reason for every figure that is NaN.
 
     Raises:
-        ValueError: The shapes differ, have another rank or are empty, there is NaN or infinity, the number of groups is
-            wrong, or the confidence is outside (0, 1).
+        ValueError: The shapes differ, have another rank or are empty, there is something else than finite numbers, the
+            number of labels is wrong, an interval is wanted of fewer than two groups, the confidence is outside (0, 1),
+            or the number of draws or the seed is not a whole number from 1 or 0 on.
     """
     predicted, annotated, single = _paired(predictions, references)
+    check_draws(n_resamples, seed)
+    if confidence is not None:
+        check_confidence(confidence)
     sums = pair_sums(predicted, annotated)
-    figures = agreement(sums.sum(axis=1))
+    figures = _figures(sums)
     report: dict[str, Any] = {name: _plain(values, single) for name, values in figures.items()}
     report["ccc_mean"] = float(np.mean(figures["ccc"]))
     if confidence is not None:
         draws = resampled_agreement(sums, groups, n_resamples, seed)
         for name, values in draws.items():
-            ends = np.stack(interval(values, confidence), axis=-1)
+            ends = np.where(np.isnan(figures[name])[:, None], np.nan, np.stack(interval(values, confidence), axis=-1))
             report[f"{name}_interval"] = ends[0].tolist() if single else ends.tolist()
-        report["ccc_mean_interval"] = [float(end) for end in interval(draws["ccc"].mean(axis=1), confidence)]
+        ends = np.stack(interval(draws["ccc"].mean(axis=1), confidence))
+        report["ccc_mean_interval"] = np.where(np.isnan(report["ccc_mean"]), np.nan, ends).tolist()
     report["n"] = len(predicted)
-    report["notes"] = _notes(predicted, annotated)
+    report["notes"] = _notes(sums)
     return report
 
 
-def _notes(predicted: Array, annotated: Array) -> dict[str, str]:
+def _notes(sums: Array) -> dict[str, str]:
     """Explain why a figure is undefined, or says less than it seems to."""
+    if sums.shape[1] < 2:
+        return {"n": "one prediction has no spread: ccc and correlations are undefined"}
+    var_p, var_r = _variances(sums.sum(axis=1))
     notes = {}
-    if len(predicted) < 2:
-        notes["n"] = "one prediction has no spread: correlations are undefined"
-    elif (np.ptp(predicted, axis=0) == 0).any():
-        notes["predictions"] = "constant predictions: pearson_r and variance_matched_ccc are undefined"
-    if len(predicted) > 1 and (np.ptp(annotated, axis=0) == 0).any():
-        notes["references"] = "constant references: pearson_r, scale_ratio and r2 are undefined"
+    if (var_p == 0).any():
+        notes["predictions"] = "constant predictions: ccc, pearson_r and variance_matched_ccc are undefined"
+    if (var_r == 0).any():
+        notes["references"] = (
+            "constant references: ccc, pearson_r, scale_ratio, r2 and variance_matched_ccc are undefined"
+        )
     return notes

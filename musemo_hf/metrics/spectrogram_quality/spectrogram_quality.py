@@ -68,10 +68,19 @@ class SpectrogramQuality(evaluate.Metric):
         real = [] if references is None else [row.tobytes() for row in self.reducer.references(references)]
         self._store(fake, real, **kwargs)
 
-    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
-        """Add one clip of one side, or of each side, (128, n_frames) or (1, 128, n_frames)."""
-        predictions, references = (None if clip is None else [clip] for clip in (prediction, reference))
-        self.add_batch(predictions=predictions, references=references, **kwargs)
+    def add(
+        self,
+        *,
+        prediction: Any = None,
+        reference: Any = None,
+        predictions: Any = None,
+        references: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Add one clip of one side, or of each side, (128, n_frames); `evaluate.combine` names them in the plural."""
+        fake, real = _one(prediction, predictions), _one(reference, references)
+        fake, real = (None if clip is None else [clip] for clip in (fake, real))
+        self.add_batch(predictions=fake, references=real, **kwargs)
 
     def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
         """Report on all clips added by any process and on those given here; None except in process 0."""
@@ -97,6 +106,12 @@ class SpectrogramQuality(evaluate.Metric):
         statistics, reducer.unfitted = merge_statistics(states, reducer.unfitted)
         evidence = Evidence(_stacked(clips), _stacked(fake), reducer, statistics, **options)
         return quality_report(evidence)
+
+
+def _one(singular: Any, plural: Any) -> Any:
+    if singular is not None and plural is not None:
+        raise ValueError("expected a clip once, got it in the singular and in the plural")
+    return plural if singular is None else singular
 
 
 def _stacked(rows: list[np.ndarray]) -> np.ndarray:

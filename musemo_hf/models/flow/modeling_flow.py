@@ -1,7 +1,7 @@
 """A generator by flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) on latents of patches."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral  # includes the integers of numpy
 from typing import Any
@@ -19,6 +19,7 @@ from .patch_transform import PatchTransform
 from .principal_transform import PrincipalTransform
 from .profile_transform import ProfileTransform
 from .velocity_network import VelocityNetwork
+from .verification import VerifiedModelMixin
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class MusemoVelocityOutput(BaseOutput):
     velocity: Tensor
 
 
-class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
+class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin, ConfigMixin):
     """Turns noise and an emotion into a log-mel spectrogram, in any number of steps.
 
     A latent at time t lies between data (t = 0) and standard normal noise (t = 1). The network learns the velocity
@@ -119,10 +120,10 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
-        """Load a checkpoint as diffusers does, and refuse one with missing values, which could not be initialised.
+        """Load a checkpoint as diffusers does, and refuse one of other values, which could not be initialised.
 
         Raises:
-            ValueError: The checkpoint lacks values, for example one of an older version.
+            ValueError: The checkpoint lacks values or has others, for example one of an older version.
         """
         wants_info = options.pop("output_loading_info", False)
         dtype = options.pop("torch_dtype") if isinstance(options.get("torch_dtype"), torch.dtype) else None
@@ -130,6 +131,11 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         if missing := sorted(info["missing_keys"]):
             raise ValueError(
                 f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; "
+                "was it made by another version of musemo_hf?"
+            )
+        if unexpected := sorted(info["unexpected_keys"]):
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: expected the values of a flow alone, got {', '.join(unexpected)}; "
                 "was it made by another version of musemo_hf?"
             )
         if dtype is not None:  # a cast, which spares the transforms: diffusers itself would round all that is stored
@@ -250,6 +256,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         noise: Tensor | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        callback: Callable[[int, Tensor, Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
@@ -261,6 +268,8 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
                 of that emotion.
             guidance_scale: The scale of classifier-free guidance (Ho & Salimans 2022), at least 0. At 1 the emotion is
                 followed as learnt; higher values exaggerate it, at twice the time; 0 ignores it.
+            callback: A function that is called after each step with its index, its time and the latents, and returns
+                the latents to go on with.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
@@ -275,12 +284,12 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
         detail_shape = (self.patches.rows, self.patches.columns, self.patches.n_detail)
         with evaluating(self):
-            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance))
+            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance), callback)
             detail = noise[:, self.n_latents :].unflatten(1, detail_shape)
             # guidance exaggerates what the network learnt, not the regression on the emotion
             return self.decode(latents, emotion, detail, strength=min(float(guidance), 1.0)).clamp(-1, 1)
 
-    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
+    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float, callback: Any = None) -> Tensor:
         """Follow the velocity from noise to data by diffusers' Euler scheduler."""
         scheduler = FlowMatchEulerDiscreteScheduler()
         # explicit sigmas: by default the last step would be one of a thousandth
@@ -288,6 +297,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         for index, timestep in enumerate(scheduler.timesteps):
             velocity = self._guided(latents, scheduler.sigmas[index].expand(len(latents)), emotion, guidance)
             latents = scheduler.step(velocity, timestep, latents).prev_sample
+            latents = latents if callback is None else callback(index, timestep, latents)
         return latents
 
     def _guided(self, latents: Tensor, t: Tensor, emotion: Tensor, guidance: float) -> Tensor:

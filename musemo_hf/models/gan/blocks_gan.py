@@ -9,9 +9,10 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 from transformers import initialization as init
 
+from .complete_loading import CompleteLoadingMixin
 from .configuration_gan import MusemoGanConfig
-from .loading import CompleteLoadingMixin
 from .spectral_norm import restore_singular_vectors
+from .verification import VerifiedModelMixin
 
 PADDING = -1.0  # -60 dB on the normalised scale
 STYLE_DIM = 64  # length of the style vector
@@ -98,7 +99,7 @@ class SelfAttention(nn.Module):
         return hidden + self.gate * self.out(attended.transpose(-1, -2).reshape(hidden.shape))
 
 
-class MusemoGanPreTrainedModel(CompleteLoadingMixin, PreTrainedModel):
+class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrainedModel):
     """Holds what generator and discriminator share: the configuration and the initial weights."""
 
     config_class = MusemoGanConfig

@@ -144,6 +144,17 @@ class MusemoViTConfig(PreTrainedConfig):
         if isinstance(self.patch_size, int):
             self.patch_size = [self.patch_size, self.patch_size]
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Read a configuration, and refuse one of another model, which transformers would take with a warning.
+
+        Raises:
+            ValueError: It names another `model_type`.
+        """
+        if (found := config_dict.get("model_type", cls.model_type)) != cls.model_type:
+            raise ValueError(f"expected the configuration of a {cls.model_type}, got one of a {found!r}")
+        return super().from_dict(config_dict, **kwargs)
+
     @property
     def is_ast(self) -> bool:
         """Whether the encoder is an Audio Spectrogram Transformer (Gong et al. 2021): overlapping patches."""

@@ -167,6 +167,7 @@ def _fit_dimension(
     candidates = [family.make(seed, train.features.shape[1], **values) for values in family.grid]
     folds = PredefinedSplit(train.inner_folds)
     tried = [cross_val_predict(candidate, train.features, labels, cv=folds) for candidate in candidates]
-    best = int(np.argmax([float(concordance_correlation(inner, labels)) for inner in tried]))
+    agreements = [float(concordance_correlation(inner, labels)) for inner in tried]
+    best = int(np.argmax(np.nan_to_num(agreements)))  # NaN: a candidate that predicts a constant
     predictions = candidates[best].fit(train.features, labels).predict(test.features)
     return predictions, tried[best], dict(family.grid[best])
