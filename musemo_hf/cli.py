@@ -1,6 +1,7 @@
 """`musemo generate | predict | pseudo-label | prepare | score | audit-labels | push | demo`."""
 
 import argparse
+import io
 import shlex
 import sys
 import warnings
@@ -49,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0; 1 after one line on standard error where an input cannot be used; 130 after an interrupt.
         argparse itself exits with 2 where the arguments are wrong.
     """
+    for stream in (sys.stdout, sys.stderr):  # the name of a file may hold bytes that are no text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     args.command_line = shlex.join(["musemo", *(sys.argv[1:] if argv is None else argv)])  # pages show it
     if args.command in FORMER_NAMES:

@@ -9,6 +9,7 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio: the page sends no request elsewhere
 import gpu  # noqa: F401, I001  (before torch, see there)
+from storage import KEPT_SECONDS, STORAGE, StorageFullError  # before gradio, which asks for its folder of files
 
 import json
 import tempfile
@@ -17,14 +18,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from listening import FORMATS, MAX_FILE_SIZE, MAX_MINUTES, read_song, reading_html, rebuilt_sounds, recognise
+from edge import Page
+from intake import Intake
+from listening import FORMATS, LENGTHS, MAX_FILE_SIZE, load_song, read_song, reading_html, rebuilt_sounds, recognise
 from markup import ASSETS, asset
 from plane import click_plane, empty_plane
 from playback import REFERENCE_GAIN, Sound, cards, wav_bytes
 from presets import PRESETS
 from quality import load_report, quality_html
 from studio import MAX_SAMPLES, MAX_SEED, STUDIO, make_sounds
+
+from musemo_hf.audio.loudness import HEADROOM_DB
 
 CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # at most two computations at once; the others queue
 PRIVATE = {"api_visibility": "private"}
@@ -33,8 +39,8 @@ QUEUE = 64  # further visitors see that the page is busy
 WELCOME = '<div class="empty"><p>Click anywhere on the plane.<br>Its music appears here.</p></div>'
 DROP = '<div class="empty"><p>Drop a song, and see where it lies.</p></div>'
 LOUDNESS = (
-    f"All sounds play at one fixed gain ({REFERENCE_GAIN:g} of full scale), never scaled to their own peak: "
-    "how loud a sound is belongs to its arousal."
+    f"All sounds play at one fixed gain, {HEADROOM_DB:g} dB below their true loudness, never scaled to their own peak: "
+    "how loud a sound is belongs to its arousal. The gain leaves room for the loudest songs: turn the volume up."
 )
 HEADER = """<header><h1>Musemo</h1>
 <p>Pick an emotion, hear it as music. Drop a song, see its emotion.</p></header>"""
@@ -49,11 +55,15 @@ def make(valence: float, arousal: float, seed: int, num_samples: int) -> Iterato
 
 
 def to_file(sound: Sound) -> str:
-    """Write a WAV file at the page's gain into the folder that Gradio serves and clears after an hour."""
-    folder = Path(gr.utils.get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
-    file = Path(tempfile.mkdtemp(dir=folder)) / sound.file_name
-    file.write_bytes(wav_bytes(sound.audio, sound.sampling_rate))
+    """Write a WAV file at the page's gain into the folder of temporary files, which Gradio serves."""
+    content = wav_bytes(sound.audio, sound.sampling_rate)
+    try:
+        with STORAGE.reserve(len(content)):
+            STORAGE.folder.mkdir(parents=True, exist_ok=True)
+            file = Path(tempfile.mkdtemp(dir=STORAGE.folder)) / sound.file_name
+            file.write_bytes(content)
+    except StorageFullError as error:
+        raise gr.Error(str(error)) from error
     return str(file)
 
 
@@ -76,8 +86,9 @@ def show_song(path: str | None) -> Iterator[tuple[str, str, str]]:
 
 def predict(audio: str | None) -> dict:
     """Answer the API's request for the emotion of a song; `windows` is the former name of `path`."""
-    answer = recognise(read_song(audio)).to_dict()
-    return answer | {"windows": answer["path"]}
+    song = load_song(audio)
+    answer = recognise(song.samples).to_dict()
+    return answer | {"windows": answer["path"], "notes": song.notes}
 
 
 def invert(audio: str | None) -> str:
@@ -137,7 +148,7 @@ def listen_tab() -> None:
             audio = gr.Audio(
                 sources=["upload"], type="filepath", label="Your song", buttons=[], editable=False, elem_id="song"
             )
-            gr.Markdown(f"{FORMATS}, at most {MAX_MINUTES} minutes. It is not kept.", elem_classes="note")
+            gr.Markdown(f"{FORMATS}, {LENGTHS}. It is deleted after an hour.", elem_classes="note")
             plane = gr.HTML(empty_plane(), elem_id="reading-plane", apply_default_css=False)
         with gr.Column(scale=6, min_width=320):
             summary = gr.HTML(DROP, elem_id="reading", apply_default_css=False)
@@ -160,7 +171,7 @@ def listen_tab() -> None:
 
 def build() -> gr.Blocks:
     """Build the page."""
-    with gr.Blocks(title="Musemo: music from emotion", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with Page(title="Musemo: music from emotion", analytics_enabled=False, delete_cache=(600, KEPT_SECONDS)) as page:
         gr.HTML(HEADER, elem_id="head", apply_default_css=False)
         with gr.Tab("Make", id="make"):
             make_tab()
@@ -175,6 +186,7 @@ def build() -> gr.Blocks:
 
 def launch(page: gr.Blocks) -> None:
     """Serve the page at once, and load the models in the background."""
+    STORAGE.clear()
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is fetched
     page.launch(
         theme=gr.themes.Soft(
@@ -182,6 +194,7 @@ def launch(page: gr.Blocks) -> None:
         ),
         css_paths=ASSETS / "style.css",
         max_file_size=MAX_FILE_SIZE,
+        app_kwargs={"middleware": [Middleware(Intake, storage=STORAGE)]},
         ssr_mode=False,
         footer_links=["api"],
         prevent_thread_lock=True,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
-import soundfile
+from intake import MAX_UPLOAD_BYTES
 from markup import clock, render
 from plane import song_plane
 from playback import Sound
@@ -13,51 +13,49 @@ from presets import nearest_preset
 from studio import STUDIO, predict_path, rebuild
 
 if TYPE_CHECKING:
+    from musemo_hf.audio.decoding import LoadedAudio
     from musemo_hf.pipelines.emotion_path import EmotionPath
 
 MAX_MINUTES = 10
 MIN_SECONDS = 1.0
 EXCERPT_SECONDS = 30.0
-MAX_FILE_SIZE = "60mb"
-SILENCE = 1e-4  # root mean square, relative to full scale: -80 dB
+MAX_VALUES = 60 * MAX_MINUTES * 96_000 * 2  # stereo at the highest rate of recordings; decoding takes some seconds
+MAX_FILE_SIZE = MAX_UPLOAD_BYTES
 FORMATS = "mp3, wav, flac or ogg"
+LENGTHS = f"1 second to {MAX_MINUTES} minutes"
 
 
-def check_song(path: str | None) -> str:
-    """Return the path of a song after checks.
+def load_song(path: str | None) -> "LoadedAudio":
+    """Decode a song within the limits of the page, at the recogniser's rate, and show what makes it doubtful.
 
     Raises:
-        gradio.Error: The file is missing, empty, not audio, too short or too long; the message says what to do.
+        gradio.Error: The file is missing, empty, not audio, damaged, too short or too large; the message says what to
+            do.
     """
-    if not path:
+    from musemo_hf.audio.decoding import AudioDecodingError, Limits
+    from musemo_hf.audio.loading import load_audio
+
+    if not path or not Path(path).is_file():
         raise gr.Error("Drop a song first.")
     name = Path(path).name
     if not Path(path).stat().st_size:
         raise gr.Error(f"{name} is empty: it has 0 bytes. Was it downloaded to its end?")
+    limits = Limits(seconds=60 * MAX_MINUTES, values=MAX_VALUES)
     try:
-        information = soundfile.info(path)
-    except (soundfile.LibsndfileError, RuntimeError):
-        raise gr.Error(f"{name} could not be read as audio. Please give {FORMATS}, whatever its name says.") from None
-    seconds = information.frames / information.samplerate
-    if seconds < MIN_SECONDS:
-        raise gr.Error(f"{name} is {seconds:.1f} s long: at least {MIN_SECONDS:g} s are needed.")
-    if seconds > MAX_MINUTES * 60:
-        raise gr.Error(f"{name} is {clock(seconds)} long: at most {MAX_MINUTES}:00, please cut it.")
-    return path
+        song = load_audio(path, target_rate=STUDIO.get("recogniser").extractor.sampling_rate, limits=limits)
+    except AudioDecodingError as error:
+        reason = str(error).removeprefix(f"{path}: ").rstrip(".")
+        raise gr.Error(f"{name} could not be read: {reason}. Please give {FORMATS}, {LENGTHS}.") from None
+    if song.duration < MIN_SECONDS:
+        raise gr.Error(f"{name} is {song.duration:.1f} s long: at least {MIN_SECONDS:g} s are needed.")
+    for note in song.notes:
+        gr.Warning(note)
+    return song
 
 
 def read_song(path: str | None) -> np.ndarray:
-    """Check and decode a song, and return its samples `(samples,)` at the recogniser's rate."""
-    from musemo_hf.audio.decoding import AudioDecodingError, read_audio
-
-    path = check_song(path)
-    try:
-        samples = read_audio(path, STUDIO.get("recogniser").extractor.sampling_rate, duration=MAX_MINUTES * 60)
-    except AudioDecodingError:
-        raise gr.Error(f"{Path(path).name} breaks off or is damaged. Please give {FORMATS}.") from None
-    if np.sqrt(np.mean(np.square(samples))) < SILENCE:
-        gr.Warning("This song is silent, or nearly so: what is read from it means nothing.")
-    return samples
+    """Return the samples `(samples,)` of a song; see `load_song`."""
+    return load_song(path).samples
 
 
 def recognise(samples: np.ndarray) -> "EmotionPath":

@@ -1,12 +1,13 @@
 """The quality report of the checkpoint, in plain words."""
 
-import json
-import math
+import logging
 from pathlib import Path
 from typing import Any
 
 from markup import render
 from studio import checkpoint
+
+log = logging.getLogger("musemo.space")
 
 # name in the reference scale -> what it is, and whether it was made from songs
 SCALE = {
@@ -24,63 +25,75 @@ SCALE = {
     "white": ("white noise", False),
     "mean-spectrogram": ("one average sound, held", False),
 }
+_KINDS = {True: "music", False: "noise"}
 
 
 def load_report(name: str = "generator") -> dict[str, Any] | None:
-    """Return `report.json` beside a checkpoint, in a folder or on the Hub; None if there is none."""
+    """Return `report.json` beside a checkpoint, in a folder or on the Hub; None if there is none that can be read."""
+    from musemo_hf.reporting.stored_report import read_report, read_report_beside
+
     try:
         path = checkpoint(name)
-        file = Path(path) / "report.json"
-        if not Path(path).is_dir():
-            from huggingface_hub import hf_hub_download
+        if Path(path).is_dir():
+            return _harmless(read_report_beside(path))
+        from huggingface_hub import hf_hub_download
 
-            file = Path(hf_hub_download(path, "report.json"))
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (OSError, ValueError):  # no checkpoint, repository or file, or not JSON
+        return _harmless(read_report(hf_hub_download(path, "report.json")))
+    except (OSError, ValueError) as error:  # no checkpoint, repository or file, or no report
+        log.warning("no report is shown: %s", error)
         return None
 
 
-def number(value: Any) -> float | None:
-    """Return a finite number, given as such or as `{"value": ...}`; None otherwise."""
-    value = value.get("value") if isinstance(value, dict) else value
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
+def _harmless(value: Any) -> Any:
+    """Return a report without what Gradio and its client obey: updates of components, and files to be fetched."""
+    if isinstance(value, dict):
+        kept = {key: part for key, part in value.items() if key not in ("__type__", "path")}
+        return {_text(key): _harmless(part) for key, part in kept.items()}
+    if isinstance(value, list):
+        return [_harmless(part) for part in value]
+    if isinstance(value, int) and abs(value) >= 2**53:  # JavaScript has no larger whole numbers
+        return float(value) if abs(value) < 2**1000 else None
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()  # half a surrogate pair has no bytes to be sent
 
 
 def quality_html(report: dict[str, Any] | None) -> str:
     """Return the tab's HTML: the figures that were measured, and how to read them.
 
     Args:
-        report: The report of the ablation, with the answer of `spectrogram_quality` under `quality`.
+        report: The report of the ablation, of any shape, with the answer of `spectrogram_quality` under `quality`.
     """
-    quality = (report or {}).get("quality") or {}
+    from musemo_hf.reporting.stored_report import usable_report
+
+    quality = usable_report(report)["quality"] or {}
+    score, skill = (quality.get(name) or {"value": None, "interval": None} for name in ("quality_score", "skill"))
     return render(
         "quality.html.jinja2",
-        score=number(quality.get("quality_score")),
-        score_interval=_interval(quality, "quality_score", 1),
-        tier=quality.get("tier"),
-        skill=number(quality.get("skill")),
-        skill_interval=_interval(quality, "skill", 2),
-        skill_reason=(quality.get("notes") or {}).get("skill", "no reason was given"),
-        scale=_scale(quality),
+        score=score["value"],
+        score_interval=_interval(score["interval"] or quality.get("quality_score_interval"), 1),
+        tier=quality.get("tier") or "not rated",
+        skill=skill["value"],
+        skill_interval=_interval(skill["interval"] or quality.get("skill_interval"), 2),
+        skill_reason=(quality.get("notes") or {}).get("skill") or "no reason was given",
+        scale=_scale(quality.get("ladder") or {}, score["value"]),
         n_predictions=quality.get("n_predictions"),
         n_references=quality.get("n_references"),
-        embedder=quality.get("embedder"),
+        embedder=quality.get("embedder") or "not named",
     )
 
 
-def _interval(quality: dict[str, Any], name: str, digits: int) -> str:
-    low, high = (number(end) for end in quality.get(f"{name}_interval") or (None, None))
-    if low is None or high is None:
+def _interval(ends: tuple[float, float] | None, digits: int) -> str:
+    if ends is None:
         return ""
-    return f"({low:.{digits}f} to {high:.{digits}f})".replace("-", "\N{MINUS SIGN}")
+    return f"({ends[0]:.{digits}f} to {ends[1]:.{digits}f})".replace("-", "\N{MINUS SIGN}")
 
 
-def _scale(quality: dict[str, Any]) -> list[tuple[float, str, str]]:
+def _scale(ladder: dict[str, float], own: float | None) -> list[tuple[float, str, str]]:
     """Return (score, description, colour class), best first, with the generator; empty without a reference scale."""
-    scores = {name: number(value) for name, value in (quality.get("ladder") or {}).items() if name in SCALE}
-    rows = [(score, SCALE[name][0], "music" if SCALE[name][1] else "noise") for name, score in scores.items() if score]
-    own = number(quality.get("quality_score"))
+    rows = [(score, SCALE[name][0], _KINDS[SCALE[name][1]]) for name, score in ladder.items() if name in SCALE]
     if rows and own is not None:
         rows.append((own, "this generator", "ours"))
     return sorted(rows, key=lambda row: -row[0])

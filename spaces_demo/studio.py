@@ -104,16 +104,20 @@ def make_sounds(valence: float, arousal: float, seed: int | None, num_samples: i
         gradio.Error: A value is out of its range, or the generator could not be loaded.
     """
     for name, value in (("valence", valence), ("arousal", arousal)):
-        if value is None or not -1 <= value <= 1:
+        if not _is_number(value) or not -1 <= value <= 1:
             raise gr.Error(f"Expected {name} between -1 and 1, got {value}.")
-    if num_samples is None or not 1 <= num_samples <= MAX_SAMPLES:
+    if not _is_number(num_samples) or not 1 <= num_samples <= MAX_SAMPLES or num_samples != int(num_samples):
         raise gr.Error(f"Expected 1 to {MAX_SAMPLES} samples, got {num_samples}.")
-    first = random.randrange(MAX_SEED) if seed is None else int(seed)
-    if not 0 <= first <= MAX_SEED:
-        raise gr.Error(f"Expected a seed between 0 and {MAX_SEED}, got {first}.")
+    first = random.randrange(MAX_SEED) if seed is None else seed
+    if not _is_number(first) or not 0 <= first <= MAX_SEED or first != int(first):
+        raise gr.Error(f"Expected a whole number between 0 and {MAX_SEED} as seed, got {first}.")
     STUDIO.get("generator")  # before a GPU is asked for
-    for number in range(first, first + int(num_samples)):
+    for number in range(int(first), int(first) + int(num_samples)):
         yield _generate(float(valence), float(arousal), number), number
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @on_gpu(seconds=30)

@@ -1,6 +1,9 @@
 """Markers, folders of real data, and the rule on skips: a test may skip only for a reason in `ALLOWED_SKIPS`."""
 
+import json
 import os
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ FOLDERS = {"deam": "real DEAM files", "pretrained": "pretrained audio models"}  
 
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--reliability", action="store_true", help="run the tests marked reliability in their long form")
     parser.addoption("--store-fixtures", action="store_true", help="store the answers of tests/regression anew")
     for name, content in FOLDERS.items():
         folder = os.environ.get(f"MUSEMO_{name.upper()}") or None
@@ -23,7 +27,17 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        if item.get_closest_marker("slow") and not config.getoption("--run-slow"):
+        if item.path.parent.name == "fuzz":  # each of these is one property of hypothesis
+            edge = (item.module.__doc__ or item.module.__name__).split("\n")[0].rstrip(".")
+            item.add_marker(pytest.mark.reliability(f"Fuzzing. {edge}", "an answer or one typed error"))
+    if config.getoption("--reliability"):
+        config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("reliability")])
+        items[:] = [item for item in items if item.get_closest_marker("reliability")]
+    for item in items:
+        wanted = config.getoption("--run-slow") or (
+            item.get_closest_marker("reliability") and config.getoption("--reliability")
+        )
+        if item.get_closest_marker("slow") and not wanted:
             item.add_marker(pytest.mark.skip(reason="slow: run with --run-slow"))
         for name, content in FOLDERS.items():
             if item.get_closest_marker(name) and not config.getoption(f"--{name}"):
@@ -42,6 +56,16 @@ def _skips(reporter) -> list[tuple[str, str]]:
     return [
         (report.nodeid, str(report.longrepr[2]).removeprefix("Skipped: ")) for report in reporter.getreports("skipped")
     ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """Count the examples of a fuzzer, as the fixture `tally` counts the trials of other tests."""
+    marker = item.get_closest_marker("reliability")
+    if call.when == "call" and marker and hasattr(item, "hypothesis_statistics") and "tally" not in item.fixturenames:
+        passing = sum(map(int, re.findall(r"(\d+) passing", item.hypothesis_statistics)))
+        lost = [f"{item.name}: {call.excinfo.exconly()}"] if call.excinfo else []
+        item.user_properties.append(("reliability", json.dumps([*marker.args, passing, lost])))
 
 
 @pytest.hookimpl(trylast=True)
@@ -64,6 +88,58 @@ def pytest_sessionfinish(session, exitstatus):
         return
     if exitstatus == 0 and any(not reason.startswith(ALLOWED_SKIPS) for _, reason in _skips(reporter)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@dataclass
+class Tally:
+    """Counts the trials of one test by what became of them.
+
+    Attributes:
+        survived: The number of trials that ended as they should.
+        lost: The trials that did not, each as a short text.
+    """
+
+    survived: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    def __call__(self, survived: bool, what: str = "") -> bool:
+        """Count one trial, and return whether it survived.
+
+        Args:
+            survived: Whether it ended as it should.
+            what: What was tried, and what came of it; kept where it did not survive.
+        """
+        if survived:
+            self.survived += 1
+        else:
+            self.lost.append(what)
+        return survived
+
+    @property
+    def tried(self) -> int:
+        """The number of trials."""
+        return self.survived + len(self.lost)
+
+    def assert_nothing_lost(self) -> None:
+        """Fail with the first five losses where there are any, and where nothing was tried."""
+        assert self.tried, "expected at least one trial, counted none"
+        assert not self.lost, f"{len(self.lost)} of {self.tried} lost, such as: " + "; ".join(self.lost[:5])
+
+
+@pytest.fixture
+def long_form(request) -> bool:
+    """Whether a test of reliability runs in its long form, as under `make reliability`."""
+    return request.config.getoption("--reliability")
+
+
+@pytest.fixture
+def tally(request):
+    """Counts the trials of a test marked `reliability("what is tried", "what survives")`; see `Tally`."""
+    counted = Tally()
+    yield counted
+    tried, survives = request.node.get_closest_marker("reliability").args
+    counts = json.dumps([tried, survives, counted.survived, counted.lost])
+    request.node.user_properties.append(("reliability", counts))
 
 
 @pytest.fixture(scope="session")

@@ -12,15 +12,19 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
+from .decoding import LoadedAudio
+from .inputs import is_wrapped
 from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
+from .song_windows import window_starts
+from .verification import ChecksumsMixin
 
 TENSOR_TYPES = ("pt", "np")
 MAX_SIZE = 2**24  # of a window, a hop or a spectrogram: such a spectrogram is as long as four days
 
 
-class MusemoFeatureExtractor(SequenceFeatureExtractor):
+class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
     """Converts audio to log-mels on the project's fixed scale, and log-mels to audio.
 
     Args:
@@ -93,9 +97,24 @@ class MusemoFeatureExtractor(SequenceFeatureExtractor):
         spectrograms = torch.stack([self._spectrogram(clip) for clip in clips])[:, None]
         return BatchFeature({"spectrogram": spectrograms}, tensor_type=return_tensors)
 
+    def load(self, audio: AudioInput, sampling_rate: Any = None) -> LoadedAudio:
+        """Return the whole of a file or of samples, mono at the extractor's sampling rate; see `load_audio`."""
+        return load_audio(audio, sampling_rate, self.sampling_rate)
+
+    def window_starts(self, n_samples: int, hop_seconds: float | None = None) -> np.ndarray:
+        """Return the first samples of the clips that cover a signal of `n_samples`, int `(n,)`.
+
+        Args:
+            n_samples: The length of the signal at the extractor's sampling rate.
+            hop_seconds: The largest distance of two clips in s; None for half a clip.
+        """
+        length = self.settings.n_samples(self.n_frames)
+        hop = length / 2 if hop_seconds is None else hop_seconds * self.sampling_rate
+        return window_starts(n_samples, length, hop)
+
     @staticmethod
     def _as_list(audio: Any) -> list:
-        if is_file(audio) or isinstance(audio, (np.ndarray, Tensor)):
+        if is_file(audio) or is_wrapped(audio) or isinstance(audio, (np.ndarray, Tensor)):
             return [audio]
         if not isinstance(audio, Iterable) or isinstance(audio, (Mapping, Set)):
             raise ValueError(

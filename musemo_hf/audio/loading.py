@@ -1,16 +1,17 @@
 """The one entrance for sound: files and arrays become checked mono samples at one sampling rate."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 from torch import Tensor
 
 from .decoding import DEFAULT_LIMITS, Limits, LoadedAudio, decode_audio
+from .inputs import unwrap
 from .samples import check_rate, mono_with_notes, resample
 
-AudioInput = str | os.PathLike[str] | bytes | BinaryIO | np.ndarray | Tensor | Sequence[float]
+AudioInput = str | os.PathLike[str] | bytes | BinaryIO | np.ndarray | Tensor | Sequence[float] | Mapping[str, Any]
 
 
 def is_file(audio: Any) -> bool:
@@ -30,7 +31,8 @@ def load_audio(
 
     Args:
         audio: A path, the bytes of a file, an open binary file, or samples `(samples,)` or `(samples, channels)` as an
-            array, a tensor or a sequence of floating-point numbers in about [-1, 1].
+            array, a tensor or a sequence of floating-point numbers in about [-1, 1]; or one of the inputs of `unwrap`,
+            such as a dict with `array` and `sampling_rate`.
         sampling_rate: The sampling rate of samples in Hz, a number, a string or an array of one value; files carry
             their own.
         target_rate: The sampling rate of the result in Hz.
@@ -42,8 +44,11 @@ def load_audio(
         AudioDecodingError: The file is refused by `decode_audio`.
         ValueError: Samples have no sampling rate, or are refused by `mono_with_notes` or `check_rate`.
     """
+    audio, sampling_rate = unwrap(audio, sampling_rate)
     if is_file(audio):
         return decode_audio(audio, target_rate, duration=duration, limits=limits)  # type: ignore[arg-type]
+    if audio is None or np.isscalar(audio):
+        raise ValueError(f"expected a file, an array of samples or a dict of one, got {type(audio).__name__}")
     if sampling_rate is None:
         raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
     rate = check_rate(sampling_rate)

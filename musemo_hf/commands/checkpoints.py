@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
 
-# name -> what its configuration may be: a model_type of transformers or a class of diffusers
-TYPES = {"generator": ("musemo_gan", "MusemoFlowGenerator"), "recogniser": ("musemo_vit",)}
-
 PACKAGED = ("generator", "flow", "recogniser")
+DEFAULTS = {"generator": "flow", "recogniser": "recogniser"}  # the flow is the better of the packaged generators
 
 
 def find_checkpoint(given: str | None, name: str) -> str:
     """Return the folder or the repository of a checkpoint.
 
     Args:
-        given: A folder, a repository as "user/name", or the name of a packaged checkpoint, by default `name`.
+        given: A folder, a repository as "user/name", or the name of a packaged checkpoint; None for the one that every
+            command uses by default.
         name: "generator" or "recogniser".
 
     Raises:
@@ -26,7 +25,7 @@ def find_checkpoint(given: str | None, name: str) -> str:
 
     if given in (None, *PACKAGED):
         try:
-            return embedded_checkpoint(given or name)
+            return embedded_checkpoint(given or DEFAULTS[name])
         except ValueError as error:
             raise ValueError(f"{error}; give a folder or a repository instead") from error
     is_repository_name = given.count("/") == 1 and not given.startswith((".", "/", "~")) and not given.endswith("/")
@@ -44,10 +43,8 @@ def load_pipeline(given: str | None) -> "MusemoPipeline":
     """
     from musemo_hf import MusemoPipeline
 
-    path = find_checkpoint(given or "flow", "generator")  # the better one of the packaged generators
+    path = find_checkpoint(given, "generator")
     _quiet()
-    if Path(path).is_dir() and not (Path(path) / "model_index.json").is_file():
-        check_type(path, "generator")
     pipeline = MusemoPipeline.from_pretrained(path)
     pipeline.set_progress_bar_config(disable=None)  # None: where standard error is not a terminal
     return pipeline.to(_device())
@@ -61,31 +58,13 @@ def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, 
         OSError: The folder or repository lacks a file.
     """
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.model_kind import check_kind
 
     path = find_checkpoint(given, "recogniser")
     _quiet()
-    check_type(path, "recogniser")
+    check_kind(path, "recogniser")
     extractor = MusemoFeatureExtractor.from_pretrained(path)
     return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
-
-
-def check_type(path: str, name: str) -> None:
-    """Refuse a model of another kind, from which transformers would build random weights with a mere warning.
-
-    Args:
-        path: The folder or repository of a model.
-        name: "generator" or "recogniser".
-
-    Raises:
-        ValueError: It is another kind of model.
-        OSError: There is no configuration.
-    """
-    from transformers import PreTrainedConfig
-
-    config = PreTrainedConfig.get_config_dict(path)[0]
-    found = config.get("model_type") or config.get("_class_name")
-    if found not in TYPES[name]:
-        raise ValueError(f"expected a {name} ({' or '.join(TYPES[name])}) at {path}, got {found!r}")
 
 
 def _device() -> str:

@@ -1,7 +1,10 @@
 """Predict valence and arousal of songs, with an interval and the path over time.
 
 musemo predict song.mp3 another.flac
+musemo predict music/ --json
 musemo predict song.mp3 --json --path-plot path.png
+
+A song that cannot be read is named with the reason, and the others are predicted.
 """
 
 import argparse
@@ -23,7 +26,8 @@ HELP = "predict valence and arousal of songs"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo predict`."""
     add = parser.add_argument
-    add("songs", nargs="+", metavar="SONG", help="A wav, flac, ogg or mp3 of any length.")
+    what = "A wav, flac, ogg or mp3 of any length, or a folder of them, which is searched at any depth."
+    add("songs", nargs="+", metavar="SONG", help=what)
     add_recogniser(parser, "--checkpoint")
     add_hop(parser)
     add("--json", action="store_true", help="Print JSON, with the path over time.")
@@ -34,39 +38,50 @@ def run(args: argparse.Namespace) -> int:
     """Print a table or JSON; the exit status is 1 where a song could not be read."""
     if args.path_plot is not None and args.path_plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"expected --path-plot to end in .png, .svg or .pdf, got {args.path_plot}")
-    if not any(Path(song).is_file() for song in args.songs):  # before the model is loaded
-        raise ValueError(f"expected audio files, found none at {', '.join(args.songs)}")
-    paths = _read_songs(args)
-    if not paths:
-        return 1
+    if not any(Path(song).exists() for song in args.songs):  # before the model is loaded
+        raise ValueError(f"expected audio files or folders of them, found none at {', '.join(args.songs)}")
+    paths, skipped = _read_songs(args)
     if args.json:
-        print(json.dumps({"songs": [{"file": song} | path.to_dict() for song, path in paths.items()]}, indent=1))
-    else:
+        songs = [{"file": song} | path.to_dict() for song, path in paths.items()]
+        left_out = [{"file": song, "reason": reason} for song, reason in skipped.items()]
+        print(json.dumps({"songs": songs, "skipped": left_out}, indent=1))
+    elif paths:
         print(table(paths))
-    if args.path_plot is not None:
+    if args.path_plot is not None and paths:
         from musemo_hf.pipelines.emotion_path_figure import draw_emotion_paths
 
         figure = draw_emotion_paths({Path(song).name: path for song, path in paths.items()})
         figure.savefig(args.path_plot, dpi=110)
-    return 0 if len(paths) == len(set(args.songs)) else 1
+    return 1 if skipped else 0
 
 
-def _read_songs(args: argparse.Namespace) -> "dict[str, EmotionPath]":
-    """Predict the songs, and print an error for each that cannot be read."""
+def _read_songs(args: argparse.Namespace) -> "tuple[dict[str, EmotionPath], dict[str, str]]":
+    """Predict the songs, and return the reasons why others cannot be read, which are printed when they arise."""
     from musemo_hf.commands.checkpoints import load_recogniser
     from musemo_hf.pipelines.emotion_path import emotion_path
+    from musemo_hf.pipelines.song_files import UNREADABLE, shown, why
 
     model, extractor = load_recogniser(args.checkpoint)
     if args.hop is not None and not args.hop * extractor.sampling_rate >= 1:
         raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
-    paths = {}
-    for song in args.songs:
+    paths, skipped = {}, {}
+    for file in _files(args.songs):
         try:
-            paths[song] = emotion_path(model, extractor, song, hop_seconds=args.hop)
-        except (FileNotFoundError, ValueError) as error:
-            message = " ".join(str(error).split())
-            print(f"musemo predict: {message if song in message else f'{song}: {message}'}", file=sys.stderr)
-    return paths
+            if file.is_dir():
+                raise ValueError("expected songs in the folder, found none")
+            paths[shown(file)] = emotion_path(model, extractor, file, hop_seconds=args.hop)
+        except UNREADABLE as error:
+            skipped[shown(file)] = why(file, error)
+            print(f"musemo predict: {shown(file)}: {skipped[shown(file)]}", file=sys.stderr)
+    return paths, skipped
+
+
+def _files(songs: list[str]) -> list[Path]:
+    """Return the files, and those in the folders, each once; a folder without songs stands for itself."""
+    from musemo_hf.pipelines.song_files import list_songs
+
+    parts = [(list_songs(path)[0] if path.is_dir() else []) or [path] for path in map(Path, songs)]
+    return list(dict.fromkeys(file for part in parts for file in part))
 
 
 def table(paths: "dict[str, EmotionPath]") -> str:
@@ -83,6 +98,7 @@ def table(paths: "dict[str, EmotionPath]") -> str:
     short = [song for song, path in paths.items() if path.duration < path.window_seconds - 0.1]
     if short:
         lines.append(f"shorter than a window, and padded with silence: {', '.join(short)}")
+    lines += [f"{song}: {note}" for song, path in paths.items() for note in path.notes]
     return "\n".join(lines)
 
 

@@ -8,7 +8,6 @@ The token comes from HF_TOKEN or `hf auth login`.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kind", choices=KINDS, help="The kind of repository.")
     add("repo", help='The repository as "user/name".')
-    add("--checkpoint", type=Path, help="Models: the folder of a checkpoint (default: the packaged one).")
+    what = (
+        "Models: the folder of a checkpoint, or a packaged one: flow (default of generator and pipeline), generator or "
+    )
+    add("--checkpoint", metavar="PATH", help=f"{what}recogniser.")
     add("--report", type=Path, help="Models and Space: the report.json for the card.")
     add("--no-sample", action="store_true", help="Generator and pipeline: push no picture and no sound.")
     add("--data", type=Path, help="Data set: the folder of DEAM.")
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "Data set: the labels of the songs of 2013 (default: corrected)."
     add("--labels", choices=("corrected", "published"), default="corrected", help=what)
     add("--cache", type=Path, help="Data set: the folder of prepared data sets (default: the cache of datasets).")
-    add("--folder", type=Path, help="Space: the folder of the Space (default: spaces_demo of the repository).")
+    add("--folder", type=Path, help="Space: the folder of the Space (default: that of the package).")
     add("--private", action="store_true", help="Make the repository private if it is created.")
     add("--tag", help="A name for the pushed revision, such as v1.")
 
@@ -51,12 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
     from musemo_hf import hub
+    from musemo_hf.reporting.stored_report import read_report
 
     if args.kind == "dataset":
         return hub.push_dataset(args.repo, _data_sets(args), labels=args.labels, **options)
     if args.kind == "metric":
         return hub.push_metric(args.repo, **options)
-    report = json.loads(args.report.read_text(encoding="utf-8")) if args.report else None
+    report = read_report(args.report) if args.report else None
     if args.kind == "space":
         return hub.push_space(args.repo, args.folder, report, **options)
     if args.kind == "recogniser":
@@ -66,14 +69,13 @@ def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
 
 
 def _checkpoint(args: argparse.Namespace, name: str) -> Path:
-    from musemo_hf import embedded_checkpoint
-    from musemo_hf.commands.checkpoints import check_type
+    """Return the folder of the checkpoint that `musemo generate` or `musemo predict` would use."""
+    from musemo_hf.commands.checkpoints import find_checkpoint
 
-    if args.checkpoint is None:
-        return Path(embedded_checkpoint(name))
-    if args.checkpoint.is_dir() and not (args.checkpoint / "model_index.json").is_file():
-        check_type(str(args.checkpoint), name)  # otherwise random weights would be published
-    return args.checkpoint
+    folder = Path(find_checkpoint(args.checkpoint, name))
+    if not folder.is_dir():
+        raise ValueError(f"expected the folder of a {name} as --checkpoint, got {args.checkpoint}")
+    return folder
 
 
 def _data_sets(args: argparse.Namespace) -> dict[str, Any]:

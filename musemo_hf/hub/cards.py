@@ -7,6 +7,7 @@ from huggingface_hub import DatasetCardData, EvalResult, ModelCardData, SpaceCar
 from huggingface_hub.repocard_data import CardData
 
 from musemo_hf.hub.figures import Figure, read_figures
+from musemo_hf.reporting.stored_report import usable_report
 from musemo_hf.reporting.templates import render
 
 CardKind = Literal["generator", "recogniser", "pipeline", "data_set", "metric", "space"]
@@ -30,8 +31,8 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
 
     Args:
         kind: "generator", "recogniser", "pipeline", "data_set", "metric" or "space".
-        report: The `report.json` of `training/ablate.py` or of a checkpoint. A figure that it lacks is shown as "not
-            measured", and so is every figure where the report is None.
+        report: The `report.json` of `training/ablate.py` or of a checkpoint, of any shape. A figure that it lacks, or
+            gives in another type (which warns), is shown as "not measured"; all of them are where it is None.
         **facts: The values that the template shows beside the figures. Every card needs `repo_id`. A model's card needs
             the result of `model_facts`, and takes `picture` and `sound` (files in the repository); a generator's needs
             `discriminator` (whether there is one); a data set's needs `n_songs`, `n_artists`, `n_folds`, `labels` and
@@ -39,12 +40,13 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
             and `body` of its own README.
 
     Raises:
-        ValueError: The kind is unknown, a fact that the template needs is missing, or the report is malformed.
+        ValueError: The kind is unknown, or a fact that the template needs is missing.
     """
     if kind not in get_args(CardKind):
         raise ValueError(f"expected a kind of card out of {', '.join(get_args(CardKind))}, got {kind!r}")
-    figures = read_figures(report, _MEASURED.get(kind, ((), ""))[0])
-    provenance = _provenance(report)
+    usable = usable_report(report)
+    figures = read_figures(usable, _MEASURED.get(kind, ((), ""))[0])
+    provenance = _provenance(usable) | {"measured": bool(report)}
     context = {"picture": None, "sound": None, "body": None, "kernel_clips": None, **facts}
     try:
         metadata: CardData
@@ -60,26 +62,21 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
     return f"---\n{metadata.to_yaml()}\n---\n\n{body}"
 
 
-def _provenance(report: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the corpus, budget, seeds and findings of a report."""
-    report = report or {}
-    corpus = report.get("corpus") or {}
-    validation = report.get("validation") or {}
+def _provenance(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the corpus, budget, seeds and findings of a usable report."""
+    corpus = report["corpus"] or {}
     return {
-        "measured": bool(report),
         "corpus_name": corpus.get("name"),
         "corpus_songs": corpus.get("n_songs"),
         "procedural": bool(corpus.get("procedural", False)),
         "pseudo_labels": bool(corpus.get("heard", False)),
-        "budget": report.get("budget"),
-        "seeds": report.get("seeds"),
+        "budget": report["budget"],
+        "seeds": report["seeds"],
         "validation": {
-            name: value
-            for name, value in validation.items()
-            if not isinstance(value, (dict, list)) and value not in (None, "", "NOT MEASURED")
+            name: value for name, value in (report["validation"] or {}).items() if value not in ("", "NOT MEASURED")
         },
-        "findings": [str(sentence) for sentence in report.get("findings") or []],
-        "uncertainty": report.get("uncertainty"),
+        "findings": report["findings"] or [],
+        "uncertainty": report["uncertainty"],
     }
 
 
@@ -91,7 +88,7 @@ def _model_data(
         EvalResult(
             task_type="other",
             task_name=_MEASURED[kind][1],
-            dataset_type=data_set.lower().split(" (")[0].split(",")[0].replace(" ", "-"),
+            dataset_type=data_set.lower().split(" (")[0].split(",")[0].replace(" ", "-") or "other",
             dataset_name=data_set,
             metric_type=figure.metric,
             metric_name=figure.name,
@@ -104,15 +101,18 @@ def _model_data(
     licence = {"license": "cc-by-nc-4.0"}
     if provenance["pseudo_labels"]:
         licence = {"license": "other", "license_name": "of-the-training-songs"}
+    # The Hub's page makes a snippet from library_name and pipeline_tag. `AutoModel` of transformers loads a GAN and the
+    # recogniser; a prompt in, an image out, as for diffusers, or labels with scores, as for a task of the Hub, are not
+    # what these models do.
     own: dict[str, Any] = {"library_name": "transformers"}
-    if kind == "recogniser":  # of the Hub's tasks the nearest one: the answer is two numbers
-        own |= {"pipeline_tag": "audio-classification", "tags": ["vit", "music-emotion-recognition"]}
+    if kind == "pipeline" or facts["architecture"] == "flow":
+        own["library_name"] = "musemo_hf"
+    if kind == "recogniser":
+        own["tags"] = ["vit", "music-emotion-recognition"]
     elif facts["architecture"] == "flow":
-        own = {"library_name": "diffusers", "tags": ["flow-matching", "diffusion", "audio-generation"]}
+        own["tags"] = ["flow-matching", "diffusion", "audio-generation"]
     else:
-        own |= {"tags": ["gan", "audio-generation"]}
-    if kind == "pipeline":
-        own["library_name"] = "diffusers"
+        own["tags"] = ["gan", "audio-generation"]
     own["tags"] = [*COMMON_TAGS, *own["tags"]]
     return ModelCardData(**licence, **own, model_name=facts["repo_id"].split("/")[-1], eval_results=results or None)
 

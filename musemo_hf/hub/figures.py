@@ -1,6 +1,5 @@
 """Figures of a `report.json`, read for a card."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +34,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     ),
 }
 _ARMS = {"ccc_real_only": "real", "ccc_augmented": "synthetic"}
+_NONE = {"value": None, "interval": None}
 
 
 @dataclass(frozen=True)
@@ -64,45 +64,26 @@ class Figure:
         return shown if self.interval is None else f"{shown} ({self.interval[0]:.4g} to {self.interval[1]:.4g})"
 
 
-def read_figures(report: dict[str, Any] | None, keys: tuple[str, ...]) -> list[Figure]:
-    """Read figures by their keys.
+def read_figures(report: dict[str, Any], keys: tuple[str, ...]) -> list[Figure]:
+    """Read figures by their keys from a usable report.
 
-    Each is a number or `{"value": ..., "interval": [low, high]}` at the top of the report, in its `quality` (the answer
-    of `spectrogram_quality`, with `<name>_interval`) or in its `arms`.
-
-    Raises:
-        ValueError: A figure is something else.
+    Each stands at the top of the report, in its `quality` (the answer of `spectrogram_quality`) or in its `arms`.
     """
-    return [Figure(*KNOWN[key], *_read(report or {}, key)) for key in keys]
+    return [Figure(*KNOWN[key], *_read(report, key)) for key in keys]
 
 
 def _read(report: dict[str, Any], key: str) -> tuple[float | None, tuple[float, float] | None]:
     value: float | None = None
-    interval: Any = None
-    entry: Any
+    interval: tuple[float, float] | None = None
     for entry, ends in _places(report, key):
-        if isinstance(entry, dict):
-            entry, ends = entry.get("value"), entry.get("interval")
-        value = _number(entry, key) if value is None else value
-        interval = interval or ends
-    if value is None or not interval or not all(_number(end, key) is not None for end in interval):
-        return value, None
-    return value, (float(interval[0]), float(interval[1]))
+        value = entry["value"] if value is None else value
+        interval = interval or entry["interval"] or ends
+    return value, None if value is None else interval
 
 
-def _places(report: dict[str, Any], key: str) -> Iterator[tuple[Any, Any]]:
-    """Yield the entries that a figure may be read from, the top first, each with the interval beside it."""
-    quality = report.get("quality") or {}
-    for part in (report, quality):
-        yield part.get(key), part.get(f"{key}_interval")
-    arms: dict[str, dict[str, Any]] = report.get("arms") or {}
-    ccc: dict[str, Any] = arms.get(_ARMS.get(key, ""), {}).get("ccc", {})
-    yield ccc.get("mean"), None
-
-
-def _number(entry: Any, key: str) -> float | None:
-    if entry is None:
-        return None
-    if isinstance(entry, bool) or not isinstance(entry, (int, float)):
-        raise ValueError(f"expected report[{key!r}] to be a number or a dict with value and interval, got {entry!r}")
-    return float(entry) if math.isfinite(entry) else None
+def _places(report: dict[str, Any], key: str) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield the figures that a key may stand for, the top first, each with the interval beside it."""
+    for part in (report, report["quality"] or {}):
+        yield part.get(key) or _NONE, part.get(f"{key}_interval")
+    arm = (report["arms"] or {}).get(_ARMS.get(key, "")) or {}
+    yield (arm.get("ccc") or {}).get("mean") or _NONE, None

@@ -11,14 +11,17 @@ from transformers.dynamic_module_utils import custom_object_save
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.hub.cards import CardKind, render_card
+from musemo_hf.hub.pipeline_code import add_code
 from musemo_hf.hub.sample import add_sample
 from musemo_hf.hub.transfer import PushOptions, push_folder
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
+from musemo_hf.pipelines.model_kind import check_kind
 from musemo_hf.pipelines.music_to_emotion import MusicToEmotionPipeline
 from musemo_hf.pipelines.registration import register
+from musemo_hf.reporting.stored_report import read_report_beside
 
 REPORT = "report.json"
 _ARCHITECTURES: dict[type, str] = {
@@ -86,6 +89,7 @@ def push_recogniser(
     pipeline (so that `pipeline(model=repo_id, trust_remote_code=True)` works without this package), and a card.
     """
     checkpoint = Path(checkpoint)
+    check_kind(checkpoint, "recogniser")
     model = MusemoViTForEmotionRegression.from_pretrained(checkpoint)
     extractor = MusemoFeatureExtractor.from_pretrained(checkpoint)
     register()
@@ -104,8 +108,9 @@ def push_pipeline(
     sample: bool = True,
     **options: Unpack[PushOptions],
 ) -> str:
-    """Push a pipeline as `<user>/musemo`: `model_index.json`, its components, a card, a picture and a sound.
+    """Push a pipeline as `<user>/musemo`: its components with their code, a card, a picture and a sound.
 
+    `DiffusionPipeline.from_pretrained(repo_id, trust_remote_code=True)` of diffusers loads it without this package.
     Arguments and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline.
     """
     checkpoint = Path(checkpoint)
@@ -113,6 +118,7 @@ def push_pipeline(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pipeline.save_pretrained(folder)
+        add_code(folder, pipeline)
         weights = f"generator/{_weights(folder / 'generator')}"
         files = add_sample(folder, weights, pipeline, repo_id, options.get("token")) if sample else {}
         facts = model_facts(pipeline.generator, pipeline.feature_extractor) | files
@@ -147,10 +153,7 @@ def _weights(folder: Path) -> str:
 
 
 def _report(checkpoint: Path, report: dict[str, Any] | None) -> dict[str, Any] | None:
-    own = checkpoint / REPORT
-    if report is None and own.is_file():
-        return json.loads(own.read_text(encoding="utf-8"))
-    return report
+    return read_report_beside(checkpoint) if report is None else report
 
 
 def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Packaging trained models as the checkpoints of this package, each with its report and its card."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ from musemo_hf.hub.models import model_facts, write_card
 from musemo_hf.models.gan import MusemoGanDiscriminator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.reporting.report_values import number
+from musemo_hf.reporting.stored_report import ReportError, read_report, read_report_beside
 
 MAX_BYTES = 25_000_000  # of all networks together, so that the repository stays light
 
@@ -37,10 +38,10 @@ def package_checkpoints(
         The folders by name.
 
     Raises:
-        ValueError: The two are over 25 MB together; nothing is replaced then.
+        ValueError: The two are over 25 MB together, or a report lacks the recogniser's error; nothing is replaced then.
     """
-    report = _read(report_path)
-    own_report = report if recogniser_report_path is None else _read(recogniser_report_path)
+    report = read_report(report_path)
+    own_report = report if recogniser_report_path is None else read_report(recogniser_report_path)
     generator = load_generator(generator_dir)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(recogniser_dir)
     recogniser.config.emotion_error = [round(error, 4) for error in _errors(own_report)]
@@ -80,7 +81,7 @@ def package_flow(flow_dir: str | Path, report_path: str | Path, target: str | Pa
     others = [path for path in Path(target).rglob("*.safetensors") if "flow" not in path.parts]
     n_bytes = 2 * sum(weight.numel() for weight in flow.state_dict().values()) + sum(p.stat().st_size for p in others)
     _check_size(n_bytes)
-    return _package("flow", flow, flow_dir, _read(report_path), Path(target))
+    return _package("flow", flow, flow_dir, read_report(report_path), Path(target))
 
 
 def _check_size(n_bytes: int) -> None:
@@ -88,26 +89,31 @@ def _check_size(n_bytes: int) -> None:
         raise ValueError(f"expected checkpoints of at most {MAX_BYTES:,} bytes together, got {n_bytes:,}")
 
 
-def _read(report_path: str | Path) -> dict[str, Any]:
-    return json.loads(Path(report_path).read_text(encoding="utf-8"))
-
-
 def _with_uncertainty(report: dict[str, Any], model: Any, source: Path) -> dict[str, Any]:
     """Return the report, with the `uncertainty` that the training measured where the recogniser is calibrated."""
-    own = source / "report.json"
-    if getattr(model.config, "deviation_scale", None) is None or not own.is_file():
+    if getattr(model.config, "deviation_scale", None) is None:
         return report
-    measured = json.loads(own.read_text(encoding="utf-8")).get("uncertainty")
+    measured = (read_report_beside(source) or {}).get("uncertainty")
     return report if measured is None else report | {"uncertainty": measured}
 
 
 def _errors(report: dict[str, Any]) -> tuple[float, float]:
     """Return the root mean square error of (valence, arousal) on songs of artists outside the training."""
-    if "arms" in report:
-        rmse = report["arms"]["real"]["rmse"]
-        return rmse["valence"]["value"], rmse["arousal"]["value"]
-    valence, arousal = report["recogniser"]["rmse"]
-    return valence, arousal
+    try:
+        if "arms" in report:
+            rmse = report["arms"]["real"]["rmse"]
+            valence, arousal = rmse["valence"]["value"], rmse["arousal"]["value"]
+        else:
+            valence, arousal = report["recogniser"]["rmse"]
+        errors = number(valence), number(arousal)
+    except (KeyError, TypeError, ValueError):
+        errors = None, None
+    if errors[0] is None or errors[1] is None:
+        raise ReportError(
+            "expected two numbers in the recogniser's report, as arms.real.rmse of an ablation or recogniser.rmse of a "
+            "measured generator, got none"
+        )
+    return errors[0], errors[1]
 
 
 def _discriminator(generator_dir: Path) -> MusemoGanDiscriminator | None:

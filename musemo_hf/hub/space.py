@@ -12,7 +12,7 @@ from musemo_hf.hub.cards import render_card
 from musemo_hf.hub.transfer import HubPushError, PushOptions, push_folder
 
 PACKAGE = Path(__file__).resolve().parent.parent
-SPACE = PACKAGE.parent / "spaces_demo"
+SPACE = PACKAGE / "spaces_demo"  # in the repository a link, in a wheel a folder
 CARD = "README.md"
 OLDEST_GRADIO = "6.20.0"  # the oldest version that the project admits
 
@@ -35,7 +35,8 @@ def push_space(
 
     Args:
         repo_id: The repository as "user/name".
-        folder: The folder with `app.py`, by default `spaces_demo/`. Its README.md becomes the first part of the card.
+        folder: The folder with `app.py`, by default that of the package. Its README.md becomes the first part of the
+            card.
         report: The `report.json` of the ablation, for the card.
         **options: `private`, `token` and `tag`, see `push_folder`.
 
@@ -52,7 +53,8 @@ def push_space(
         staging = Path(temporary) / "space"
         ignored = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
         shutil.copytree(source, staging, ignore=ignored)
-        shutil.copytree(PACKAGE, staging / "musemo_hf", ignore=ignored, dirs_exist_ok=True)
+        package = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", SPACE.name)
+        shutil.copytree(PACKAGE, staging / "musemo_hf", ignore=package, dirs_exist_ok=True)
         _drop_package(staging / "requirements.txt")
         metadata, body = read_card(source / CARD)
         facts = {"sdk_version": gradio_version(), "metadata": metadata, "body": body.replace("USER/NAME", repo_id)}

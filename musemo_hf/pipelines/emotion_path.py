@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from musemo_hf.audio.decoding import read_audio, resample, to_mono
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.audio.loading import AudioInput
+from musemo_hf.audio.song_windows import window_starts as window_starts  # its former home
 from musemo_hf.models.gan import evaluating
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
@@ -37,6 +36,7 @@ class EmotionPath:
             that is not calibrated.
         own_deviation: Whether the deviation is predicted for each window (`deviation_scale` in the recogniser's
             configuration), and not one root mean square error for all windows (`emotion_error`).
+        notes: Sentences on what makes the audio doubtful, such as silence.
     """
 
     emotion: np.ndarray
@@ -45,6 +45,7 @@ class EmotionPath:
     duration: float
     deviation: np.ndarray | None = None
     own_deviation: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def mean(self) -> np.ndarray:
@@ -100,6 +101,7 @@ class EmotionPath:
             "interval_source": self.interval_source,
             "duration": self.duration,
             "window_seconds": self.window_seconds,
+            "notes": list(self.notes),
             "path": [
                 {"start": float(start), "end": min(float(start) + self.window_seconds, self.duration)}
                 | {"valence": float(valence), "arousal": float(arousal), **span}
@@ -111,8 +113,8 @@ class EmotionPath:
 def emotion_path(
     model: MusemoViTForEmotionRegression,
     extractor: MusemoFeatureExtractor,
-    audio_or_path: str | Path | np.ndarray | Tensor,
-    sampling_rate: int | None = None,
+    audio_or_path: AudioInput,
+    sampling_rate: Any = None,
     hop_seconds: float | None = None,
     batch_size: int = 16,
 ) -> EmotionPath:
@@ -124,7 +126,7 @@ def emotion_path(
     Args:
         model: The recogniser; its mode and device are kept.
         extractor: The feature extractor of the recogniser.
-        audio_or_path: A file, or samples, mono or `(samples, channels)`.
+        audio_or_path: A file, or samples, mono or `(samples, channels)`, or another input of `load_audio`.
         sampling_rate: The sampling rate of samples in Hz; ignored for files.
         hop_seconds: The largest distance of two windows in s; None for half a window.
         batch_size: The number of windows in a forward pass, which changes memory but not the result.
@@ -142,37 +144,17 @@ def emotion_path(
         raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
     error, scale = (_two_positive(model.config, name) for name in ("emotion_error", "deviation_scale"))
     own = model.config.uncertainty and scale is not None
-    samples = _samples(audio_or_path, sampling_rate, extractor.sampling_rate)
-    rate, length = extractor.sampling_rate, extractor.settings.n_samples(extractor.n_frames)
-    starts = window_starts(len(samples), length, length / 2 if hop_seconds is None else hop_seconds * rate)
+    loaded = extractor.load(audio_or_path, sampling_rate)
+    samples, rate, length = loaded.samples, extractor.sampling_rate, extractor.settings.n_samples(extractor.n_frames)
+    starts = extractor.window_starts(len(samples), hop_seconds)
     batches = np.split(starts, range(batch_size, len(starts), batch_size))
     with evaluating(model):
         parts = [_predict(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
     emotion, predicted = np.split(np.concatenate(parts), [2], axis=1)
     same = None if error is None else np.broadcast_to(error, emotion.shape)
     deviation = predicted if own else same
-    return EmotionPath(emotion, starts / rate, length / rate, len(samples) / rate, deviation, own)
-
-
-def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
-    """Return the starts of evenly spaced windows, int `(n,)`, at most `hop` samples apart up to the end of the signal.
-
-    Raises:
-        ValueError: The hop is shorter than one sample.
-    """
-    if not hop >= 1:
-        raise ValueError(f"expected a hop of at least one sample between windows, got {hop:g}")
-    last = max(0, n_samples - length)
-    return np.linspace(0, last, 1 + int(np.ceil(last / hop))).round().astype(int)
-
-
-def _samples(audio: str | Path | np.ndarray | Tensor, source_rate: int | None, rate: int) -> np.ndarray:
-    if isinstance(audio, (str, Path)):
-        return read_audio(audio, rate)
-    if source_rate is None:
-        raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
-    array = audio.detach().cpu().numpy() if isinstance(audio, Tensor) else np.asarray(audio)
-    return resample(to_mono(array), source_rate, rate)
+    seconds, notes = len(samples) / rate, tuple(loaded.notes)
+    return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes)
 
 
 def _predict(

@@ -1,24 +1,24 @@
-"""Emotion to music, through a log-mel, as a diffusers pipeline."""
+"""Emotion to music, through a log-mel, as a diffusers pipeline.
+
+The class is pushed to the Hub with its code: it works without this package, except for its own `from_pretrained`.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import diffusers
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, ModelMixin
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.pipelines import pipeline_loading_utils
 from diffusers.utils import BaseOutput
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
+from transformers import PreTrainedModel, SequenceFeatureExtractor
 
-from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
-from musemo_hf.models.flow import MusemoFlowGenerator
-from musemo_hf.models.gan import MusemoGanGenerator, check_emotion, expand_seeds
-from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.models.flow.generation import check_emotion, expand_seeds
 from musemo_hf.pipelines.song import Song
 
 # the five published points of the valence-arousal plane
@@ -30,13 +30,7 @@ PRESETS: dict[str, tuple[float, float]] = {
     "neutral": (0.0, 0.0),
 }
 
-# diffusers loads components of another library only if their classes and methods are listed here
-_COMPONENTS = {
-    name: ["save_pretrained", "from_pretrained"]
-    for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoFeatureExtractor")
-}
-pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
-pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)
+OUTPUT_TYPES = ("np", "pt", "latent")
 
 
 @dataclass
@@ -46,9 +40,12 @@ class MusemoPipelineOutput(BaseOutput):
     For a single song, `audio`, `sampling_rate`, `spectrogram`, `save` and `plot` are those of the song.
 
     Attributes:
-        songs: One `Song` for each sample, emotion by emotion and sample by sample.
+        audios: The samples `(N, samples)` at their true loudness, as an array of numpy or a tensor. With the output
+            type "latent", the normalised log-mels `(N, 1, n_mels, n_frames)`.
+        songs: One `Song` for each sample, emotion by emotion and sample by sample; empty with the output type "latent".
     """
 
+    audios: np.ndarray | torch.Tensor
     songs: list[Song]
 
     def __getattr__(self, name: str) -> Any:
@@ -60,7 +57,7 @@ class MusemoPipelineOutput(BaseOutput):
         return getattr(songs[0], name)
 
     def __len__(self) -> int:
-        return len(self["songs"])
+        return len(self["audios"])
 
 
 class MusemoPipeline(DiffusionPipeline):
@@ -71,9 +68,9 @@ class MusemoPipeline(DiffusionPipeline):
         feature_extractor: The feature extractor that converts log-mels to decibels and audio.
     """
 
-    def __init__(
-        self, generator: MusemoGanGenerator | MusemoFlowGenerator, feature_extractor: MusemoFeatureExtractor
-    ) -> None:
+    _callback_tensor_inputs = ["latents"]  # noqa: RUF012 (the pipelines of diffusers declare it so)
+
+    def __init__(self, generator: PreTrainedModel | ModelMixin, feature_extractor: SequenceFeatureExtractor) -> None:
         super().__init__()
         self.register_modules(generator=generator, feature_extractor=feature_extractor)
 
@@ -83,16 +80,23 @@ class MusemoPipeline(DiffusionPipeline):
 
         Args:
             pretrained_model_name_or_path: The folder or the name of the repository.
-            **kwargs: The arguments of `DiffusionPipeline.from_pretrained`; for a generator alone these are `revision`,
-                `token`, `cache_dir` and `local_files_only`.
+            **kwargs: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download` and `subfolder` say where
+                the files are; `variant` and `use_safetensors` which weights; `dtype` (or `torch_dtype`) is the type of
+                the generator's weights; `device_map` is "cpu", "cuda" or "balanced"; `generator` and
+                `feature_extractor` replace a component. No code of the repository is run, with or without
+                `trust_remote_code`.
+
+        Raises:
+            TypeError: There is another option.
+            ValueError: The checkpoint is of another kind, such as a recogniser, or a value is not supported.
+            OSError: A file is missing.
         """
-        path = str(pretrained_model_name_or_path)
-        hub: dict[str, Any] = {
-            name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs
-        }
-        if _holds_pipeline(path, hub):
-            return super().from_pretrained(path, **kwargs)
-        return cls(load_generator(path, **hub), MusemoFeatureExtractor.from_pretrained(path, **hub))
+        # by name, since this file is also code of a repository, where the package may be missing
+        loading = import_module("musemo_hf.pipelines.loading")
+        components, device = loading.load_components(str(pretrained_model_name_or_path), **kwargs)
+        pipeline = cls(**components)
+        pipeline.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
+        return pipeline if device is None else pipeline.to(device)
 
     @torch.no_grad()
     def __call__(
@@ -105,6 +109,11 @@ class MusemoPipeline(DiffusionPipeline):
         batch_size: int = 8,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "np",
+        return_dict: bool = True,
+        callback_on_step_end: Callable[..., dict[str, Any] | None] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> MusemoPipelineOutput:
         """Generate songs.
 
@@ -117,23 +126,64 @@ class MusemoPipeline(DiffusionPipeline):
             batch_size: The number of songs made at once, which changes memory but not the songs.
             num_inference_steps: The number of sampling steps of a flow (default: the generator's own setting).
             guidance_scale: The guidance scale of a flow (default: the generator's own setting).
+            generator: A random generator from which the seed of each song is drawn, or a list with one for each song;
+                instead of `seed`. It is not the component of this name.
+            output_type: "np" or "pt" for audio as an array of numpy or a tensor, or "latent" for normalised log-mels
+                without audio.
+            return_dict: Whether to return an output, or the tuple `(audios,)`.
+            callback_on_step_end: A function that is called after each step of a flow, and for each batch, with this
+                pipeline, the index of the step, its time and a dict of tensors; what it returns replaces them.
+            callback_on_step_end_tensor_inputs: The names of these tensors; there is only "latents".
 
         Raises:
-            ValueError: Emotions are outside [-1, 1], not finite or of unequal length, the number of seeds is wrong, or
-                the generator has no steps or guidance.
+            ValueError: Emotions are outside [-1, 1], not finite or of unequal length, the number of seeds is wrong,
+                both `seed` and `generator` are given, the output type or a name of a tensor is unknown, or the
+                generator has no steps or guidance.
         """
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(f"expected output_type out of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
         emotion = self._emotions(valence, arousal).repeat_interleave(_positive("num_samples", num_samples), dim=0)
-        seeds = expand_seeds(seed, len(emotion))
-        options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
-        options = {name: value for name, value in options.items() if value is not None}
-        if options and not isinstance(self.generator, MusemoFlowGenerator):
-            raise ValueError(f"expected {', '.join(options)} for a flow only, got a {type(self.generator).__name__}")
-        songs: list[Song] = []
+        seeds = _seeds(seed, generator, len(emotion))
+        options: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+        options |= {"callback": self._step_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)}
+        given = {name: value for name, value in options.items() if value is not None}
+        if given and not hasattr(self.generator.config, "num_inference_steps"):
+            names = ", ".join(given).replace("callback", "callback_on_step_end")
+            raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
+        mels, songs = [], []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)
-            mels = self.generator.generate(emotion[part], seed=seeds[part], **options)
-            songs += self._to_songs(mels, emotion[part], seeds[part], n_iter)
-        return MusemoPipelineOutput(songs=songs)
+            mels.append(self.generator.generate(emotion[part], seed=seeds[part], **given))
+            if output_type != "latent":
+                songs += self._to_songs(mels.pop(), emotion[part], seeds[part], n_iter)
+        output = _output(songs, output_type) if songs else MusemoPipelineOutput(torch.cat(mels), [])
+        return output if return_dict else (output.audios,)  # type: ignore[return-value]
+
+    def enable_model_cpu_offload(self, *_: Any, **__: Any) -> None:
+        """Refuse: the pipeline has one small network, so that nothing could be moved out of its way.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("expected .to(device): a MusemoPipeline has one small network, and offloads nothing")
+
+    enable_sequential_cpu_offload = enable_group_offload = enable_model_cpu_offload
+
+    def _step_callback(self, callback: Any, names: Sequence[str]) -> Callable[..., torch.Tensor] | None:
+        """Return the callback in the form in which a flow calls it; None without a callback."""
+        if isinstance(callback, (PipelineCallback, MultiPipelineCallbacks)):
+            names = callback.tensor_inputs
+        if unknown := sorted(set(names) - set(self._callback_tensor_inputs)):
+            known = ", ".join(self._callback_tensor_inputs)
+            raise ValueError(f"expected callback_on_step_end_tensor_inputs out of {known}, got {', '.join(unknown)}")
+        if callback is None:
+            return None
+
+        def call(step: int, timestep: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+            tensors = {"latents": latents} if "latents" in names else {}
+            return (callback(self, step, timestep, tensors) or {}).get("latents", latents)
+
+        return call
 
     def walk(
         self,
@@ -169,7 +219,7 @@ class MusemoPipeline(DiffusionPipeline):
             noise = _great_circle(noise[0], noise[1], share)
             seeds[1:] = [None] * (steps - 2) + [end_seed]  # no seed gives what lies between two
         mels = self.generator.generate(emotion, noise=noise)
-        return MusemoPipelineOutput(songs=self._to_songs(mels, emotion, seeds, n_iter))
+        return _output(self._to_songs(mels, emotion, seeds, n_iter))
 
     @staticmethod
     def _emotions(valence: float | Sequence[float], arousal: float | Sequence[float]) -> torch.Tensor:
@@ -192,15 +242,23 @@ class MusemoPipeline(DiffusionPipeline):
         ]
 
 
-def _holds_pipeline(path: str, hub: dict[str, Any]) -> bool:
-    """Return whether a folder or repository contains a pipeline, and not only a generator."""
-    if Path(path).is_dir():
-        return (Path(path) / "model_index.json").is_file()
-    try:
-        hf_hub_download(path, "model_index.json", **hub)
-    except EntryNotFoundError:
-        return False
-    return True
+def _seeds(seed: Any, generator: Any, n_songs: int) -> list[int]:
+    """Return the seed of each song, drawn from random generators where these are given."""
+    if generator is None:
+        return expand_seeds(seed, n_songs)
+    if seed is not None:
+        raise ValueError("expected seed or generator, got both")
+    single = isinstance(generator, torch.Generator)
+    each = [generator] * n_songs if single else list(generator)
+    if len(each) != n_songs or not all(isinstance(one, torch.Generator) for one in each):
+        got = ", ".join(sorted({type(one).__name__ for one in each})) or "none"
+        raise ValueError(f"expected one torch.Generator, or {n_songs} of them, got {len(each)} ({got})")
+    return [int(torch.randint(2**31, (1,), generator=one, device=one.device)) for one in each]
+
+
+def _output(songs: list[Song], output_type: str = "np") -> MusemoPipelineOutput:
+    audios = np.stack([song.audio for song in songs])
+    return MusemoPipelineOutput(torch.from_numpy(audios) if output_type == "pt" else audios, songs)
 
 
 def _positive(name: str, value: int) -> int:
@@ -215,5 +273,13 @@ def _great_circle(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / torch.sin(angle)
 
 
-# the generic `DiffusionPipeline.from_pretrained` looks the class up in diffusers itself
-diffusers.MusemoPipeline = MusemoPipeline
+if __name__.startswith("musemo_hf."):  # and not as code of a repository
+    # diffusers loads components of another library only if their classes and methods are listed here
+    _COMPONENTS = {
+        name: ["save_pretrained", "from_pretrained"]
+        for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoFeatureExtractor")
+    }
+    pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
+    pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)
+    # the generic `DiffusionPipeline.from_pretrained` looks the class up in diffusers itself
+    diffusers.MusemoPipeline = MusemoPipeline

@@ -1,36 +1,35 @@
 """Loading and sampling of generators, whatever their kind: a GAN's or a flow."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
 from torch import Tensor
 
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanGenerator
+from musemo_hf.pipelines.model_kind import HUB_OPTIONS, check_kind
 
 Generator = MusemoGanGenerator | MusemoFlowGenerator
 
 
-def load_generator(path: str | Path, **hub: Any) -> Generator:
+def load_generator(path: str | Path, dtype: torch.dtype | None = None, **options: Any) -> Generator:
     """Load a generator of the kind that its `config.json` names.
 
     Args:
         path: The folder or the repository of the generator.
-        **hub: Arguments of `hf_hub_download`, such as `revision` and `token`.
+        dtype: The type of its weights (default: a GAN's as stored, float32 for a flow).
+        **options: Options of `from_pretrained`, such as `revision`, `token`, `subfolder` and `variant`.
+
+    Raises:
+        ValueError: It is a model of another kind.
+        OSError: A file is missing.
     """
-    try:
-        local = Path(path) / "config.json"
-        file = local if Path(path).is_dir() else hf_hub_download(str(path), "config.json", **hub)
-        named = json.loads(Path(file).read_text(encoding="utf-8")).get("_class_name")  # diffusers writes it
-    except (EntryNotFoundError, FileNotFoundError):
-        named = None  # the error of `from_pretrained` says what is missing
-    kind = MusemoFlowGenerator if named == MusemoFlowGenerator.__name__ else MusemoGanGenerator
-    return kind.from_pretrained(path, **hub)
+    found = check_kind(path, "generator", **{name: options[name] for name in HUB_OPTIONS if name in options})
+    if found == MusemoFlowGenerator.__name__:
+        return MusemoFlowGenerator.from_pretrained(path, torch_dtype=dtype, **options)
+    return MusemoGanGenerator.from_pretrained(path, **options, **({} if dtype is None else {"dtype": dtype}))
 
 
 def sample_clips(generator: Any, emotion: Tensor | Sequence, seed: int, batch_size: int = 16, **options: Any) -> Tensor:

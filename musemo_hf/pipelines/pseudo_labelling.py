@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from musemo_hf.audio.decoding import AudioDecodingError, read_audio
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
-from musemo_hf.data.deam.excerpts import TOLERANCE, TooShortError, file_duration
+from musemo_hf.audio.samples import SILENT
+from musemo_hf.data.deam.excerpts import TOLERANCE, TooShortError
 from musemo_hf.data.deam.layout import AUDIO_FOLDERS, AUDIO_SUFFIXES, DeamError
 from musemo_hf.data.deam.metadata import FIRST_OTHER_ID
 from musemo_hf.data.pseudo_labels import (
@@ -33,6 +32,7 @@ from musemo_hf.files import atomic_path
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 
 from .emotion_path import EmotionPath, emotion_path
+from .song_files import UNREADABLE, list_songs, shown, why
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def label_folder(
         raise DeamError(f"expected a folder of songs, found none at {audio_dir}")
     if folder.is_relative_to(source):
         raise DeamError(f"expected a folder outside {audio_dir} to write to, got {out_dir}")
-    files, others = _list_files(source)
+    files, others = list_songs(source)
     if not files:
         raise DeamError(f"{audio_dir}: expected songs ({', '.join(AUDIO_SUFFIXES)}), found none")
     corpus = _manifest(source, model, extractor, recogniser, hop_seconds)
@@ -108,17 +108,6 @@ def label_folder(
     return PseudoLabelling(corpus, songs, skipped, others)
 
 
-def _list_files(source: Path) -> tuple[list[Path], dict[str, int]]:
-    """List the songs by path, and count the other files by ending, without hidden files and folders."""
-    found = (path for path in source.rglob("*") if path.is_file())
-    visible = [path for path in found if not any(part.startswith(".") for part in path.relative_to(source).parts)]
-    songs = sorted(
-        (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES), key=lambda path: path.as_posix()
-    )
-    others = Counter(path.suffix.lower() for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES)
-    return songs, dict(sorted(others.items()))
-
-
 def _manifest(
     source: Path,
     model: MusemoViTForEmotionRegression,
@@ -130,8 +119,8 @@ def _manifest(
     own = config.uncertainty and config.deviation_scale is not None
     return PseudoLabelCorpus(
         version=VERSION,
-        name=source.name,
-        source=str(source),
+        name=shown(source.name),
+        source=shown(source),
         recogniser=recogniser,
         weights=weights_hash(model),
         window_seconds=extractor.seconds,
@@ -161,14 +150,14 @@ def _label_all(
     done = {song.file for song in before}
     next_id = max((song.song_id for song in before), default=FIRST_OTHER_ID - 1) + 1
     for path in tqdm(files, "pseudo-labelling", disable=None):
-        file = path.relative_to(source).as_posix()
+        file = shown(path.relative_to(source).as_posix())
         if file in done:
             continue
         try:
             song = _label(path, file, next_id, model, extractor, hop_seconds)
-        except (AudioDecodingError, TooShortError) as error:
+        except UNREADABLE as error:
             reason = "too short" if isinstance(error, TooShortError) else "corrupt"
-            detail = str(error) if str(path) in str(error) else f"{file}: {error}"
+            detail = f"{file}: {why(path, error)}"
             logger.warning("skipped: %s", detail)
             yield SkippedSong(-1, reason, detail)  # type: ignore[arg-type]
             continue
@@ -186,13 +175,15 @@ def _label(
     hop_seconds: float | None,
 ) -> PseudoLabelledSong:
     """Predict one song; one that is shorter than a window is refused, since the rest would be silence."""
-    wanted, rate = extractor.seconds, extractor.sampling_rate
-    if (duration := file_duration(path)) < wanted - TOLERANCE:
-        raise TooShortError(f"expected at least the {wanted:.3g} s of the recogniser's window, got {duration:.2f} s")
-    samples = read_audio(path, rate)
-    if len(samples) < (wanted - TOLERANCE) * rate:
-        raise AudioDecodingError(f"{path}: expected {duration:.2f} s, it breaks off after {len(samples) / rate:.2f} s")
-    prediction = emotion_path(model, extractor, samples, rate, hop_seconds)
+    wanted, loaded = extractor.seconds, extractor.load(path)
+    if loaded.duration < wanted - TOLERANCE:
+        got = f"got {loaded.duration:.2f} s"
+        raise TooShortError(f"expected at least the {wanted:.3g} s of the recogniser's window, {got}")
+    if SILENT in loaded.notes:
+        raise ValueError(SILENT)
+    for note in loaded.notes:
+        logger.warning("%s: %s", file, note)
+    prediction = emotion_path(model, extractor, loaded.samples, loaded.sampling_rate, hop_seconds)
     (valence, arousal), (valence_std, arousal_std) = np.round([prediction.mean, _deviation(prediction)], 4).tolist()
     names = song_names(path)
     return PseudoLabelledSong(
@@ -204,9 +195,9 @@ def _label(
         arousal_std=arousal_std,
         n_windows=len(prediction.emotion),
         duration=round(prediction.duration, 2),
-        artist=names.artist,
-        title=names.title,
-        genre=names.genre,
+        artist=shown(names.artist),
+        title=shown(names.title),
+        genre=shown(names.genre),
     )
 
 

@@ -40,7 +40,7 @@ def test_the_demo_becomes_the_page(tmp_path, monkeypatch):
 def test_a_demo_without_its_page_says_where_it_is(musemo, tmp_path):
     status, _, err = musemo("demo", "--folder", tmp_path)
     assert status == 1
-    assert "it is in the repository's folder spaces_demo" in err
+    assert f"expected the folder of a Space with app.py as --folder, found none in {tmp_path}" in err
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import soundfile
 
 
 def predict_json(musemo, *arguments):
@@ -108,8 +112,75 @@ def test_a_bad_song_does_not_cost_the_others(musemo, make_song, recogniser, tmp_
     assert [line.split(": ")[1] for line in err.splitlines()] == [
         str(click),
         str(junk),
-        f"expected an audio file, found none at {missing}",
+        str(missing),
     ]
+
+
+@pytest.fixture
+def folder(make_song, tmp_path):
+    """Two good songs, one of them by a name that is not UTF-8, and files with whatever may be wrong."""
+    make_song("music/deep/good.flac", 2.0, 1)
+    path = make_song("music/plain.wav", 2.0, 2)
+    path.rename(os.fsdecode(os.fsencode(path.parent) + b"/caf\xe9.wav"))
+    music = tmp_path / "music"
+    (music / "empty.mp3").write_bytes(b"")
+    (music / "text.ogg").write_text("no audio")
+    (music / "half.flac").write_bytes((music / "deep/good.flac").read_bytes()[:4000])
+    (music / "bad\nname.wav").write_bytes(b"RIFF" + bytes(100))
+    (music / "click.wav").write_bytes(make_song("click.wav", 0.01).read_bytes())
+    (music / "dangling.wav").symlink_to(music / "nowhere.wav")
+    (music / "cover.jpg").write_bytes(b"")
+    return music
+
+
+BAD = ["bad\nname.wav", "click.wav", "empty.mp3", "half.flac", "text.ogg"]
+
+
+def test_a_folder_is_predicted_whatever_is_wrong_with_some_files(musemo, folder, recogniser):
+    status, out, err = musemo("predict", folder, "--checkpoint", recogniser, "--json")
+    assert status == 1, "some could not be read"
+    answer = json.loads(out)
+    assert [song["file"] for song in answer["songs"]] == [f"{folder}/caf\\xe9.wav", f"{folder}/deep/good.flac"]
+    assert [each["file"] for each in answer["skipped"]] == [f"{folder}/{name}" for name in BAD]
+    for each in answer["skipped"]:
+        assert "expected" in each["reason"]
+        assert "\n" not in each["reason"]
+        assert each["reason"] in err
+    good = musemo("predict", folder / "deep", "--checkpoint", recogniser)
+    assert good[0] == 0
+    assert "good.flac" in good[1]
+
+
+def test_a_folder_without_songs_is_named(musemo, tmp_path, make_song, recogniser):
+    (tmp_path / "empty").mkdir()
+    status, out, err = musemo("predict", tmp_path / "empty", make_song("a.wav"), "--checkpoint", recogniser)
+    assert status == 1
+    assert "a.wav" in out
+    assert err == f"musemo predict: {tmp_path / 'empty'}: expected songs in the folder, found none\n"
+
+
+def test_a_name_of_other_bytes_passes_through_a_pipe(folder, recogniser):
+    """As a user has it: the name as an argument, the answer into a pipe, in a locale that is strict."""
+    command = [sys.executable, "-m", "musemo_hf.cli", "predict", "--checkpoint", str(recogniser)]
+    name = os.fsencode(folder) + b"/caf\xe9.wav"
+    done = subprocess.run([*command, name, name + b"x"], capture_output=True, env=os.environ | {"PYTHONUTF8": "1"})
+    assert b"caf\\xe9.wav " in done.stdout
+    assert b"caf\\xe9.wavx: expected an audio file" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_doubtful_audio_is_named(musemo, tmp_path, make_song, recogniser):
+    sound = soundfile.read(make_song("tone.wav", 2.0))[0]
+    soundfile.write(tmp_path / "silent.wav", np.zeros(44100), 22050)
+    soundfile.write(tmp_path / "cancel.wav", np.stack([sound, -sound], axis=1), 22050)
+    songs = [tmp_path / "silent.wav", tmp_path / "cancel.wav", make_song("a.wav", 2.0)]
+    status, out, err = musemo("predict", *songs, "--checkpoint", recogniser)
+    assert (status, err) == (0, "")
+    assert "silent.wav: The audio is silent" in out
+    assert "cancel.wav: The channels cancel" in out
+    silent, cancel, good = predict_json(musemo, *songs, "--checkpoint", recogniser)
+    assert [len(song["notes"]) for song in (silent, cancel, good)] == [1, 1, 0]
+    assert cancel["valence"] == pytest.approx(good["valence"], abs=0.02)  # the louder channel, not their mean
 
 
 @pytest.mark.parametrize(
@@ -126,4 +197,7 @@ def test_the_generator_is_no_recogniser(musemo, make_song, generator):
     status, _, err = musemo("predict", make_song("a.wav"), "--checkpoint", generator)
     assert status == 1
     assert "expected a recogniser (musemo_vit)" in err
-    assert musemo("predict", "nowhere.mp3")[2] == "musemo predict: expected audio files, found none at nowhere.mp3\n"
+    assert (
+        musemo("predict", "nowhere.mp3")[2]
+        == "musemo predict: expected audio files or folders of them, found none at nowhere.mp3\n"
+    )

@@ -158,6 +158,25 @@ def test_nothing_to_label(musemo, recogniser, tmp_path):
     assert "positive --hop" in musemo("pseudo-label", tmp_path / "empty", tmp_path / "a", "--hop", "0")[2]
 
 
+def test_whatever_is_wrong_with_a_file_it_is_skipped_by_name(musemo, music, corpus, recogniser, make_song, tmp_path):
+    whole = rows(corpus)
+    name = os.fsdecode(b"caf\xe9.wav")
+    make_song("music/x.wav", 2.0).rename(music / name)
+    soundfile.write(music / "silent.wav", np.zeros(44100), 22050)
+    (music / "empty.mp3").write_bytes(b"")
+    (music / os.fsdecode(b"\xff.flac")).write_bytes(b"fLaC" + bytes(50))
+    (music / os.fsdecode(b"cover.\xe9")).write_bytes(b"")
+    for out_dir in (tmp_path / "other", tmp_path / "other"):  # the second time nothing is left to do
+        status, out, err = musemo("pseudo-label", music, out_dir, "--recogniser", recogniser)
+        assert status == 0, err
+        assert [row["file"] for row in rows(out_dir)] == sorted([*(row["file"] for row in whole), r"caf\xe9.wav"])
+        with (out_dir / "skipped.csv").open(newline="") as file:
+            details = [row["detail"] for row in csv.DictReader(file)]
+        for skipped in ("silent.wav: The audio is silent", "empty.mp3: ", r"\xff.flac: "):
+            assert any(detail.startswith(skipped) for detail in details)
+    assert "not read 2 other files (.\\xe9 1, .jpg 1)" in out
+
+
 def test_a_full_disk_ends_the_run_and_a_further_one_goes_on(musemo, music, corpus, recogniser, tmp_path, monkeypatch):
     """The third song cannot be laid down: neither as a link nor, with /dev/full in its place, as a copy."""
     out_dir, link = tmp_path / "full", os.link

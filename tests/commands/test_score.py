@@ -1,4 +1,5 @@
 import json
+import os
 
 import datasets
 import evaluate
@@ -206,6 +207,22 @@ def test_folders_that_hold_no_music(musemo, arrays, tmp_path, make_song):
     assert "expected audio or .npy arrays as REAL" in musemo("score", real, real)[2]
     datasets.Dataset.from_dict({"mel": [1, 2]}).save_to_disk(tmp_path / "stored")
     assert "expected a column `spectrogram`" in musemo("score", tmp_path / "stored", tmp_path / "stored")[2]
+
+
+def test_a_bad_file_of_a_folder_is_left_out_by_name(musemo, arrays, make_song, tmp_path):
+    clips = np.random.default_rng(0).normal(-10, 10, (6, 128, 40)).astype(np.float32)
+    real, fake = arrays("real", clips), arrays("fake", clips[:5])
+    (fake / "text.npy").write_text("no array")
+    (fake / "empty.npy").write_bytes(b"")
+    np.save(fake / "shape.npy", np.zeros((3, 3)))
+    np.save(fake / os.fsdecode(b"caf\xe9.npy"), clips[5])
+    np.save(fake / "objects.npy", np.array([{}]), allow_pickle=True)
+    status, _, err = musemo("score", real, fake, "--json", tmp_path / "s.json", "--html", tmp_path / "s.html")
+    assert status == 0, err
+    side = json.loads((tmp_path / "s.json").read_text())["sides"]["FAKE"]
+    assert side["n_clips"] == 6
+    assert set(side["left_out"]) == {"text.npy", "empty.npy", "shape.npy", "objects.npy"}
+    assert side["left_out"]["shape.npy"] == "expected an array (128, n_frames) or (N, 128, n_frames), got (3, 3)"
 
 
 @pytest.mark.parametrize(

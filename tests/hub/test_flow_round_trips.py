@@ -1,6 +1,8 @@
 """A flow that `musemo push` pushed is what strangers load, from fresh processes with empty caches."""
 
+import json
 import re
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -41,6 +43,8 @@ PUSH = """
     result = [push("generator", *words) for words in pushes]
     result += [push("pipeline", pipeline, "flow") for _ in range(2)]
     result += [push("generator", "ana/no-generator", "vit")]
+    packaged = [["pipeline", "ana/default"], ["generator", "ana/named", "--checkpoint", "generator"]]
+    result += [main(["push", *words, "--no-sample"]) for words in packaged]
 """
 
 WITH_PACKAGE = """
@@ -56,7 +60,7 @@ WITH_PACKAGE = """
     result["same"] = [bool(torch.equal(generator.generate(happy, seed=0), local))]
     decibels = MusemoFeatureExtractor(n_frames=32).to_decibels(local[0, 0])
     pipelines = [MusemoPipeline.from_pretrained(GENERATOR), MusemoPipeline.from_pretrained(PIPELINE),
-                 DiffusionPipeline.from_pretrained(PIPELINE)]
+                 DiffusionPipeline.from_pretrained(PIPELINE, trust_remote_code=True)]
     result["classes"] = [[type(pipe).__name__, type(pipe.generator).__name__] for pipe in pipelines]
     for pipe in pipelines:
         pipe.set_progress_bar_config(disable=True)
@@ -87,6 +91,23 @@ WITHOUT_PACKAGE = """
         AutoModel.from_pretrained(GENERATOR)
     except ValueError as error:
         result["untrusted"] = str(error)
+
+    from diffusers import DiffusionPipeline
+    pipe = DiffusionPipeline.from_pretrained(PIPELINE, trust_remote_code=True)
+    pipe.set_progress_bar_config(disable=True)
+    song = pipe(valence=0.8, arousal=0.7, seed=0)
+    decibels = extractor.to_decibels(mels[0, 0])
+    result["pipeline"] = bool(torch.equal(torch.tensor(song.spectrogram), decibels))
+    result["pipeline modules"] = [type(part).__module__.split(".")[0] for part in (pipe, pipe.generator)]
+    song.save("song.wav")
+    result["title"] = song.plot().get_title()
+    half = DiffusionPipeline.from_pretrained(PIPELINE, trust_remote_code=True, torch_dtype=torch.bfloat16)
+    result["dtype"] = str(half.generator.dtype)
+    try:
+        DiffusionPipeline.from_pretrained(PIPELINE)
+    except ValueError as error:
+        result["untrusted pipeline"] = str(error)
+
     fork = AutoModel.from_pretrained("ana/fork", trust_remote_code=True)
     result["fork"] = bool(torch.equal(fork.generate(emotion=torch.tensor([[0.8, 0.7]]), seed=0), mels))
 """
@@ -121,7 +142,7 @@ def without_package(with_package, run):
 
 
 def test_a_push_is_one_commit_and_again_none(hub, pushed):
-    assert pushed == [0, 0, 0, 0, 0, 1]
+    assert pushed == [0, 0, 0, 0, 0, 1, 0, 0]
     commits = {repo: len(hub.repository("models", repo).commits) - 1 for repo in (GENERATOR, PIPELINE)}
     assert commits == {GENERATOR: 2, PIPELINE: 1}  # the first of the generator's was the GAN's
     assert ("models", "ana/no-generator") not in hub.repositories
@@ -136,10 +157,20 @@ def test_the_flow_replaces_the_gan_and_ships_its_code(hub, pushed):
     assert set(hub.files("models", PIPELINE)) >= {"model_index.json", "generator/diffusion_pytorch_model.safetensors"}
 
 
+def test_a_packaged_checkpoint_is_the_one_that_musemo_generate_uses(hub, pushed):
+    from musemo_hf import embedded_checkpoint
+
+    for repo, file, name in (("default", "generator/", "flow"), ("named", "", "generator")):
+        ours = json.loads(Path(embedded_checkpoint(name), "config.json").read_text())
+        theirs = json.loads(hub.files("models", f"ana/{repo}")[f"{file}config.json"])
+        for key in ("_class_name", "model_type", "n_frames"):
+            assert theirs.get(key) == ours.get(key)
+
+
 @pytest.mark.parametrize("repo", [GENERATOR, PIPELINE])
 def test_the_card_is_a_flows(hub, pushed, repo):
     card = hub.files("models", repo)["README.md"].decode()
-    assert "library_name: diffusers" in card
+    assert "library_name: musemo_hf" in card, "the Hub's snippets for diffusers and transformers do not work for it"
     assert "in 3 Euler steps with a guidance scale of 1.25" in card
     assert "| Quality score | 12.5 |" in card
     assert not re.search(r"\bGAN\b", card)
@@ -157,3 +188,11 @@ def test_it_generates_without_the_package(with_package, without_package):
     assert without_package["differ"] > 1e-3
     assert "trust_remote_code" in without_package["untrusted"]
     assert without_package["fork"]
+
+
+def test_the_pipeline_of_diffusers_runs_without_the_package(without_package):
+    assert without_package["pipeline"], "the same song"
+    assert without_package["pipeline modules"] == ["diffusers_modules"] * 2
+    assert without_package["title"] == "valence +0.80, arousal +0.70"
+    assert without_package["dtype"] == "torch.bfloat16"
+    assert "trust_remote_code" in without_package["untrusted pipeline"]

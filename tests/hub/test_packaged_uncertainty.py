@@ -72,7 +72,8 @@ def test_coverage_of_another_recogniser_is_not_told(package, uncertainty):
     assert json.loads((made["recogniser"] / "report.json").read_text()) == REPORT
 
 
-def test_half_a_measurement_is_an_error(package, uncertainty):
+def test_half_a_measurement_is_told_nowhere_and_named(package, uncertainty):
     half = {name: value for name, value in uncertainty.items() if name != "n_calibration"}
-    with pytest.raises(ValueError, match="n_calibration"):
-        package({"uncertainty": half}, uncertainty=True, deviation_scale=[0.5, 0.75])
+    with pytest.warns(UserWarning, match="expected uncertainty to be whole, with n_calibration"):
+        made = package({"uncertainty": half}, uncertainty=True, deviation_scale=[0.5, 0.75])
+    assert "## Intervals" not in (made["recogniser"] / "README.md").read_text()

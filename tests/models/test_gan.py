@@ -230,7 +230,7 @@ def test_auto_model(gan_config, tmp_path, assert_same_output):
     assert_same_output(loaded.generate(HAPPY, seed=0), model.generate(HAPPY, seed=0))
 
 
-def test_weights_missing_from_a_checkpoint_are_initialised_not_garbage(gan_config, tmp_path):
+def test_weights_missing_from_a_checkpoint_are_refused_or_initialised_not_garbage(gan_config, tmp_path):
     from safetensors.torch import load_file, save_file
 
     model = MusemoGanGenerator(gan_config())
@@ -241,7 +241,11 @@ def test_weights_missing_from_a_checkpoint_are_initialised_not_garbage(gan_confi
         tmp_path / "model.safetensors",
         {"format": "pt"},
     )
-    loaded = MusemoGanGenerator.from_pretrained(tmp_path)
+    (tmp_path / "SHA256SUMS").unlink()
+    with pytest.raises(ValueError, match=r"expected all values of a MusemoGanGenerator, got none of attention\.gate"):
+        MusemoGanGenerator.from_pretrained(tmp_path)
+    loaded, info = MusemoGanGenerator.from_pretrained(tmp_path, output_loading_info=True)
+    assert {"attention.gate", "norm.weight", "to_mel.bias"} < info["missing_keys"]
     assert loaded.attention.gate.item() == 0
     assert (loaded.norm.weight == 1).all()
     assert torch.equal(loaded.project.weight, model.project.weight)

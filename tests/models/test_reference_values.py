@@ -172,7 +172,7 @@ def flow():
 def test_the_velocity_of_a_flow(flow, check):
     latents = sines(3, flow.n_latents).requires_grad_()
     t = torch.tensor([0.1, 0.5, 0.95], dtype=torch.float64)
-    velocity = flow(latents, t, EMOTIONS, drop_mask=torch.tensor([False, True, False]))
+    velocity = flow(latents, t, EMOTIONS, drop_mask=torch.tensor([False, True, False])).velocity
     check("flow velocity", with_gradients(flow, {"velocity": velocity}, latents))
 
 
@@ -227,7 +227,7 @@ VITS = {
 def test_recognisers(vit_config, check, name):
     model = fill(MusemoViTForEmotionRegression(vit_config(**VITS[name]))).eval()
     mel = clips(3, 40).requires_grad_()
-    output = model(spectrogram=mel, labels=EMOTIONS.flip(0), label_deviation=sines(3, 2).abs())
+    output = model(spectrogram=mel, labels=EMOTIONS.flip(0), emotion_deviation=sines(3, 2).abs())
     check(f"recogniser, {name}", with_gradients(model, dict(output), mel))
 
 

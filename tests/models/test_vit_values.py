@@ -32,13 +32,13 @@ def model(vit_config, request):
 
 def test_a_step_reaches_every_parameter(model):
     mel, labels = clips()
-    output = model.eval()(spectrogram=mel, labels=labels, label_deviation=torch.full((6, 2), 0.2))
+    output = model.eval()(spectrogram=mel, labels=labels, emotion_deviation=torch.full((6, 2), 0.2))
     assert output.pooled.shape == (6, 16)
     output.loss.backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
     before = output.loss.item()
     torch.optim.SGD(model.parameters(), 1e-3).step()
-    assert model(spectrogram=mel, labels=labels, label_deviation=torch.full((6, 2), 0.2)).loss.item() < before
+    assert model(spectrogram=mel, labels=labels, emotion_deviation=torch.full((6, 2), 0.2)).loss.item() < before
 
 
 def test_first_and_last_frame_and_band_change_the_emotion(model):
@@ -80,7 +80,7 @@ def test_deviation_loss_is_torchs_and_averages_over_raters(vit_config):
     torch.testing.assert_close(output.loss, squared + likelihood)
     raters = labels + 0.3 * torch.tensor([-1.0, 1.0]).view(2, 1, 1)  # two raters, whose deviation is 0.3
     each = [torch.nn.functional.gaussian_nll_loss(output.emotion, rater, output.deviation.square()) for rater in raters]
-    spread = model(spectrogram=mel, labels=labels, label_deviation=torch.full((5, 2), 0.3)).loss
+    spread = model(spectrogram=mel, labels=labels, emotion_deviation=torch.full((5, 2), 0.3)).loss
     torch.testing.assert_close(spread, squared + (each[0] + each[1]) / 2)
 
 
@@ -108,7 +108,9 @@ def test_the_deviation_learns_the_raters_spread(vit_config):
     model = MusemoViTForEmotionRegression(vit_config(uncertainty=True, regression_loss="mse"))
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(150):
-        loss = model(spectrogram=mel, labels=0 * labels, label_deviation=torch.tensor([[0.1, 0.4]]).repeat(16, 1)).loss
+        loss = model(
+            spectrogram=mel, labels=0 * labels, emotion_deviation=torch.tensor([[0.1, 0.4]]).repeat(16, 1)
+        ).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -141,8 +143,8 @@ def test_refuses(vit_config, changes, message):
         vit_config(**changes)
 
 
-def test_refuses_other_label_deviations(vit_config):
+def test_refuses_other_emotion_deviations(vit_config):
     model = MusemoViTForEmotionRegression(vit_config(uncertainty=True))
     mel, labels = clips(2)
-    with pytest.raises(ValueError, match=r"expected label_deviation of shape \(2, 2\), got \(2,\)"):
-        model(spectrogram=mel, labels=labels, label_deviation=torch.zeros(2))
+    with pytest.raises(ValueError, match=r"expected emotion_deviation of shape \(2, 2\), got \(2,\)"):
+        model(spectrogram=mel, labels=labels, emotion_deviation=torch.zeros(2))

@@ -3,7 +3,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
-from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 
 
@@ -116,6 +116,89 @@ def test_walk_between_equal_seeds_is_a_walk_of_one_noise(pipe):
 def test_refuses(pipe, arguments, message):
     with pytest.raises(ValueError, match=message):
         pipe(**arguments)
+
+
+@pytest.fixture(scope="module")
+def flow_pipe():
+    torch.manual_seed(0)
+    flow = MusemoFlowGenerator(n_frames=32, n_components=8, width=16, depth=1, n_heads=2, num_inference_steps=4)
+    pipe = MusemoPipeline(flow, MusemoFeatureExtractor(n_frames=32))
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def test_a_random_generator_gives_songs_that_their_seeds_give_again(pipe):
+    def make(generator, **options):
+        return pipe(valence=[0.1, 0.2], arousal=[0, 0], n_iter=1, generator=generator, **options)
+
+    first, again = (make(torch.Generator().manual_seed(3)) for _ in range(2))
+    np.testing.assert_array_equal(first.audios, again.audios)
+    assert first.songs[0].seed != first.songs[1].seed
+    generator = torch.Generator().manual_seed(3)
+    make(generator)
+    assert make(generator).songs[0].seed != first.songs[0].seed, "it goes on where it was"
+    same(pipe(valence=0.2, arousal=0, seed=first.songs[1].seed, n_iter=1).songs[0], first.songs[1])
+    listed = make([torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)], batch_size=1)
+    assert [song.seed for song in listed.songs] == [first.songs[0].seed] * 2
+    with pytest.raises(ValueError, match="expected seed or generator, got both"):
+        make(generator, seed=0)
+    for wrong in ([generator], [generator, 3], []):
+        with pytest.raises(ValueError, match=r"expected one torch.Generator, or 2 of them, got"):
+            make(wrong)
+
+
+def test_output_types(pipe):
+    arguments = {"valence": [0.1, 0.2, 0.3], "arousal": [0, 0, 0], "seed": 0, "n_iter": 2, "batch_size": 2}
+    output, tensors = pipe(**arguments), pipe(**arguments, output_type="pt")
+    n_samples = pipe.feature_extractor.settings.n_samples(32)
+    assert output.audios.shape == (3, n_samples)
+    np.testing.assert_array_equal(output.audios[1], output.songs[1].audio)
+    assert isinstance(tensors.audios, torch.Tensor)
+    np.testing.assert_array_equal(tensors.audios.numpy(), output.audios)
+    mels = pipe(**arguments, output_type="latent")
+    assert (len(mels), mels.songs) == (3, [])
+    assert mels.audios.shape == (3, 1, 128, 32)
+    torch.testing.assert_close(pipe.feature_extractor.invert(mels.audios, n_iter=2), tensors.audios, atol=1e-4, rtol=0)
+    (alone,) = pipe(**arguments, return_dict=False)
+    np.testing.assert_array_equal(alone, output.audios)
+    np.testing.assert_array_equal(output[0], output.audios)
+    with pytest.raises(ValueError, match="expected output_type out of np, pt, latent, got 'mp3'"):
+        pipe(**arguments, output_type="mp3")
+
+
+def test_a_callback_sees_each_step_and_may_change_the_latents(flow_pipe):
+    seen = []
+
+    def record(pipeline, step, timestep, tensors):
+        seen.append((pipeline, step, float(timestep), tuple(tensors["latents"].shape)))
+        return {}
+
+    arguments = {"valence": [0.1, 0.2], "arousal": [0, 0], "seed": 0, "output_type": "latent"}
+    plain, watched = flow_pipe(**arguments), flow_pipe(**arguments, callback_on_step_end=record)
+    torch.testing.assert_close(watched.audios, plain.audios)
+    n_latents = flow_pipe.generator.n_latents
+    assert [(pipeline, step, shape) for pipeline, step, _, shape in seen] == [
+        (flow_pipe, step, (2, n_latents)) for step in range(4)
+    ]
+    times = [time for *_, time, _ in seen]
+    assert times == sorted(times, reverse=True)
+    changed = flow_pipe(**arguments, callback_on_step_end=lambda *a: {"latents": 0 * a[-1]["latents"]})
+    assert (changed.audios - plain.audios).abs().max() > 0.01
+    none = flow_pipe(**arguments, callback_on_step_end=lambda *a: a[-1].update(), callback_on_step_end_tensor_inputs=[])
+    torch.testing.assert_close(none.audios, plain.audios)
+    with pytest.raises(ValueError, match="expected callback_on_step_end_tensor_inputs out of latents, got prompt"):
+        flow_pipe(**arguments, callback_on_step_end=record, callback_on_step_end_tensor_inputs=["prompt"])
+
+
+def test_a_gan_has_no_steps(pipe):
+    with pytest.raises(ValueError, match="expected num_inference_steps, callback_on_step_end for a flow only"):
+        pipe(valence=0, arousal=0, num_inference_steps=3, callback_on_step_end=lambda *_: {})
+
+
+@pytest.mark.parametrize("name", ["enable_model_cpu_offload", "enable_sequential_cpu_offload", "enable_group_offload"])
+def test_offloading_is_refused_clearly(pipe, name):
+    with pytest.raises(NotImplementedError, match=r"expected .to\(device\)"):
+        getattr(pipe, name)("cuda")
 
 
 def test_walk_refuses(pipe):

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 import soundfile
 
 SPACE = Path(__file__).parents[2] / "spaces_demo"
+QUOTA = 300_000_000
 N_FRAMES = 128  # 3 s: the page takes whatever its checkpoint has
 FLAGS = [
     "--no-sandbox",
@@ -36,7 +39,13 @@ REPORT = {
         "n_references": 34,
         "embedder": "modulation-v1",
         "notes": {},
-    }
+    },
+    # what Gradio obeys, and what JSON for a browser cannot hold
+    "__type__": "update",
+    "visible": False,
+    "attachment": {"path": __file__, "meta": {"_type": "gradio.FileData"}},
+    "large": 10**40,
+    "unfinished": "\ud800",
 }
 
 sys.path.insert(0, str(SPACE))  # as for `python spaces_demo/app.py`: the page's modules lie beside it
@@ -74,9 +83,46 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+@dataclass(frozen=True)
+class Server:
+    """The running page: its address, its process and its folder of temporary files."""
+
+    url: str
+    pid: int
+    files: Path
+
+    def peak_memory(self) -> int:
+        """The largest resident memory so far in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+
+
 @pytest.fixture(scope="session")
-def url(checkpoints, tmp_path_factory):
+def url(server) -> str:
     """Where the page is served."""
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def call(url):
+    """`call(endpoint, data)` -> (event, answer), without the client, which checks arguments itself."""
+
+    def post(endpoint: str, data: object) -> tuple[str, object]:
+        body = json.dumps({"data": data}).encode()
+        address = f"{url}gradio_api/call/{endpoint}"
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            event = json.load(answer)["event_id"]
+        with urllib.request.urlopen(f"{address}/{event}") as events:
+            name, answer = re.findall(r"event: (\w+)\ndata: (.*)", events.read().decode())[-1]
+        return name, json.loads(answer)
+
+    return post
+
+
+@pytest.fixture(scope="session")
+def server(checkpoints, tmp_path_factory):
+    """The page in a process of its own, with room for 300 MB of files."""
     port = _free_port()
     log = tmp_path_factory.mktemp("space") / "log.txt"
     environment = {
@@ -85,6 +131,7 @@ def url(checkpoints, tmp_path_factory):
         "MUSEMO_RECOGNISER": str(checkpoints["recogniser"]),
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(log.parent / "files"),
+        "MUSEMO_SPACE_QUOTA": str(QUOTA),
         "OMP_NUM_THREADS": "1",
     }
     environment.pop("GRADIO_ANALYTICS_ENABLED", None)  # the page itself asks nobody outside
@@ -95,7 +142,7 @@ def url(checkpoints, tmp_path_factory):
     try:
         address = f"http://127.0.0.1:{port}/"
         _wait(address, process, log)
-        yield address
+        yield Server(address, process.pid, log.parent / "files")
     finally:
         process.terminate()
         process.wait(30)

@@ -27,7 +27,7 @@ class Clips:
         kind: "audio", "arrays" or "data set".
         files: The files of audio or arrays.
         column: The column of a data set.
-        left_out: The reasons why files could not be read, by file; filled while reading.
+        left_out: The reasons why files could not be read, by file; filled while reading. The others are read.
         jobs: The number of processes that decode audio.
         n_read: The number of clips read so far.
     """
@@ -54,7 +54,7 @@ class Clips:
             normalised: Whether audio is converted to [-1, 1] instead of dB; stored clips keep their unit.
 
         Raises:
-            ValueError: No clip could be read, or an array has another shape.
+            ValueError: No clip could be read.
         """
         for names, clips in (
             self._decoded(n_frames or LENGTHS[0], normalised) if self.kind == "audio" else self._stored()
@@ -94,11 +94,18 @@ class Clips:
                 clips = list(self.column[start : start + BATCH]["spectrogram"])
                 yield [str(start + index) for index in range(len(clips))], clips
             return
+        from musemo_hf.pipelines.song_files import UNREADABLE, why
+
         for file in self.files:
-            yield from _array_batches(file, self._name(file))
+            try:
+                yield from _array_batches(file, self._name(file))
+            except UNREADABLE as error:
+                self.left_out[self._name(file)] = why(file, error)
 
     def _name(self, file: Path) -> str:
-        return file.name if file == self.path else file.relative_to(self.path).as_posix()
+        from musemo_hf.pipelines.song_files import shown
+
+        return shown(file.name if file == self.path else file.relative_to(self.path).as_posix())
 
 
 def open_clips(path: Path, side: str, jobs: int = 1) -> Clips:
@@ -133,14 +140,14 @@ def _decode(file: Path, n_frames: int, normalised: bool) -> np.ndarray | str:
     """Decode the beginning of a file as a log-mel, or return the reason why it cannot be read."""
     import torch
 
-    from musemo_hf.audio.decoding import AudioDecodingError
     from musemo_hf.audio.mel import normalise
     from musemo_hf.data.deam.excerpts import excerpt_log_mel
+    from musemo_hf.pipelines.song_files import UNREADABLE, shown
 
     try:
         decibels = excerpt_log_mel(file, 0.0, n_frames)
-    except AudioDecodingError as error:
-        return str(error)
+    except UNREADABLE as error:
+        return shown(str(error) or type(error).__name__)
     return normalise(torch.from_numpy(decibels)).numpy() if normalised else decibels
 
 
@@ -179,13 +186,13 @@ def _array_batches(file: Path, name: str) -> Iterator[Batch]:
 
 
 def _frames(file: Path) -> int:
-    from musemo_hf.audio.decoding import AudioDecodingError
     from musemo_hf.audio.mel import MelSettings
     from musemo_hf.data.deam.excerpts import TOLERANCE, file_duration
+    from musemo_hf.pipelines.song_files import UNREADABLE
 
     settings = MelSettings()
     try:
         longest = settings.n_samples(LENGTHS[0]) / settings.sampling_rate
         return settings.n_frames(round((file_duration(file, longest) + TOLERANCE) * settings.sampling_rate))
-    except AudioDecodingError:  # it is listed when it is read
+    except UNREADABLE:  # it is listed when it is read
         return 0

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from .full_precision import FullPrecision
 
 
 def membership(sizes: Sequence[int], n_before: int = 0) -> Tensor:
@@ -13,7 +15,7 @@ def membership(sizes: Sequence[int], n_before: int = 0) -> Tensor:
     return torch.cat([torch.zeros(len(sizes), n_before), groups], dim=1)
 
 
-class ClipGains(nn.Module):
+class ClipGains(FullPrecision):
     """Separates each group of coefficients from its gain in each clip, and applies any gain again.
 
     Music is heteroscedastic: the deviation of a coefficient differs between clips by more than chance, which linear

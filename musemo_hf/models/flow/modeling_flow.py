@@ -1,7 +1,8 @@
 """A generator by flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) on latents of patches."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from numbers import Integral  # includes the integers of numpy
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from diffusers import ConfigMixin, FlowMatchEulerDiscreteScheduler, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .generation import SeededGenerationMixin, evaluating
@@ -17,13 +19,25 @@ from .patch_transform import PatchTransform
 from .principal_transform import PrincipalTransform
 from .profile_transform import ProfileTransform
 from .velocity_network import VelocityNetwork
+from .verification import VerifiedModelMixin
 
 logger = logging.getLogger(__name__)
 
 _REMOVED = {"detail": True, "mlp_ratio": 4.0}  # settings of earlier versions, and the values that are left
 
 
-class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
+@dataclass
+class MusemoVelocityOutput(BaseOutput):
+    """Contains the prediction of the flow's network.
+
+    Attributes:
+        velocity: The velocity noise - data `(B, n_latents)`.
+    """
+
+    velocity: Tensor
+
+
+class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin, ConfigMixin):
     """Turns noise and an emotion into a log-mel spectrogram, in any number of steps.
 
     A latent at time t lies between data (t = 0) and standard normal noise (t = 1). The network learns the velocity
@@ -106,18 +120,26 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
-        """Load a checkpoint as diffusers does, and refuse one with missing values, which could not be initialised.
+        """Load a checkpoint as diffusers does, and refuse one of other values, which could not be initialised.
 
         Raises:
-            ValueError: The checkpoint lacks values, for example one of an older version.
+            ValueError: The checkpoint lacks values or has others, for example one of an older version.
         """
         wants_info = options.pop("output_loading_info", False)
+        dtype = options.pop("torch_dtype") if isinstance(options.get("torch_dtype"), torch.dtype) else None
         model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
         if missing := sorted(info["missing_keys"]):
             raise ValueError(
                 f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; "
                 "was it made by another version of musemo_hf?"
             )
+        if unexpected := sorted(info["unexpected_keys"]):
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: expected the values of a flow alone, got {', '.join(unexpected)}; "
+                "was it made by another version of musemo_hf?"
+            )
+        if dtype is not None:  # a cast, which spares the transforms: diffusers itself would round all that is stored
+            torch.nn.Module.to(model, dtype)
         return (model, info) if wants_info else model
 
     def fit(self, spectrogram: Tensor, emotion: Tensor, seed: int = 0) -> None:
@@ -143,6 +165,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
 
         The latents of the profile come first, then those of the texture.
         """
+        spectrogram, emotion = spectrogram.to(self.input_dtype), emotion.to(self.input_dtype)
         profile, texture = self.profile.encode(spectrogram)
         gains, latents = self.modulation.encode(self.patches.encode(texture))
         principal = self.principal.encode(torch.cat([profile, gains], dim=1), emotion)
@@ -150,7 +173,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
 
     def encode_texture(self, texture: Tensor) -> Tensor:
         """Return the latents `(B, columns, width)` of textures `(B, 1, n_mels, n_frames)`, see `ProfileTransform`."""
-        return self.modulation.encode(self.patches.encode(texture))[1]
+        return self.modulation.encode(self.patches.encode(texture.to(self.input_dtype)))[1]
 
     def decode(self, latents: Tensor, emotion: Tensor, detail: Tensor | None = None, strength: float = 1.0) -> Tensor:
         """Invert `encode` up to the detail, without clamping.
@@ -161,7 +184,8 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
             detail: The noise of the detail, see `PatchTransform.decode`; None leaves the detail out.
             strength: The weight of the regression on the emotion, in [0, 1], see `PrincipalTransform.decode`.
         """
-        principal, texture = self.split(latents)
+        principal, texture = self.split(latents.to(self.input_dtype))
+        emotion = emotion.to(self.input_dtype)
         vectors = self.principal.decode(principal, emotion, strength)
         profile, gains = vectors.split([self.profile.size, self.modulation.gains.size], dim=1)
         return self.profile.decode(profile, self.patches.decode(self.modulation.decode(gains, texture), detail))
@@ -181,7 +205,19 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         """The standard deviations of the latents, `(n_latents,)`."""
         return torch.cat([self.principal.latent_deviation, self.modulation.latent_deviation.flatten()])
 
-    def forward(self, latents: Tensor, t: Tensor, emotion: Tensor, drop_mask: Tensor | None = None) -> Tensor:
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The precision of latents, that of the transforms: half precision is for the network alone."""
+        return self.principal.mean.dtype
+
+    def forward(
+        self,
+        latents: Tensor,
+        t: Tensor,
+        emotion: Tensor,
+        drop_mask: Tensor | None = None,
+        return_dict: bool = True,
+    ) -> MusemoVelocityOutput | tuple[Tensor]:
         """Predict the velocity noise - data, with gradient.
 
         For data of standard deviation d, the best prediction from the latent x at t alone is
@@ -193,16 +229,20 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
             t: The times `(B,)`, from 0 (data) to 1 (noise).
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
             drop_mask: A bool mask `(B,)`, True for clips whose emotion is left out; None for no clip.
+            return_dict: Whether to return a `MusemoVelocityOutput` and not a tuple.
         """
+        latents, t, dtype = latents.to(self.input_dtype), t.to(self.input_dtype), self.dtype
         deviation, time = self.latent_deviation, t[:, None]
         variance = ((1 - time) * deviation).square() + time.square()
         best_linear = (time - (1 - time) * deviation.square()) / variance * latents
         root = variance.sqrt()
         profile, texture = self.split(latents / root)
         patches = self.modulation.to_patches(texture)
-        profile, correction = self.network(profile, patches.flatten(1, 2), t, emotion, drop_mask)
-        texture = self.modulation.to_coefficients(correction.view_as(patches))
-        return best_linear + deviation / root * torch.cat([profile, texture.flatten(1)], dim=1)
+        inputs = profile.to(dtype), patches.flatten(1, 2).to(dtype), t, emotion.to(dtype)
+        profile, correction = self.network(*inputs, drop_mask)
+        texture = self.modulation.to_coefficients(correction.to(patches).view_as(patches))
+        velocity = best_linear + deviation / root * torch.cat([profile.to(texture), texture.flatten(1)], dim=1)
+        return MusemoVelocityOutput(velocity=velocity) if return_dict else (velocity,)
 
     @property
     def noise_dim(self) -> int:  # type: ignore[override]
@@ -216,6 +256,7 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         noise: Tensor | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        callback: Callable[[int, Tensor, Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
@@ -227,6 +268,8 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
                 of that emotion.
             guidance_scale: The scale of classifier-free guidance (Ho & Salimans 2022), at least 0. At 1 the emotion is
                 followed as learnt; higher values exaggerate it, at twice the time; 0 ignores it.
+            callback: A function that is called after each step with its index, its time and the latents, and returns
+                the latents to go on with.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
@@ -241,12 +284,12 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
         detail_shape = (self.patches.rows, self.patches.columns, self.patches.n_detail)
         with evaluating(self):
-            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance))
+            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance), callback)
             detail = noise[:, self.n_latents :].unflatten(1, detail_shape)
             # guidance exaggerates what the network learnt, not the regression on the emotion
             return self.decode(latents, emotion, detail, strength=min(float(guidance), 1.0)).clamp(-1, 1)
 
-    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float) -> Tensor:
+    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float, callback: Any = None) -> Tensor:
         """Follow the velocity from noise to data by diffusers' Euler scheduler."""
         scheduler = FlowMatchEulerDiscreteScheduler()
         # explicit sigmas: by default the last step would be one of a thousandth
@@ -254,12 +297,13 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
         for index, timestep in enumerate(scheduler.timesteps):
             velocity = self._guided(latents, scheduler.sigmas[index].expand(len(latents)), emotion, guidance)
             latents = scheduler.step(velocity, timestep, latents).prev_sample
+            latents = latents if callback is None else callback(index, timestep, latents)
         return latents
 
     def _guided(self, latents: Tensor, t: Tensor, emotion: Tensor, guidance: float) -> Tensor:
         if guidance == 1:
-            return self(latents, t, emotion)
+            return self(latents, t, emotion).velocity
         twice = [value.repeat(2, *[1] * (value.ndim - 1)) for value in (latents, t, emotion)]
         drop_mask = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
-        conditional, unconditional = self(*twice, drop_mask=drop_mask).chunk(2)
+        conditional, unconditional = self(*twice, drop_mask=drop_mask).velocity.chunk(2)
         return torch.lerp(unconditional, conditional, guidance)

@@ -4,9 +4,10 @@ import math
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .clip_gains import ClipGains, membership
+from .full_precision import FullPrecision
 
 FLOOR = 0.03  # silence, relative to the root mean square of training clips
 
@@ -24,7 +25,7 @@ def cosines(n_columns: int) -> Tensor:
     return rows.float()
 
 
-class ModulationTransform(nn.Module):
+class ModulationTransform(FullPrecision):
     """Turns components of patches into latents by a cosine transform over time and a rotation in each octave of it.
 
     In each octave of the rate of change, the latents are the principal components across the patches of one column. So

@@ -1,14 +1,16 @@
 """Components of the patches of a texture, fitted in closed form."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from .full_precision import FullPrecision
 
 MAX_PATCHES = 60_000  # more patches do not change the covariance
 MIN_LOCAL_ENERGY = 0.05  # a patch below it has no less detail
 
 
-class PatchTransform(nn.Module):
+class PatchTransform(FullPrecision):
     """An orthonormal basis of patches, sorted by variance; the first `n_components` of each patch are modelled.
 
     The components beyond `n_components` are the detail. No network models it; when it is wanted, it is drawn from a

@@ -3,14 +3,16 @@
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from .full_precision import FullPrecision
 
 KNOTS = (-1.0, -0.5, 0.0, 0.5, 1.0)  # of valence and of arousal: the centres of the radial basis
 WIDTH = 0.5  # of a basis function; the distance between knots
 RIDGE = 1.0  # the weight of one clip: matters only where the plane has hardly any clips
 
 
-class PrincipalTransform(nn.Module):
+class PrincipalTransform(FullPrecision):
     """Represents vectors, less their regression on the emotion, by principal components.
 
     Level and local energy are most of what clips of one emotion have in common, and a smooth surface over the plane

@@ -3,16 +3,17 @@
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .clip_gains import ClipGains, membership
+from .full_precision import FullPrecision
 from .modulation_transform import cosines, octave_edges
 from .pulse import Pulse
 
 FLOOR = 0.004  # 0.2 dB on the normalised scale
 
 
-class ProfileTransform(nn.Module):
+class ProfileTransform(FullPrecision):
     """Separates a clip into profile and texture, as models of sound textures do (McDermott & Simoncelli 2011).
 
     The profile contains the mean of each mel band over time, the gains of each group of neighbouring bands in each

@@ -4,8 +4,9 @@ import math
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .full_precision import FullPrecision
 from .modulation_transform import octave_edges
 
 PERIODS = (7, 43)  # frames, 0.16 s to 1 s at 43 frames a second: from fast strokes to slow beats
@@ -15,7 +16,7 @@ LARGEST = 4.0  # logarithm of a power, 17 dB
 TINY = 1e-12
 
 
-class Pulse(nn.Module):
+class Pulse(FullPrecision):
     """Removes the steady pulse of a clip, and applies any pulse.
 
     Music keeps time: the spectrum of its changes over time has lines at the multiples of one rate, up to 17 dB above

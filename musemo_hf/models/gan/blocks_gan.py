@@ -9,7 +9,10 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 from transformers import initialization as init
 
+from .complete_loading import CompleteLoadingMixin
 from .configuration_gan import MusemoGanConfig
+from .spectral_norm import restore_singular_vectors
+from .verification import VerifiedModelMixin
 
 PADDING = -1.0  # -60 dB on the normalised scale
 STYLE_DIM = 64  # length of the style vector
@@ -96,12 +99,21 @@ class SelfAttention(nn.Module):
         return hidden + self.gate * self.out(attended.transpose(-1, -2).reshape(hidden.shape))
 
 
-class MusemoGanPreTrainedModel(PreTrainedModel):
+class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrainedModel):
     """Holds what generator and discriminator share: the configuration and the initial weights."""
 
     config_class = MusemoGanConfig
     base_model_prefix = ""
     main_input_name = "emotion"
+
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Return False: `generate` makes spectrograms, and not sequences of tokens as transformers means it."""
+        return False
+
+    def wants_dict(self, return_dict: bool | None) -> bool:
+        """Return whether a forward returns an output with names: what was asked for, or the configuration's value."""
+        return self.config.return_dict if return_dict is None else return_dict
 
     @torch.no_grad()
     def _init_weights(self, module: Any) -> None:
@@ -110,6 +122,8 @@ class MusemoGanPreTrainedModel(PreTrainedModel):
             init.orthogonal_(module.parametrizations.weight.original if normed else module.weight)  # type: ignore[union-attr]
             if module.bias is not None:
                 init.zeros_(module.bias)
+            if normed:
+                restore_singular_vectors(module.parametrizations.weight)  # type: ignore[union-attr]
         elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
             init.ones_(module.weight)
             init.zeros_(module.bias)
@@ -117,3 +131,7 @@ class MusemoGanPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight, std=0.5)
         elif isinstance(module, SelfAttention):
             init.zeros_(module.gate)
+        elif isinstance(module, parametrize.ParametrizationList) and module[0].made_empty:
+            # visited alone where a checkpoint holds the bias of a layer but not its weight
+            init.orthogonal_(module.original)
+            restore_singular_vectors(module)

@@ -157,6 +157,17 @@ class MusemoGanConfig(PreTrainedConfig):
                 f"got {self.transformer_dim}"
             )
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Read a configuration, and refuse one of another model, which transformers would take with a warning.
+
+        Raises:
+            ValueError: It names another `model_type`.
+        """
+        if (found := config_dict.get("model_type", cls.model_type)) != cls.model_type:
+            raise ValueError(f"expected the configuration of a {cls.model_type}, got one of a {found!r}")
+        return super().from_dict(config_dict, **kwargs)
+
     @property
     def padded_frames(self) -> int:
         """The next multiple of 16 frames, on which the networks work."""

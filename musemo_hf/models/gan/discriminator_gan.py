@@ -7,12 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 from transformers.utils import ModelOutput
 
 from .blocks_gan import PADDING, MusemoGanPreTrainedModel
 from .configuration_gan import MusemoGanConfig
 from .frozen_gan import FrozenFeatures
+from .spectral_norm import normalised_spectrally, normalised_weights, restore_singular_vectors
+
+# the name of a normalised weight, for that of the same weight without normalisation
+_NORMALISED = {
+    r"^((?:coarser\.\d+\.|heads\.\d+\.)?(?:embed_emotion|stages\.\d+|layers\.\d+|last|read_out))\.weight$": (
+        r"\1.parametrizations.weight.original"
+    )
+}
 
 
 @dataclass
@@ -39,7 +46,7 @@ class Critic(nn.Module):
 
     def __init__(self, config: MusemoGanConfig, n_mels: int) -> None:
         super().__init__()
-        normed = spectral_norm if config.spectral_norm else nn.Identity()
+        normed = normalised_spectrally if config.spectral_norm else nn.Identity()
         by_map = config.conditioning == "map"
         widths = [1 + by_map, *(config.discriminator_channels * factor for factor in (1, 2, 4, 8))]
         self.embed_emotion = normed(nn.Linear(2, n_mels if by_map else widths[-1]))
@@ -95,7 +102,10 @@ class FeatureHead(nn.Module):
 
     def __init__(self, config: MusemoGanConfig, dim: int) -> None:
         super().__init__()
-        normed, width = spectral_norm if config.spectral_norm else nn.Identity(), 4 * config.discriminator_channels
+        normed, width = (
+            normalised_spectrally if config.spectral_norm else nn.Identity(),
+            4 * config.discriminator_channels,
+        )
         self.layers = nn.ModuleList(normed(nn.Linear(before, width)) for before in (dim, width))
         self.embed_emotion = normed(nn.Linear(2, width))
         self.read_out = normed(nn.Linear(width, 1))
@@ -132,6 +142,29 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
         if self.frozen is not None and self.device.type != "meta":
             self.frozen.load(str(config.pretrained_discriminator))
 
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *model_args: Any, **options: Any) -> Any:
+        """Load a checkpoint as transformers does, and refuse one of other values than the model's.
+
+        With `spectral_norm=True`, weights that were trained without normalisation are normalised.
+
+        Raises:
+            ValueError: The checkpoint lacks values, or has others, as one of another model or version.
+        """
+        wanted = options.get("spectral_norm", getattr(options.get("config"), "spectral_norm", False))
+        mapping = {"key_mapping": _NORMALISED} if wanted else {}
+        loaded = super().from_pretrained(pretrained_model_name_or_path, *model_args, **(mapping | options))
+        if wanted:
+            model = loaded[0] if isinstance(loaded, tuple) else loaded
+            model._weight_conversions = None  # it is saved under its own names
+            for weight in normalised_weights(model):
+                restore_singular_vectors(weight)
+        return loaded
+
+    def can_make(self, missing: set[str]) -> bool:
+        """Return whether only singular vectors are missing, which follow from the weights."""
+        return all(name.endswith((".0._u", ".0._v")) for name in missing)
+
     def _add_critics(self) -> None:
         config = self.config
         # the finest scale is at the root, where checkpoints of a single scale have it
@@ -139,13 +172,28 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
             self.add_module(name, layer)
         self.coarser = nn.ModuleList(Critic(config, config.n_mels // 2**scale) for scale in range(1, config.scales))
 
-    def forward(self, spectrogram: Tensor, emotion: Tensor, output_features: bool = False) -> MusemoDiscriminatorOutput:
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the layer that embeds the emotion; of several critics, that of the first."""
+        return self._first_critic.embed_emotion  # type: ignore[return-value]
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the layer that embeds the emotion."""
+        self._first_critic.embed_emotion = value
+
+    @property
+    def _first_critic(self) -> nn.Module:
+        return self if self.frozen is None else self.heads[0]
+
+    def forward(
+        self, spectrogram: Tensor, emotion: Tensor, output_features: bool = False, return_dict: bool | None = None
+    ) -> MusemoDiscriminatorOutput | tuple[Any, ...]:
         """Judge clips.
 
         Args:
             spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`.
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
             output_features: Whether to return `features`.
+            return_dict: Whether to return a `MusemoDiscriminatorOutput` and not a tuple (default: the configuration's).
 
         Raises:
             ValueError: The spectrograms have another shape.
@@ -156,16 +204,18 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
                 f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
                 f"got {tuple(spectrogram.shape)}"
             )
+        spectrogram, emotion = spectrogram.to(self.dtype), emotion.to(self.dtype)
         if self.frozen is None:
             logits, features = self._judged(spectrogram, emotion)
         else:
             tokens = self.frozen(spectrogram)
             judged = [head(part, emotion) for head, part in zip(self.heads, tokens, strict=True)]
             logits, features = [logit for logit, _ in judged], [feature for _, feature in judged]
-        return MusemoDiscriminatorOutput(
+        output = MusemoDiscriminatorOutput(
             logits=torch.stack(logits, dim=1) if len(logits) > 1 else logits[0],
             features=tuple(features) if output_features else None,
         )
+        return output if self.wants_dict(return_dict) else output.to_tuple()
 
     def _judged(self, spectrogram: Tensor, emotion: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         config = self.config

@@ -76,6 +76,11 @@ class SeededGenerationMixin:
     device: torch.device
     dtype: torch.dtype
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The precision in which the model takes emotions and noise."""
+        return self.dtype
+
     def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
         """Draw normal noise `(n_samples, noise_dim)` on the CPU, with a random generator of its own for each sample.
 
@@ -89,7 +94,7 @@ class SeededGenerationMixin:
     def prepare_inputs(
         self, emotion: Tensor | Sequence, seed: int | Sequence[int] | None, noise: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return checked emotions `(B, 2)` and noise `(B, noise_dim)`, on the model's device and in its precision.
+        """Return checked emotions `(B, 2)` and noise `(B, noise_dim)`, on the model's device, in `input_dtype`.
 
         Raises:
             ValueError: The emotion is refused by `check_emotion`, the noise or the seeds have another shape, or both
@@ -102,4 +107,4 @@ class SeededGenerationMixin:
             raise ValueError("expected seed or noise, got both")
         if tuple(noise.shape) != (len(emotion), self.noise_dim):
             raise ValueError(f"expected noise of shape ({len(emotion)}, {self.noise_dim}), got {tuple(noise.shape)}")
-        return emotion.to(self.device, self.dtype), noise.to(self.device, self.dtype)
+        return emotion.to(self.device, self.input_dtype), noise.to(self.device, self.input_dtype)

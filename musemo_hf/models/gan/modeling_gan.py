@@ -84,17 +84,30 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         """The standard deviation of the noise that `generate` draws."""
         return self.config.noise_scale
 
-    def forward(self, emotion: Tensor, noise: Tensor) -> MusemoGeneratorOutput:
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the layers that embed the emotion."""
+        return self.embed_emotion
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the layers that embed the emotion."""
+        self.embed_emotion = value
+
+    def forward(
+        self, emotion: Tensor, noise: Tensor, return_dict: bool | None = None
+    ) -> MusemoGeneratorOutput | tuple[Tensor]:
         """Generate clips, with gradient.
 
         Args:
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
             noise: Standard normal noise `(B, noise_dim)`.
+            return_dict: Whether to return a `MusemoGeneratorOutput` and not a tuple (default: the configuration's).
         """
+        emotion, noise = emotion.to(self.dtype), noise.to(self.dtype)
         code = torch.cat([noise, self.embed_emotion(emotion)], dim=1)
         style = None if self.to_style is None else self.to_style(code)
         raw = self._convolved(code, style) if self.transformer is None else self.transformer(code, style)
-        return MusemoGeneratorOutput(spectrogram=torch.tanh(raw)[..., : self.config.n_frames])
+        output = MusemoGeneratorOutput(spectrogram=torch.tanh(raw)[..., : self.config.n_frames])
+        return output if self.wants_dict(return_dict) else output.to_tuple()
 
     def _convolved(self, code: Tensor, style: Tensor | None) -> Tensor:
         hidden = self.project(code).reshape(-1, *self.base_shape)

@@ -66,7 +66,7 @@ class MelTransformer(nn.Module):
 
     def forward(self, code: Tensor, style: Tensor) -> Tensor:
         """Return `(B, 1, n_mels, padded_frames)`, before the tanh, for `(B, code_dim)` and `(B, STYLE_DIM)`."""
-        (height, width), batch = self.grid, len(code)
+        (height, width), batch = self.grid, code.shape[0]
         rows = self.to_rows(code).reshape(batch, height, 1, -1)
         columns = self.to_columns(code).reshape(batch, 1, width, -1)
         tokens = (rows + columns).flatten(1, 2) + self.position.weight

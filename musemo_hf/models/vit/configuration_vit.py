@@ -59,6 +59,8 @@ class MusemoViTConfig(PreTrainedConfig):
     """
 
     model_type = "musemo_vit"
+    # `Trainer` collects all other outputs as predictions
+    keys_to_ignore_at_inference = ["pooled", "hidden_states", "attentions"]  # noqa: RUF012 (as transformers declares it)
 
     n_mels: int = 128
     n_frames: int = 1292
@@ -78,6 +80,12 @@ class MusemoViTConfig(PreTrainedConfig):
     deviation_scale: list[float] | None = None
     backbone: str | None = None
     backbone_config: dict[str, Any] | None = None
+
+    @classmethod
+    def get_config_dict(cls, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read a configuration as transformers does, also that of an encoder that was saved without its heads."""
+        values, unused = super().get_config_dict(*args, **kwargs)
+        return (_with_heads(values) if values.get("model_type") in BACKBONES else values), unused
 
     def __post_init__(self, **kwargs: Any) -> None:
         for name in _REMOVED.keys() & kwargs.keys():
@@ -136,6 +144,17 @@ class MusemoViTConfig(PreTrainedConfig):
         if isinstance(self.patch_size, int):
             self.patch_size = [self.patch_size, self.patch_size]
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Read a configuration, and refuse one of another model, which transformers would take with a warning.
+
+        Raises:
+            ValueError: It names another `model_type`.
+        """
+        if (found := config_dict.get("model_type", cls.model_type)) != cls.model_type:
+            raise ValueError(f"expected the configuration of a {cls.model_type}, got one of a {found!r}")
+        return super().from_dict(config_dict, **kwargs)
+
     @property
     def is_ast(self) -> bool:
         """Whether the encoder is an Audio Spectrogram Transformer (Gong et al. 2021): overlapping patches."""
@@ -174,12 +193,31 @@ class MusemoViTConfig(PreTrainedConfig):
         # the backbone's other values (activation, norm) stay
         values = {name: value for name, value in (self.backbone_config or {}).items() if name != "model_type"}
         values |= {"hidden_dropout_prob": self.hidden_dropout_prob, "attention_probs_dropout_prob": 0.0}
+        # saved with the encoder, whose folder is then enough for a recogniser of the same clips
+        values |= {"n_frames": self.n_frames, "window_frames": self.window_frames}
         if self.is_ast:
             return ASTConfig(**values | {"num_mel_bins": self.n_mels, "max_length": self.padded_frames})
         names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
         values |= {name: getattr(self, name) for name in names}
         values |= {"image_size": [self.n_mels, self.padded_frames], "patch_size": list(self.patch_size)}
         return ViTConfig(**values | {"num_channels": 1})
+
+
+def _with_heads(encoder: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a recogniser on an encoder, a ViT or an AST, that was saved alone."""
+    shape = {name: value for name, value in encoder.items() if name not in NOT_SHAPE}
+    if encoder["model_type"] == ASTConfig.model_type:
+        size = encoder["num_mel_bins"], encoder["max_length"]
+    else:
+        size = (
+            tuple(encoder["image_size"])
+            if isinstance(encoder["image_size"], Sequence)
+            else (encoder["image_size"],) * 2
+        )
+    clips = {"n_frames": shape.pop("n_frames", size[1]), "window_frames": shape.pop("window_frames", None)}
+    kept = {name: encoder[name] for name in ("dtype", "transformers_version") if name in encoder}
+    dropout = encoder.get("hidden_dropout_prob", 0.0)
+    return kept | clips | {"n_mels": size[0], "hidden_dropout_prob": dropout, "backbone_config": shape}
 
 
 def patch_grid(size: Sequence[int], patch: Sequence[int], stride: Sequence[int]) -> tuple[int, int]:

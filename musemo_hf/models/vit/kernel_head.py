@@ -1,15 +1,16 @@
 """A head by kernel ridge regression on texture statistics, fitted in closed form."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .full_precision import FullPrecision
 from .texture import texture_size, texture_statistics
 
 FARTHEST = 4.0  # limit of standardised statistics, which keeps a broken input near music
 RIDGE = 1.0  # of the kernel matrix, whose diagonal is 1
 
 
-class KernelHead(nn.Module):
+class KernelHead(FullPrecision):
     """Predicts emotion by kernel ridge regression (Saunders et al. 1998) with a Gaussian kernel on texture statistics.
 
     A ridge shrinks predictions towards the mean, which concordance punishes. So they are rescaled such that the

@@ -24,7 +24,7 @@ def regression_loss(kind: str, predicted: Tensor, labels: Tensor) -> Tensor:
     return concordance_loss(predicted, labels)
 
 
-def deviation_loss(deviation: Tensor, predicted: Tensor, labels: Tensor, label_deviation: Tensor | None) -> Tensor:
+def deviation_loss(deviation: Tensor, predicted: Tensor, labels: Tensor, raters: Tensor | None) -> Tensor:
     """Return the Gaussian negative log-likelihood of the labels, without its constant (Nix & Weigend 1994, eq. 3).
 
     With raters' deviation d it is averaged over the raters, E[(rater - predicted)^2] = (label - predicted)^2 + d^2, so
@@ -35,9 +35,9 @@ def deviation_loss(deviation: Tensor, predicted: Tensor, labels: Tensor, label_d
         deviation: The predicted standard deviations `(B, D)`, positive.
         predicted: The predictions `(B, D)`.
         labels: The means over the raters `(B, D)`.
-        label_deviation: The standard deviations of the raters `(B, D)`; None for labels without.
+        raters: The standard deviations of the raters `(B, D)`; None for labels without.
     """
     squared = (labels - predicted.detach()).square()
-    if label_deviation is not None:
-        squared = squared + label_deviation.square()
+    if raters is not None:
+        squared = squared + raters.square()
     return (torch.log(deviation) + 0.5 * squared / deviation.square()).mean()

@@ -1,6 +1,8 @@
 """The recogniser: transformers' ViT encoder with a regression head for valence and arousal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +10,14 @@ from torch.nn import functional
 from transformers import ASTModel, PreTrainedModel, ViTModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput
+from transformers.utils.deprecation import deprecate_kwarg
 
+from .complete_loading import CompleteLoadingMixin
 from .configuration_vit import MusemoViTConfig
 from .kernel_head import KernelHead
 from .losses import deviation_loss, regression_loss
+from .verification import VerifiedModelMixin
+from .weight_names import with_current_names
 from .windows import covering_windows, random_windows
 
 PADDING = -1.0  # -60 dB on the normalised scale
@@ -29,30 +35,41 @@ class MusemoEmotionOutput(ModelOutput):
         pooled: The mean of the patch tokens `(B, hidden_size)`, the recogniser's embedding of a clip.
         deviation: The predicted standard deviations `(B, 2)`, with `uncertainty` only; multiplied by `deviation_scale`
             when calibrated.
+        hidden_states: The tokens before the first layer of the encoder and after each, `(B, tokens, hidden_size)` each,
+            when they were asked for. Windows that cover a clip count as clips of their own here.
+        attentions: The attention weights of each layer of the encoder, `(B, heads, tokens, tokens)` each, when they
+            were asked for.
     """
 
     loss: Tensor | None = None
     emotion: Tensor | None = None
     pooled: Tensor | None = None
     deviation: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
 
 
-class MusemoViTForEmotionRegression(PreTrainedModel):
+class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, PreTrainedModel):
     """Predicts (valence, arousal) by a linear head on the mean of the patch tokens of a ViT."""
 
     config_class = MusemoViTConfig
     base_model_prefix = "vit"
     main_input_name = "spectrogram"
     _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
     supports_gradient_checkpointing = True
 
     def __init__(self, config: MusemoViTConfig) -> None:
         super().__init__(config)
         encoder_config = config.to_encoder_config()
+        encoder_config._attn_implementation = config._attn_implementation
         encoder = ASTModel(encoder_config) if config.is_ast else ViTModel(encoder_config, add_pooling_layer=False)
         self.vit: PreTrainedModel = encoder
         if config.kernel_read_out:
             self.kernel = KernelHead(config.n_frames, config.kernel_clips)
+            self._keep_in_fp32_modules_strict = ["kernel"]  # also where a checkpoint is loaded in half precision
         self.regressor = nn.Linear(config.hidden_size, 2)
         if config.uncertainty:
             self.uncertainty = nn.Linear(config.hidden_size, 2)
@@ -66,6 +83,9 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         elif isinstance(module, nn.Linear):  # the head of the deviation
             init.kaiming_uniform_(module.weight, a=5**0.5)
             init.zeros_(module.bias)
+        elif isinstance(module, KernelHead):
+            for name, buffer in module.named_buffers():
+                init.constant_(buffer, float(name == "scale"))
         else:
             super()._init_weights(module)
 
@@ -80,22 +100,38 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
             self.kernel.fit(spectrogram, emotion)
             self.config.kernel_clips = len(spectrogram)
 
+    # transformers' Trainer takes every argument whose name contains "label" for a label
+    @deprecate_kwarg("label_deviation", version="6.0.0", new_name="emotion_deviation")
     def forward(
-        self, spectrogram: Tensor, labels: Tensor | None = None, label_deviation: Tensor | None = None
-    ) -> MusemoEmotionOutput:
+        self,
+        spectrogram: Tensor,
+        labels: Tensor | None = None,
+        emotion_deviation: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> MusemoEmotionOutput | tuple[Any, ...]:
         """Predict valence and arousal.
 
         Args:
-            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`.
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`, in any floating-point precision.
             labels: The labels `(B, 2)` (valence, arousal) in [-1, 1], for the loss.
-            label_deviation: The standard deviations `(B, 2)` of the raters, in the same units; an optional input of the
-                loss of predicted deviations.
+            emotion_deviation: The standard deviations `(B, 2)` of the raters, in the same units; an optional input of
+                the loss of predicted deviations.
+            output_attentions: Whether to return the attention weights of the encoder, which are then computed by eager
+                attention (default: the configuration's value).
+            output_hidden_states: Whether to return the hidden states of the encoder (default: the configuration's).
+            return_dict: Whether to return a `MusemoEmotionOutput` and not a tuple (default: the configuration's value).
 
         Raises:
             ValueError: The spectrograms or the labels have another shape.
         """
-        self._check(spectrogram, labels, label_deviation)
-        pooled = self._tokens(spectrogram).mean(dim=1)
+        self._check(spectrogram, labels, emotion_deviation)
+        encoded = self._encode(spectrogram, output_attentions, output_hidden_states)
+        tokens = encoded.last_hidden_state[:, self.config.n_prefix_tokens :]
+        if self.config.window_frames is not None and not self.training:  # the windows of a clip are pooled together
+            tokens = tokens.reshape(spectrogram.shape[0], -1, tokens.shape[-1])
+        pooled = tokens.mean(dim=1)
         emotion = self.regressor(pooled).float()
         if self.config.kernel_read_out and not self.training:
             emotion = torch.lerp(emotion, self.kernel(spectrogram).to(emotion), self.config.kernel_share)
@@ -103,41 +139,63 @@ class MusemoViTForEmotionRegression(PreTrainedModel):
         if self.config.uncertainty:
             deviation = functional.softplus(self.uncertainty(pooled).float()) + MIN_DEVIATION
         if labels is not None:
-            loss = self._loss(emotion, deviation, labels.to(emotion), label_deviation)
+            loss = self._loss(emotion, deviation, labels.to(emotion), emotion_deviation)
         if deviation is not None and self.config.deviation_scale is not None:
             deviation = deviation * deviation.new_tensor(self.config.deviation_scale)
-        return MusemoEmotionOutput(loss, emotion, pooled, deviation)
+        output = MusemoEmotionOutput(loss, emotion, pooled, deviation, encoded.hidden_states, encoded.attentions)
+        return output if _or_default(return_dict, self.config.return_dict) else output.to_tuple()
 
-    def _tokens(self, spectrogram: Tensor) -> Tensor:
-        if self.config.window_frames is None:
-            return self._encoded(spectrogram)
-        if self.training:
-            return self._encoded(random_windows(spectrogram, self.config.window_frames))
-        windows = covering_windows(spectrogram, self.config.window_frames)
-        tokens = self._encoded(windows.flatten(0, 1))
-        return tokens.reshape(len(windows), -1, tokens.shape[-1])
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Load weights as torch does, also those of files, where `save_pretrained` gives the encoder's older names.
 
-    def _encoded(self, spectrogram: Tensor) -> Tensor:
-        padded = functional.pad(spectrogram, (0, self.config.padded_frames - self.config.encoder_frames), value=PADDING)
+        transformers' `Trainer` loads them so when it resumes and when it returns to the best checkpoint.
+        """
+        return super().load_state_dict(with_current_names(self, state_dict), *args, **kwargs)
+
+    def can_make(self, missing: set[str]) -> bool:
+        """Return whether all heads are missing, and nothing else: a folder of the encoder alone gets new heads."""
+        return missing == {name for name in self.state_dict() if not name.startswith(f"{self.base_model_prefix}.")}
+
+    def _encode(self, spectrogram: Tensor, output_attentions: bool | None, output_hidden_states: bool | None) -> Any:
+        """Return the output of the encoder for clips, or for windows of them one after the other."""
+        if self.config.window_frames is not None:
+            if self.training:
+                spectrogram = random_windows(spectrogram, self.config.window_frames)
+            else:
+                spectrogram = covering_windows(spectrogram, self.config.window_frames).flatten(0, 1)
+        missing = self.config.padded_frames - self.config.encoder_frames
+        padded = functional.pad(spectrogram.to(self.regressor.weight.dtype), (0, missing), value=PADDING)
         # an AST takes (B, frames, mel bands)
         inputs = padded[:, 0].transpose(1, 2) if self.config.is_ast else padded
-        return self.vit(inputs).last_hidden_state[:, self.config.n_prefix_tokens :]
+        hidden = _or_default(output_hidden_states, self.config.output_hidden_states)
+        if not _or_default(output_attentions, self.config.output_attentions):
+            return self.vit(inputs, output_hidden_states=hidden)
+        # the other implementations of attention compute no weights
+        self.vit.config._attn_implementation = "eager"
+        try:
+            return self.vit(inputs, output_hidden_states=hidden, output_attentions=True)
+        finally:
+            self.vit.config._attn_implementation = self.config._attn_implementation
 
     def _loss(
-        self, emotion: Tensor, deviation: Tensor | None, labels: Tensor, label_deviation: Tensor | None
+        self, emotion: Tensor, deviation: Tensor | None, labels: Tensor, emotion_deviation: Tensor | None
     ) -> Tensor:
         loss = regression_loss(self.config.regression_loss, emotion, labels)
         if deviation is None:
             return loss
-        raters = None if label_deviation is None else label_deviation.to(labels)
+        raters = None if emotion_deviation is None else emotion_deviation.to(labels)
         return loss + deviation_loss(deviation, emotion, labels, raters)
 
-    def _check(self, spectrogram: Tensor, labels: Tensor | None, label_deviation: Tensor | None) -> None:
+    def _check(self, spectrogram: Tensor, labels: Tensor | None, emotion_deviation: Tensor | None) -> None:
         expected = (1, self.config.n_mels, self.config.n_frames)
         if spectrogram.ndim != 4 or spectrogram.shape[1:] != expected:
             raise ValueError(
                 f"expected spectrogram of shape (B, {', '.join(map(str, expected))}), got {tuple(spectrogram.shape)}"
             )
-        for name, value in (("labels", labels), ("label_deviation", label_deviation)):
-            if value is not None and value.shape != (len(spectrogram), 2):
-                raise ValueError(f"expected {name} of shape ({len(spectrogram)}, 2), got {tuple(value.shape)}")
+        for name, value in (("labels", labels), ("emotion_deviation", emotion_deviation)):
+            if value is not None and value.shape != (spectrogram.shape[0], 2):
+                raise ValueError(f"expected {name} of shape ({spectrogram.shape[0]}, 2), got {tuple(value.shape)}")
+
+
+def _or_default(value: bool | None, default: bool) -> bool:
+    return default if value is None else value

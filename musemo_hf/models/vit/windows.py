@@ -11,8 +11,9 @@ def random_windows(spectrogram: Tensor, n_frames: int) -> Tensor:
         spectrogram: The clips `(B, 1, n_mels, frames)`.
         n_frames: The number of frames of a window, at most those of the clips.
     """
-    starts = torch.randint(0, spectrogram.shape[-1] - n_frames + 1, (len(spectrogram),)).tolist()
-    return torch.stack([clip[..., start : start + n_frames] for clip, start in zip(spectrogram, starts, strict=True)])
+    starts = torch.randint(0, spectrogram.shape[-1] - n_frames + 1, (spectrogram.shape[0],))
+    frames = (starts[:, None] + torch.arange(n_frames)).to(spectrogram.device)
+    return spectrogram.gather(-1, frames[:, None, None].expand(-1, *spectrogram.shape[1:-1], -1))
 
 
 def covering_windows(spectrogram: Tensor, n_frames: int) -> Tensor:
