@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 KEPT_SECONDS = 3600
@@ -51,6 +51,11 @@ class Storage:
         finally:
             with self._lock:
                 del self._reserved[mark]
+
+    def clear(self) -> None:
+        """Remove the files that are old enough."""
+        with self._lock, suppress(StorageFullError):
+            self._make_room(0)
 
     def _make_room(self, n_bytes: int) -> None:
         now, files = time.time(), sorted(self._files())  # the oldest first

@@ -40,9 +40,13 @@ def test_an_error_while_a_file_is_written_leaves_the_old_one(tmp_path):
 
 
 def test_a_folder_replaces_the_old_one_whole_or_not_at_all(tmp_path):
-    folder, stale = tmp_path / "model", tmp_path / "model.part"
-    stale.mkdir()
-    (stale / "half").write_text("of a process that was killed")
+    folder, stale = tmp_path / "model", tmp_path / "model.0123456789ab.part"
+    young, other = tmp_path / "model.ba9876543210.part", tmp_path / "download.part"
+    for part in (stale, young, other):
+        part.mkdir()
+        (part / "half").write_text("of a process that was killed, or that still writes")
+    for part in (stale, other):
+        os.utime(part, (0, 0))
     with atomic_folder(folder) as part:
         (part / "a").write_text("first")
     assert [path.name for path in folder.iterdir()] == ["a"]
@@ -58,7 +62,7 @@ def test_a_folder_replaces_the_old_one_whole_or_not_at_all(tmp_path):
     with atomic_folder(folder) as part:
         (part / "c").write_text("second")
     assert [path.name for path in folder.iterdir()] == ["c"]
-    assert list(tmp_path.iterdir()) == [folder]
+    assert set(tmp_path.iterdir()) == {folder, young, other}
 
 
 def test_what_is_there_is_not_made_again(tmp_path):

@@ -35,7 +35,7 @@ def main() -> int:
     configuration, accelerator = start(arguments)
     engine = make_engine(arguments, accelerator.num_processes)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
-    ablation = Ablation(configuration, songs, arguments.output_dir, accelerator)
+    ablation = Ablation(configuration, songs, arguments.output_dir, accelerator, arguments.accept_other_hardware)
     outcome = Outcome() if arguments.report_only else run_ablation(ablation, engine)
     if accelerator.is_main_process:
         report = build_report(ablation, corpus, command())

@@ -12,6 +12,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from musemo_hf import MusemoGanGenerator
+from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
@@ -37,7 +38,7 @@ def main() -> None:
     for scale, kid in distances.items():
         print(f"noise scale {scale:g}: KID {kid:.3f} against {len(clips)} training songs")
     generator.config.noise_scale = min(distances, key=distances.__getitem__)
-    generator.config.save_pretrained(arguments.generator)
+    save_model(generator, arguments.generator)
     print(f"{arguments.generator}: noise_scale {generator.config.noise_scale:g}")
 
 

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 
 from musemo_hf import MusemoPipeline
 from musemo_hf.experiments.model_reports.sound import examine_sound, sound_picture, sound_table
+from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import to_png
 from musemo_hf.training.configuration import load_configuration
@@ -43,9 +44,9 @@ def main() -> None:
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     head = f"Real songs: {corpus['name']}, {len(songs)} songs. The brackets hold their middle 80 %."
     table = f"{head}\n\n{sound_table(report)}"
-    (arguments.output_dir / "sound.md").write_text(table, encoding="utf-8")
-    (arguments.output_dir / "sound.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    (arguments.output_dir / "sound.png").write_bytes(to_png(sound_picture(pipeline, songs)))
+    atomic_write(arguments.output_dir / "sound.md", table)
+    atomic_write(arguments.output_dir / "sound.json", json.dumps(report, indent=1))
+    atomic_write(arguments.output_dir / "sound.png", to_png(sound_picture(pipeline, songs)))
     for name, (valence, arousal) in PRESETS.items():
         pipeline(valence, arousal, seed=0).save(arguments.output_dir / f"{name.replace(' & ', '-')}.mp3")
     print(table)

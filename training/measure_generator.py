@@ -21,6 +21,7 @@ from accelerate import Accelerator
 from musemo_hf import MusemoPipeline, MusemoViTForEmotionRegression
 from musemo_hf.experiments.model_reports.generator import build_generator_report
 from musemo_hf.experiments.study.plan import StudyConfiguration
+from musemo_hf.files import atomic_write
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import load_songs
 from musemo_hf.training.launch import DATA_DIR
@@ -51,7 +52,7 @@ def main() -> None:
         seeds=arguments.seeds,
     )
     path = arguments.generator.parent / "report.json"
-    path.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    atomic_write(path, json.dumps(report, indent=1))
     print("\n".join([*report["findings"], f"report: {path}"]))
 
 

@@ -31,7 +31,7 @@ def main() -> int:
     configuration, accelerator = start(arguments, StudyConfiguration())
     engine = make_engine(arguments, accelerator.num_processes)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
-    study = Study(configuration, songs, arguments.output_dir, accelerator)
+    study = Study(configuration, songs, arguments.output_dir, accelerator, arguments.accept_other_hardware)
     outcome = run_study(study, engine)
     if accelerator.is_main_process:
         report = build_report(study, corpus, command())

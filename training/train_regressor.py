@@ -18,6 +18,7 @@ from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
 from musemo_hf.experiments.model_reports.recogniser import build_recogniser_report
 from musemo_hf.files import atomic_write
 from musemo_hf.training.corpus import hold_out, load_songs
+from musemo_hf.training.identity import origin_of
 from musemo_hf.training.launch import command, finish, parse_arguments, start
 from musemo_hf.training.recogniser.calibrated_training import train_recogniser
 
@@ -32,7 +33,16 @@ def main() -> None:
     n_frames, training = songs.spectrogram.shape[-1], configuration.recogniser_training
     config = MusemoViTConfig(n_frames=n_frames, **configuration.recogniser)
     training_songs = hold_out(songs, arguments.hold_out)
-    trained = train_recogniser(config, training, training_songs, arguments.output_dir, accelerator)
+    origin = origin_of(training_songs, configuration.data, arguments.hold_out)
+    trained = train_recogniser(
+        config,
+        training,
+        training_songs,
+        arguments.output_dir,
+        accelerator,
+        origin,
+        arguments.accept_other_hardware,
+    )
     if accelerator.is_main_process:
         folder = arguments.output_dir / "recogniser"
         trained.model.save_pretrained(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from musemo_hf.experiments.metric_validation.page import write_page
 from musemo_hf.experiments.metric_validation.validation import load_excerpts, validate
+from musemo_hf.files import atomic_write
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -29,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     results = validate(load_excerpts(arguments.data_dir, arguments.n_songs), arguments.n_clips)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+        atomic_write(arguments.json, json.dumps(results, indent=1))
     page = write_page(results, arguments.output_dir, "python training/validate_metric.py --data-dir DEAM")
     print(f"page: {page}")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musemo_hf.data.tables import read_table
+from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
     from musemo_hf.pipelines.song import Song
@@ -97,7 +98,17 @@ def _name(song: "Song") -> str:
 
 
 def _write(song: "Song", path: Path, plot: bool) -> None:
-    song.save(path)
+    from soundfile import SoundFileRuntimeError
+
+    with atomic_path(path) as part:
+        named = part.with_name(part.name + path.suffix)  # the format follows from the ending
+        try:
+            song.save(named)
+            named.replace(part)
+        except SoundFileRuntimeError as error:  # how libsndfile says that the disk is full
+            raise OSError(f"could not write {path}: {error}") from error
+        finally:
+            named.unlink(missing_ok=True)
     if plot:
         figure = song.plot().get_figure(root=True)
         if figure is not None:
@@ -119,7 +130,7 @@ def _list(song: "Song", path: Path) -> None:
         "arousal": f"{song.arousal:.6g}",
         "seed": str(song.seed),
     }
-    with file.open("w", encoding="utf-8", newline="") as lines:
+    with atomic_path(file) as part, part.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, ["file", "valence", "arousal", "seed"], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows.values())

@@ -3,13 +3,12 @@
 import multiprocessing
 import os
 import pickle
-import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from typing import Any, Protocol
 
+from .lifetime import die_with_parent
 from .task import Attempt, State, Task, attempt
 
 MAX_RETRIES = 3  # of a task whose worker process or node died
@@ -128,19 +127,6 @@ def leave_launch() -> None:
     """Forget the launch that started this process's parent, so that no process group is joined."""
     for name in LAUNCH:
         os.environ.pop(name, None)
-
-
-def die_with_parent() -> None:
-    """End this process as soon as its parent is gone: an orphan would go on computing unseen."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    sentinel = parent.sentinel
-
-    def watch() -> None:
-        wait_for_end([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 _worker: dict[str, Any] = {}  # of this worker process: the arguments of `attempt`

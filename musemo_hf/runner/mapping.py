@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 from .engines import share_cores
+from .lifetime import die_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,7 +33,7 @@ def map_tasks(function: Callable[[Item], Result], items: Iterable[Item], jobs: i
         return
     share_cores(jobs)
     rest, pending = iter(items), deque[Future[Result]]()
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), die_with_parent)
     try:
         for item in islice(rest, AHEAD * jobs):
             pending.append(pool.submit(function, item))

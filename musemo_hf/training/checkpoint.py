@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,21 +13,24 @@ from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel
 from transformers import PreTrainedConfig
 
+from musemo_hf.audio.verification import WEIGHTS, DamagedFileError, verify_checksums, write_checksums
 from musemo_hf.files import atomic_folder, atomic_write
 
+logger = logging.getLogger(__name__)
 _PREFIX = "checkpoint-"
 _STATES = "objects.pt"  # states of all objects that are not models
+OLDER = "was made by an older version and cannot be resumed: choose another folder"
 
 
 class CheckpointError(OSError):
-    """A checkpoint could not be written; the one before it still stands."""
+    """A checkpoint could not be written, or none of a run is whole."""
 
 
 def save_checkpoint(run_dir: Path, step: int, objects: Mapping[str, Any], state: dict, keep: int = 2) -> Path:
     """Write the folder `run_dir/checkpoint-<step>`, whole or not at all.
 
     Args:
-        run_dir: The folder of the run.
+        run_dir: The folder of the run, in which only one process saves.
         step: The number of updates that have been made.
         objects: What `load_checkpoint` restores, by name. A model that has `save_pretrained` is written to a folder of
             its name for `from_pretrained`, and so is the model inside an `AveragedModel`. Of any other object the
@@ -52,6 +56,7 @@ def save_checkpoint(run_dir: Path, step: int, objects: Mapping[str, Any], state:
             torch.save(states, buffer := io.BytesIO())  # written by Python, whose error says that the disk is full
             (partial / _STATES).write_bytes(buffer.getbuffer())
             atomic_write(partial / "state.json", json.dumps({"step": step, **state}, indent=1))
+            write_checksums(partial)
     except Exception as error:  # safetensors and torch wrap a full disk in errors of their own
         raise CheckpointError(f"could not write {final}: {error}; the last good checkpoint still stands") from error
     for stale in run_dir.glob(f"{_PREFIX}*.part"):
@@ -68,7 +73,7 @@ def load_checkpoint(checkpoint: Path, objects: Mapping[str, Any]) -> dict[str, A
         ValueError: The checkpoint was written by a version of this package that wrote other files.
     """
     if not (checkpoint / _STATES).is_file():
-        raise ValueError(f"{checkpoint} was made by an older version and cannot be resumed: choose another folder")
+        raise ValueError(f"{checkpoint} {OLDER}")
     states = torch.load(checkpoint / _STATES, map_location="cpu", weights_only=True)
     for name, value in objects.items():
         if isinstance(value, AveragedModel):
@@ -96,6 +101,7 @@ def save_model(model: Any, folder: Path) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     file = "diffusion_pytorch_model.safetensors" if diffused else "model.safetensors"
     save_file(weights, folder / file, metadata={"format": "pt"})
+    write_checksums(folder, WEIGHTS)
 
 
 def checkpoints(run_dir: Path) -> list[Path]:
@@ -103,6 +109,31 @@ def checkpoints(run_dir: Path) -> list[Path]:
     return sorted(
         path for path in Path(run_dir).glob(f"{_PREFIX}*") if (path / "state.json").is_file() and not path.suffix
     )
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the number of updates before a checkpoint, which its name ends with."""
+    return int(checkpoint.name.removeprefix(_PREFIX))
+
+
+def newest_whole(run_dir: Path) -> Path | None:
+    """Return the newest checkpoint of a run whose files are those that were saved; None if there is no checkpoint.
+
+    Raises:
+        CheckpointError: There are checkpoints, and all of them are damaged.
+        ValueError: A checkpoint was written by a version of this package that wrote no checksums.
+    """
+    found = checkpoints(run_dir)
+    for checkpoint in reversed(found):
+        try:
+            if not verify_checksums(checkpoint):
+                raise ValueError(f"{checkpoint} {OLDER}")
+            return checkpoint
+        except DamagedFileError as error:
+            logger.warning("%s is damaged and is skipped: %s", checkpoint, error)
+    if found:
+        raise CheckpointError(f"all {len(found)} checkpoints in {run_dir} are damaged: remove them to begin again")
+    return None
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
@@ -117,19 +148,3 @@ def shape_of(config: PreTrainedConfig) -> dict[str, Any]:
     """
     rest = ("architectures", "auto_map", "dtype", "transformers_version")
     return {name: value for name, value in config.to_diff_dict().items() if name not in rest}
-
-
-def check_settings(checkpoint: Path, settings: dict[str, Any]) -> None:
-    """Refuse to resume a checkpoint with other settings than it was made with: the run would be neither.
-
-    Raises:
-        ValueError: The settings differ; the message names which.
-    """
-    settings, made = json.loads(json.dumps(settings)), read_state(checkpoint)["settings"]
-    changed = [
-        f"{name} {made.get(name)!r} -> {settings.get(name)!r}"
-        for name in sorted(made | settings)
-        if made.get(name) != settings.get(name)
-    ]
-    if changed:
-        raise ValueError(f"{checkpoint} was made with other settings ({', '.join(changed)}): choose another folder")

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def create_trainer(
     seed: int | None = None,
     seconds: float | None = None,
     data_parallel: bool = False,
+    origin: Mapping[str, Any] | None = None,
 ) -> GanTrainer | FlowTrainer:
     """Create the trainer of a generator, whose `train()` returns the generator with averaged weights.
 
@@ -47,6 +49,7 @@ def create_trainer(
         seconds: The number of seconds after which the training of a flow ends, however many updates were made; None
             for the number of updates in the configuration.
         data_parallel: See `Parallel`.
+        origin: Where the clips come from, see `origin_of`.
 
     Raises:
         ValueError: The kind is unknown, or seconds were given for a GAN.
@@ -57,7 +60,7 @@ def create_trainer(
         raise ValueError(f"expected seconds for a flow only, got {seconds:g} for a GAN, whose updates are counted")
     n_frames = clips.spectrogram.shape[-1]
     changes: dict[str, Any] = {} if seed is None else {"seed": seed}
-    place = (clips, run_dir, accelerator, data_parallel)
+    place = (clips, run_dir, accelerator, data_parallel, origin)
     if kind == "gan":
         config = MusemoGanConfig(**{**configuration.generator, "n_frames": n_frames})
         return GanTrainer(config, replace(configuration.gan_training, **changes), *place)

@@ -9,12 +9,14 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from musemo_hf.runner.lifetime import end_with_launcher
 from musemo_hf.runner.options import add_arguments
 
 from .clips import Clips
 from .configuration import Configuration, load_configuration
 from .corpus import hold_out, load_songs
 from .generators import create_trainer, save_generator, write_training_report
+from .identity import origin_of
 
 DATA_DIR = (
     "The folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack` (default: the procedural "
@@ -22,6 +24,10 @@ DATA_DIR = (
 )
 OPTIONS: dict[str, dict[str, Any]] = {
     "hold-out": {"type": int, "metavar": "FOLD", "help": "The artist-disjoint fold that is left out of the training."},
+    "accept-other-hardware": {
+        "action": "store_true",
+        "help": "Resume a run that was begun on another device or with another number of processes; it is recorded.",
+    },
     "report-only": {"action": "store_true", "help": "Report what is finished, and compute nothing."},
 }
 
@@ -52,7 +58,7 @@ def parse_arguments(
     parser.add_argument(
         "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="Override single values."
     )
-    for name in options:
+    for name in ("accept-other-hardware", *options):
         parser.add_argument(f"--{name}", **OPTIONS[name])
     if runs_tasks:
         add_arguments(parser)
@@ -67,6 +73,7 @@ def start(arguments: argparse.Namespace, defaults: Configuration | None = None) 
         defaults: The defaults of a script that has sections of its own, see `load_configuration`.
     """
     configuration = load_configuration(arguments.config, arguments.set, defaults)
+    end_with_launcher()
     tracker = "tensorboard" if find_spec("tensorboard") else None
     accelerator = Accelerator(log_with=tracker, project_dir=str(arguments.output_dir))
     if accelerator.is_main_process:
@@ -86,9 +93,11 @@ def train_generator(kind: str, arguments: argparse.Namespace) -> None:
     """
     configuration, accelerator = start(arguments)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
-    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
-    trainer = create_trainer(kind, configuration, clips, arguments.output_dir, accelerator, data_parallel=True)
-    generator = trainer.train()
+    learnt = hold_out(songs, arguments.hold_out)
+    clips, origin = Clips.of_songs(learnt), origin_of(learnt, configuration.data, arguments.hold_out)
+    run_dir = arguments.output_dir
+    trainer = create_trainer(kind, configuration, clips, run_dir, accelerator, data_parallel=True, origin=origin)
+    generator = trainer.train(arguments.accept_other_hardware)
     if accelerator.is_main_process:
         folder = arguments.output_dir / "generator"
         save_generator(folder, generator, trainer.objects.get("discriminator"))

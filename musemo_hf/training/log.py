@@ -6,6 +6,7 @@ from typing import Any
 
 from musemo_hf.files import atomic_write
 
+from .checkpoint import CheckpointError
 from .parallel import Parallel
 
 
@@ -25,10 +26,19 @@ class Statistics:
             atomic_write(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def log(self, step: int, **values: Any) -> None:
-        """Append the values of one step."""
+        """Append the values of one step.
+
+        Raises:
+            CheckpointError: The disk is full.
+        """
         if self.parallel.is_main:
-            with self.path.open("a") as file:
-                file.write(json.dumps({"step": step, **values}) + "\n")
+            try:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"step": step, **values}) + "\n")
+            except OSError as error:
+                raise CheckpointError(
+                    f"could not write {self.path}: {error}; the last checkpoint still stands"
+                ) from error
         numbers = {f"{self.path.stem}/{key}": value for key, value in values.items() if isinstance(value, (int, float))}
         self.parallel.accelerator.log(numbers, step=step)
 
@@ -36,7 +46,7 @@ class Statistics:
 def read_statistics(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a `.jsonl`, without a last line that a kill cut short."""
     lines = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(line))
         except json.JSONDecodeError:

@@ -2,17 +2,24 @@
 
 import logging
 import math
+import shutil
+import signal
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
-from .checkpoint import check_settings, checkpoints, load_checkpoint, save_checkpoint
+from .checkpoint import checkpoints, load_checkpoint, newest_whole, save_checkpoint, step_of
+from .identity import check_hardware, check_settings, hardware_of
+from .interruption import Interruption, TrainingInterrupted
 from .log import Statistics
 from .parallel import Parallel
 
@@ -23,6 +30,10 @@ READ_EVERY = 10  # updates after which values are read at the latest
 
 class RedFlagError(RuntimeError):
     """Training was stopped; the message says why, and the last good checkpoint still stands."""
+
+
+class FolderInUseError(RuntimeError):
+    """Another process is training in the folder of the run."""
 
 
 class LoopSettings(Protocol):
@@ -48,14 +59,16 @@ class TrainingLoop(ABC):
         budget: If given, the run also ends after this many seconds of updates; a resumed run goes on counting.
         check_every: The number of updates between two calls of `check`.
         read_every: The number of updates after which `observe` is given their values at the latest.
-        keep: The number of newest checkpoints that are kept.
+        keep: The number of newest checkpoints that are kept; with two, one may be damaged and nothing is lost.
 
     Attributes:
         objects: Everything that `update` changes, by the name that it has in a checkpoint; see `save_checkpoint`.
-        settings: What decides the result of the run; it is resumed with the same settings only.
+        settings: What decides the result of the run, with the identity of its data as `data`; it is resumed with the
+            same settings and the same data only.
         average: The averaged weights, whose model `train` returns.
         step: The number of updates that have been made.
         seconds: The number of seconds that they took.
+        hardware: The hardware of each part of the run, see `check_hardware`.
     """
 
     objects: dict[str, Any]
@@ -72,13 +85,15 @@ class TrainingLoop(ABC):
         budget: float | None = None,
         check_every: int = 0,
         read_every: int = READ_EVERY,
-        keep: int = 1,
+        keep: int = 2,
     ) -> None:
         self.name, self.steps, self.parallel, self.keep = name, steps, parallel, keep
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.log_every, self.checkpoint_every = training.log_every, training.checkpoint_every
         self.budget, self.check_every, self.read_every = budget, check_every, read_every
         self.step, self.seconds = 0, 0.0
+        self.hardware = [{**hardware_of(parallel.device, parallel.world), "step": 0}]
+        self.accepts_other_hardware = False
         self.values: dict[str, float] = {}
         self._waiting: list[dict[str, Tensor | float]] = []
 
@@ -119,32 +134,78 @@ class TrainingLoop(ABC):
         share = self.step / self.steps
         return share if self.budget is None else max(share, self.seconds / self.budget)
 
-    def train(self) -> Any:
-        """Run to the end, from the last checkpoint if there is one, and return the averaged model.
+    def train(self, accept_other_hardware: bool = False) -> Any:
+        """Run to the end, from the last whole checkpoint if there is one, and return the averaged model.
+
+        Args:
+            accept_other_hardware: Whether a run may go on that was begun on another device or with another number of
+                processes. Checkpoints record it.
 
         Raises:
             RedFlagError: The training failed, for instance because a loss or a gradient is not finite. The last good
                 checkpoint still stands.
-            CheckpointError: The disk is full.
-            ValueError: The checkpoint was made with other settings.
+            CheckpointError: The disk is full, or all checkpoints are damaged.
+            ValueError: The checkpoint was made with other settings, with other data or on other hardware.
+            FolderInUseError: Another process is training in the folder.
+            TrainingInterrupted: A signal asked to stop, and a checkpoint was saved.
         """
-        if not self._resume():
-            self.begin()
-        statistics = None
-        if self.run_dir is not None:
-            statistics = Statistics(self.run_dir / f"{self.name}.jsonl", self.parallel, start=self.step)
-        bar = tqdm(total=self.steps, initial=self.step, desc=self.name, disable=not self.parallel.is_main)
-        try:
-            while self.progress < 1:
-                self._timed_update()
-                bar.update()
-                self._after_update(statistics)
-        except RedFlagError as error:
-            last = next(iter(self._checkpoints()[::-1]), None)
-            raise RedFlagError(f"red flag at step {self.step}: {error}; last good checkpoint: {last}") from error
-        finally:
-            bar.close()
+        self.accepts_other_hardware = accept_other_hardware
+        with self._alone(), Interruption() as interruption:
+            if not self._resume():
+                self.begin()
+            statistics = None
+            if self.run_dir is not None:
+                statistics = Statistics(self.run_dir / f"{self.name}.jsonl", self.parallel, start=self.step)
+            bar = tqdm(total=self.steps, initial=self.step, desc=self.name, disable=not self.parallel.is_main)
+            try:
+                while self.progress < 1:
+                    self._timed_update()
+                    bar.update()
+                    self._after_update(statistics)
+                    self._stop_if_asked(interruption)
+            except RedFlagError as error:
+                last = next(iter(self._checkpoints()[::-1]), None)
+                raise RedFlagError(f"red flag at step {self.step}: {error}; last good checkpoint: {last}") from error
+            finally:
+                bar.close()
         return self.averaged_model
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from training in the same folder; the lock is released when this process dies."""
+        if self.run_dir is None or not self.parallel.is_main:
+            yield
+            return
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.run_dir / "run.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise FolderInUseError(
+                f"expected no other process that trains in {self.run_dir}, found one that holds {lock.lock_file}"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _stop_if_asked(self, interruption: Interruption) -> None:
+        """Save and leave if a signal has arrived, in all processes after the same update."""
+        number = interruption.number
+        if self.parallel.world > 1:
+            if self.step % self.read_every:  # asked for together with the values, so that no update waits for it
+                return
+            asked = torch.tensor(float(number is not None), device=self.parallel.device)
+            if self.parallel.mean(asked).item() and number is None:
+                number = signal.SIGTERM
+        if number is None or self.progress >= 1:
+            return
+        self._read()
+        self.save()
+        saved = "it has no folder" if self.run_dir is None else f"saved in {self.run_dir}, resumed by the same command"
+        message = f"{signal.Signals(number).name} stopped the training {self.name} at step {self.step}: {saved}"
+        logger.warning(message)
+        raise TrainingInterrupted(number, message)
 
     def descend(self, loss: Tensor, network: Any, optimizer: torch.optim.Optimizer, norm: float) -> dict[str, Any]:
         """Make one step of an optimizer down the gradient of a loss, clipped to a norm.
@@ -161,21 +222,29 @@ class TrainingLoop(ABC):
     def save(self) -> None:
         """Write a checkpoint."""
         if self.parallel.is_main and self.run_dir is not None:
-            state = {"settings": self.settings, "seconds": self.seconds}
+            for damaged in self._checkpoints():  # a checkpoint of a later step was skipped by the resumption
+                if step_of(damaged) > self.step:
+                    shutil.rmtree(damaged)
+            state = {"settings": self._settings(), "seconds": self.seconds, "hardware": self.hardware}
             save_checkpoint(self.run_dir, self.step, self.objects, state, self.keep)
         self.parallel.wait()
 
     def _checkpoints(self) -> list[Path]:
         return [] if self.run_dir is None else checkpoints(self.run_dir)
 
+    def _settings(self) -> dict[str, Any]:
+        return {**self.settings, "accelerator": self.parallel.settings}
+
     def _resume(self) -> bool:
-        found = self._checkpoints()
-        if not found:
+        found = None if self.run_dir is None else newest_whole(self.run_dir)
+        if found is None:
             return False
-        check_settings(found[-1], self.settings)
-        state = load_checkpoint(found[-1], self.objects)
+        check_settings(found, self._settings())
+        now = hardware_of(self.parallel.device, self.parallel.world)
+        self.hardware = check_hardware(found, now, self.accepts_other_hardware)
+        state = load_checkpoint(found, self.objects)
         self.step, self.seconds = state["step"], state["seconds"]
-        logger.info("resumed from %s", found[-1])
+        logger.info("resumed from %s", found)
         return True
 
     def _timed_update(self) -> None:

@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
 from musemo_hf.evaluation.statistics.concordance import concordance_correlation
 from musemo_hf.experiments.ablation.baselines.band_statistics import band_statistics
 from musemo_hf.experiments.ablation.baselines.regressors import FAMILIES, ArtistLookup, Songs, fit_baseline
-from musemo_hf.experiments.ablation.baselines.small_cnn import fit_cnn
+from musemo_hf.experiments.ablation.baselines.small_cnn import SmallCnnTrainer, fit_cnn
 
 N = 60
 
@@ -74,6 +73,7 @@ def test_band_statistics_are_those_of_a_loop():
 
 def test_the_small_cnn_learns_and_repeats(clips, recogniser_training):
     training = recogniser_training(steps=60, batch_size=16)
-    first, again = (fit_cnn(clips[:30], clips.spectrogram[30:], training, torch.device("cpu")) for _ in range(2))
+    trainers = [SmallCnnTrainer(clips[:30], training) for _ in range(2)]
+    first, again = (fit_cnn(trainer, clips.spectrogram[30:]) for trainer in trainers)
     np.testing.assert_array_equal(first.predictions, again.predictions)
     assert concordance_correlation(first.predictions, clips.emotion[30:].numpy())[1] > 0.5

@@ -113,8 +113,7 @@ def test_the_last_checkpoint_and_line_alone_where_none_is_asked_for_between(trai
 @pytest.mark.parametrize("kind", TRAINERS)
 def test_the_newest_checkpoints_stay(trainer, tmp_path, kind):
     trainer(kind).train()
-    kept = [6, 8] if kind == "gan" else [8]
-    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == kept
+    assert [read_state(path)["step"] for path in checkpoints(tmp_path / "run")] == [6, 8]
 
 
 @pytest.mark.parametrize("kind", ["recogniser", "pretraining"])
@@ -154,7 +153,7 @@ def test_other_settings_are_refused(trainer, kind):
 def test_a_checkpoint_of_an_older_version_is_refused(trainer, tmp_path):
     trainer("flow", steps=1).train()
     (checkpoint,) = checkpoints(tmp_path / "run")
-    (checkpoint / "objects.pt").rename(checkpoint / "optimizers.pt")
+    (checkpoint / "SHA256SUMS").unlink()
     with pytest.raises(ValueError, match="made by an older version and cannot be resumed"):
         trainer("flow", steps=1).train()
 
@@ -273,11 +272,11 @@ def test_a_kill_while_a_checkpoint_is_written_loses_nothing(tmp_path):
     broken = run("broken", "killed")
     assert broken.returncode == -9, broken.stderr
     assert [path.name for path in checkpoints(tmp_path / "broken")] == ["checkpoint-00000002"]
-    assert (tmp_path / "broken/checkpoint-00000004.part").is_dir()
+    assert len(list((tmp_path / "broken").glob("checkpoint-00000004.*.part"))) == 1
     for folder in ("broken", "unbroken"):
         assert run(folder).returncode == 0
     assert not list((tmp_path / "broken").glob("*.part"))
-    assert [path.name for path in checkpoints(tmp_path / "broken")] == ["checkpoint-00000006"]
+    assert [path.name for path in checkpoints(tmp_path / "broken")] == ["checkpoint-00000004", "checkpoint-00000006"]
     for file in ("recogniser.jsonl", "checkpoint-00000006/averaged_recogniser/model.safetensors"):
         assert (tmp_path / "broken" / file).read_bytes() == (tmp_path / "unbroken" / file).read_bytes()
 
@@ -314,7 +313,7 @@ def test_values_wait_on_the_device_until_somebody_needs_them(trainer, tmp_path):
 
 def test_parts_of_a_checkpoint_are_for_from_pretrained(trainer, tmp_path):
     made = trainer("recogniser").train()
-    (checkpoint,) = checkpoints(tmp_path / "run")
+    checkpoint = checkpoints(tmp_path / "run")[-1]
     loaded = MusemoViTForEmotionRegression.from_pretrained(checkpoint / "averaged_recogniser")
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in made.state_dict().items())
     assert json.loads((checkpoint / "recogniser/config.json").read_text())["architectures"] == [type(made).__name__]

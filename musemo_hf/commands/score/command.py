@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from musemo_hf.commands.arguments import add_jobs, add_recogniser
 from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
+from musemo_hf.files import atomic_write
 
 if TYPE_CHECKING:
     from musemo_hf.commands.score.conditioning import Conditioning
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     result = plain(_measure(args, sides))
     for path, text in ((args.json, json.dumps(result, indent=1, allow_nan=False)), (args.html, None)):
         if path is not None and str(path) != "-":
-            Path(path).write_text(text if text is not None else _page(result, args.command_line), encoding="utf-8")
+            atomic_write(Path(path), text if text is not None else _page(result, args.command_line))
     if args.json == "-":
         print(json.dumps(result, indent=1, allow_nan=False))
         return 0

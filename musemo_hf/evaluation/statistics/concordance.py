@@ -12,6 +12,7 @@ from .bootstrap import check_confidence, check_draws, interval, resampled_sums
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e100  # the squares of larger numbers overflow
 ROUNDING = 64 * np.finfo(np.float64).eps  # a spread below this share of the values is a rounding error
 
 # The summands of an item; every figure of the report is a function of their sums.
@@ -31,6 +32,8 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
         bad = ~np.isfinite(side).reshape(len(side), -1).all(axis=1)
         if bad.any():
             raise ValueError(f"expected finite {name}, got NaN or infinity in row {int(bad.argmax())}")
+        if np.abs(side).max() > LARGEST:
+            raise ValueError(f"expected {name} of at most {LARGEST:g}, got {np.abs(side).max():g}")
     single = predicted.ndim == 1
     return predicted.reshape(len(predicted), -1), annotated.reshape(len(annotated), -1), single
 

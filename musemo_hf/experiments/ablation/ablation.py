@@ -1,6 +1,7 @@
 """The context of an ablation: does synthetic music help a recogniser on real songs?"""
 
 import json
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +18,14 @@ from musemo_hf.experiments.ablation.baselines.regressors import BASELINES, SEEDE
 from musemo_hf.files import atomic_write, is_whole
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import GENERATOR_KINDS, AblationPlan, Configuration, load_configuration
+from musemo_hf.training.identity import data_identity
 
 from .arms import arm_and_share, needs_generator
 from .leak_probes import leak_probes
 from .splits import Split, make_splits, splits_hash
 
+logger = logging.getLogger(__name__)
+DATA_LINE = "# data "
 # The settings of the plan that decide a result's numbers; arms, seeds, folds and baselines may be added to a run later.
 DECIDING = ("protocol", "n_folds", "synthetic_share", "emotions", "generator")
 
@@ -35,6 +39,7 @@ class Ablation:
         songs: The corpus.
         run_dir: The folder of the results.
         accelerator: The accelerator of the launch; a process that receives the context makes one of its own.
+        accept_other_hardware: Whether trainings that were begun on another device may go on, see `TrainingLoop.train`.
 
     Raises:
         ValueError: An arm, baseline, generator or protocol is unknown, or `run_dir` holds the results of another
@@ -45,6 +50,7 @@ class Ablation:
     songs: SongArrays
     run_dir: Path
     accelerator: Accelerator
+    accept_other_hardware: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run_dir", Path(self.run_dir).absolute())  # workers have another current folder
@@ -56,9 +62,10 @@ class Ablation:
             raise ValueError(
                 f"{self.run_dir} holds the results of another configuration or corpus: choose another folder"
             )
+        self._check_data(path)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("configuration", "songs", "run_dir")}
+        return {name: getattr(self, name) for name in ("configuration", "songs", "run_dir", "accept_other_hardware")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, accelerator=Accelerator())
@@ -89,7 +96,22 @@ class Ablation:
 
     def write_configuration(self) -> None:
         """Write to the run's folder which run it holds."""
-        atomic_write(self.run_dir / "configuration.yaml", self._first_line + self.configuration.to_yaml())
+        identity = f"{DATA_LINE}{json.dumps(self._data)}\n"
+        atomic_write(self.run_dir / "configuration.yaml", self._first_line + identity + self.configuration.to_yaml())
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        return data_identity(self.clips)
+
+    def _check_data(self, path: Path) -> None:
+        """Refuse the folder of a run on other spectrograms or labels; one of an earlier version does not name them."""
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        found = [json.loads(line.removeprefix(DATA_LINE)) for line in lines if line.startswith(DATA_LINE)]
+        if lines and not found:
+            logger.warning("%s was begun by an earlier version, which did not record its data", self.run_dir)
+        changed = [name for made in found for name in self._data if made.get(name) != self._data[name]]
+        if changed:
+            raise ValueError(f"{self.run_dir} holds the results of other {', '.join(changed)}: choose another folder")
 
     def _check_plan(self) -> None:
         plan = self.plan

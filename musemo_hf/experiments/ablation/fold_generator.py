@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from musemo_hf.audio.mel import denormalise
-from musemo_hf.files import atomic_path, atomic_write, once
+from musemo_hf.files import atomic_path, atomic_write, is_whole, once
 from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import Configuration
@@ -43,7 +43,7 @@ class FoldGenerator:
     def failure(self) -> str | None:
         """Why the training failed; deleting `generator-failed.json` has it tried again."""
         path = self.folder / "generator-failed.json"
-        return json.loads(path.read_text())["error"] if path.is_file() else None
+        return json.loads(path.read_text())["error"] if is_whole(path) else None
 
     @property
     def trained(self) -> bool:
@@ -60,7 +60,7 @@ class FoldGenerator:
         """The trained generator, on the device."""
         return load_generator(self.folder / "generator").to(self.accelerator.device)
 
-    def ensure(self, clips: Clips, emotion: torch.Tensor) -> None:
+    def ensure(self, clips: Clips, emotion: torch.Tensor, accept_other_hardware: bool = False) -> None:
         """Train the generator and store its clips, unless that is done.
 
         If a red flag stops the training, the reason is stored: the arms that need no generator can go on.
@@ -68,10 +68,11 @@ class FoldGenerator:
         Args:
             clips: The clips to train on.
             emotion: The emotions of the test songs, `(N, 2)`, at which clips are stored.
+            accept_other_hardware: See `TrainingLoop.train`.
         """
         if not (self.folder / "generator" / "config.json").is_file():
             try:
-                self._train(clips)
+                self._train(clips, accept_other_hardware)
             except RedFlagError as error:
                 atomic_write(self.folder / "generator-failed.json", json.dumps({"error": str(error)}))
                 return
@@ -80,11 +81,11 @@ class FoldGenerator:
             with atomic_path(self.made) as part, part.open("wb") as file:
                 np.save(file, decibels)
 
-    def _train(self, clips: Clips) -> None:
+    def _train(self, clips: Clips, accept_other_hardware: bool) -> None:
         started = time.perf_counter()
         run_dir = self.folder / self.kind
         trainer = create_trainer(self.kind, self.configuration, clips, run_dir, self.accelerator, self.seed)
-        model = trainer.train()
+        model = trainer.train(accept_other_hardware)
         once(
             self.folder / f"{self.kind}.json",
             lambda: {"seconds": time.perf_counter() - started, "steps": trainer.step, "n_clips": len(clips)},

@@ -15,12 +15,13 @@ from musemo_hf.audio.mel import normalise
 from musemo_hf.data.folds import artist_folds
 from musemo_hf.experiments.ablation.baselines.kernel import fit_kernel
 from musemo_hf.experiments.ablation.baselines.regressors import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
-from musemo_hf.experiments.ablation.baselines.small_cnn import fit_cnn
+from musemo_hf.experiments.ablation.baselines.small_cnn import SmallCnnTrainer, fit_cnn
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.runner.task import SkipTask
 from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.recogniser.prediction import predict
+from musemo_hf.training.recogniser.settings import RecogniserTraining
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 from .ablation import Ablation
@@ -73,7 +74,8 @@ class SplitWork:
 
     def train_generator(self) -> None:
         """Train the generator on its songs, and keep its clips at the emotions of the test songs."""
-        self.generator.ensure(self.ablation.clips[torch.from_numpy(self.split.generator_train)], self.test.emotion)
+        songs = self.ablation.clips[torch.from_numpy(self.split.generator_train)]
+        self.generator.ensure(songs, self.test.emotion, self.ablation.accept_other_hardware)
 
     def emotions(self, share: float | None) -> torch.Tensor:
         """Draw the emotions `(M, 2)` to generate; in "as-run" those of the training part come first."""
@@ -119,7 +121,7 @@ class SplitWork:
         trainer = RecogniserTrainer(
             config, training, made.clips, folder, self.ablation.accelerator, data_parallel=False
         )
-        model = trainer.train()
+        model = trainer.train(self.ablation.accept_other_hardware)
         predicted = predict(model, self.test.spectrogram).double().numpy()
         result = {
             "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
@@ -159,7 +161,7 @@ class SplitWork:
         """Fit a baseline to `labels` ("corrected" or "published"), and predict the test songs."""
         started = time.perf_counter()
         emotion = self.ablation.labels[labels]
-        fitted = self._fit(name, emotion, seed)
+        fitted = self._fit(name, labels, emotion, seed)
         return {
             "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
             "predictions": fitted.predictions.tolist(),
@@ -168,13 +170,21 @@ class SplitWork:
             "seconds": time.perf_counter() - started,
         }
 
-    def _fit(self, name: str, emotion: np.ndarray, seed: int) -> Fitted:
+    def _fit_cnn(self, train: Clips, training: RecogniserTraining, labels: str) -> Fitted:
+        folder = self.baseline_path("cnn", labels, training.seed).with_suffix("")
+        trainer = SmallCnnTrainer(train, training, folder, self.ablation.accelerator)
+        fitted = fit_cnn(trainer, self.test.spectrogram, self.ablation.accept_other_hardware)
+        for checkpoint in checkpoints(folder):
+            shutil.rmtree(checkpoint)
+        return fitted
+
+    def _fit(self, name: str, labels: str, emotion: np.ndarray, seed: int) -> Fitted:
         songs, split = self.ablation.songs, self.split
         if name in ("cnn", "kernel"):
             train = Clips(self.real.spectrogram, torch.from_numpy(emotion[split.train]).float())
             if name == "cnn":
                 training = replace(self.configuration.recogniser_training, seed=seed)
-                return fit_cnn(train, self.test.spectrogram, training, self.ablation.accelerator.device)
+                return self._fit_cnn(train, training, labels)
             artists, years = [songs.artist[i] for i in split.train], songs.year[split.train].tolist()
             folds = artist_folds(artists, emotion[split.train], years, INNER_FOLDS)
             return fit_kernel(train, self.test.spectrogram, folds)

@@ -51,7 +51,7 @@ class StudyRecogniser:
         trainer = RecogniserTrainer(
             config, training, study.training, self.folder / "run", study.accelerator, data_parallel=False
         )
-        save_model(trainer.train(), self.checkpoint)
+        save_model(trainer.train(study.accept_other_hardware), self.checkpoint)
         MusemoFeatureExtractor(n_frames=study.n_frames).save_pretrained(self.checkpoint)
         predicted = self.predict(Clips.of_songs(study.held_out).spectrogram)
         return study.agreement(predicted, np.arange(len(predicted)))

@@ -18,6 +18,7 @@ from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.files import atomic_write
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.corpus import hold_out, select
+from musemo_hf.training.identity import data_identity
 
 from .networks import check_networks
 from .plan import StudyConfiguration, StudyPlan
@@ -32,6 +33,7 @@ class Study:
         songs: The corpus; variants are measured against the songs of the plan's fold, and trained on the others.
         run_dir: The folder of the results.
         accelerator: The accelerator of the launch; a process that receives the context makes one of its own.
+        accept_other_hardware: Whether trainings that were begun on another device may go on, see `TrainingLoop.train`.
 
     Raises:
         ValueError: The comparison is not a fair one (see `StudyConfiguration.check`), or there is no such fold.
@@ -41,6 +43,7 @@ class Study:
     songs: SongArrays
     run_dir: Path
     accelerator: Accelerator
+    accept_other_hardware: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run_dir", Path(self.run_dir).absolute())  # workers have another current folder
@@ -49,7 +52,7 @@ class Study:
         hold_out(self.songs, self.plan.fold)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("configuration", "songs", "run_dir")}
+        return {name: getattr(self, name) for name in ("configuration", "songs", "run_dir", "accept_other_hardware")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, accelerator=Accelerator())
@@ -110,8 +113,14 @@ class Study:
             "fold": self.plan.fold,
             "data": asdict(self.configuration.data),
         }
-        text = yaml.safe_dump(json.loads(json.dumps(common | settings)))
+        wanted = json.loads(json.dumps(common | settings | {"hashes": self._data}))
         path = folder / "configuration.yaml"
-        if path.is_file() and path.read_text() != text:
+        made = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else wanted
+        if {"hashes": self._data, **made} != wanted:  # an earlier version wrote no hashes
             raise ValueError(f"{folder} was begun with other settings or songs: choose another folder, or remove it")
-        atomic_write(path, text)
+        atomic_write(path, yaml.safe_dump(wanted))
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        """The identity of the training and of the held-out songs."""
+        return {"training": data_identity(self.training), "held_out": data_identity(Clips.of_songs(self.held_out))}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.mel import denormalise
-from musemo_hf.files import is_whole, once
+from musemo_hf.files import atomic_path, is_whole, once
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.training.checkpoint import checkpoints, read_state
@@ -93,7 +93,7 @@ class Variant:
         before = read_state(found[-1]) if found else {}
         started, red_flag = time.perf_counter(), None
         try:
-            model = trainer.train()
+            model = trainer.train(study.accept_other_hardware)
         except RedFlagError as error:
             red_flag = str(error).removeprefix(f"red flag at step {trainer.step}: ")
             model = self._last_good()
@@ -140,7 +140,9 @@ class Variant:
         """Keep a clip of each preset, float16 dB `(5, 128, n_frames)`, for the page; a flow takes its most steps."""
         options = list(self._samplings().values())[-1]
         clips = self.generator().generate(torch.tensor(list(PRESETS.values())), seed=0, **options)
-        np.save(self.folder / "examples.npy", denormalise(clips[:, 0].float().cpu()).numpy().astype(np.float16))
+        decibels = denormalise(clips[:, 0].float().cpu()).numpy().astype(np.float16)
+        with atomic_path(self.folder / "examples.npy") as part, part.open("wb") as file:
+            np.save(file, decibels)
 
 
 def variants(study: Study) -> list[Variant]:

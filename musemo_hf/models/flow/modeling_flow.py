@@ -19,6 +19,7 @@ from .patch_transform import PatchTransform
 from .principal_transform import PrincipalTransform
 from .profile_transform import ProfileTransform
 from .velocity_network import VelocityNetwork
+from .verification import VerifiedModelMixin
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class MusemoVelocityOutput(BaseOutput):
     velocity: Tensor
 
 
-class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
+class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin, ConfigMixin):
     """Turns noise and an emotion into a log-mel spectrogram, in any number of steps.
 
     A latent at time t lies between data (t = 0) and standard normal noise (t = 1). The network learns the velocity
@@ -119,20 +120,26 @@ class MusemoFlowGenerator(SeededGenerationMixin, ModelMixin, ConfigMixin):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
-        """Load a checkpoint as diffusers does, and refuse one with missing values, which could not be initialised.
+        """Load a checkpoint as diffusers does, and refuse one of other values, which could not be initialised.
 
         Raises:
-            ValueError: The checkpoint lacks values, for example one of an older version.
+            ValueError: The checkpoint lacks values or has others, for example one of an older version.
         """
-        wants_info, dtype = options.pop("output_loading_info", False), options.pop("torch_dtype", None)
+        wants_info = options.pop("output_loading_info", False)
+        dtype = options.pop("torch_dtype") if isinstance(options.get("torch_dtype"), torch.dtype) else None
         model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
         if missing := sorted(info["missing_keys"]):
             raise ValueError(
                 f"{pretrained_model_name_or_path}: expected all values of a flow, got none of {', '.join(missing)}; "
                 "was it made by another version of musemo_hf?"
             )
+        if unexpected := sorted(info["unexpected_keys"]):
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: expected the values of a flow alone, got {', '.join(unexpected)}; "
+                "was it made by another version of musemo_hf?"
+            )
         if dtype is not None:  # a cast, which spares the transforms: diffusers itself would round all that is stored
-            model.to(dtype)
+            torch.nn.Module.to(model, dtype)
         return (model, info) if wants_info else model
 
     def fit(self, spectrogram: Tensor, emotion: Tensor, seed: int = 0) -> None:

@@ -12,6 +12,7 @@ from transformers import initialization as init
 from .complete_loading import CompleteLoadingMixin
 from .configuration_gan import MusemoGanConfig
 from .spectral_norm import restore_singular_vectors
+from .verification import VerifiedModelMixin
 
 PADDING = -1.0  # -60 dB on the normalised scale
 STYLE_DIM = 64  # length of the style vector
@@ -98,7 +99,7 @@ class SelfAttention(nn.Module):
         return hidden + self.gate * self.out(attended.transpose(-1, -2).reshape(hidden.shape))
 
 
-class MusemoGanPreTrainedModel(CompleteLoadingMixin, PreTrainedModel):
+class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrainedModel):
     """Holds what generator and discriminator share: the configuration and the initial weights."""
 
     config_class = MusemoGanConfig
@@ -122,7 +123,7 @@ class MusemoGanPreTrainedModel(CompleteLoadingMixin, PreTrainedModel):
             if module.bias is not None:
                 init.zeros_(module.bias)
             if normed:
-                restore_singular_vectors(module.parametrizations.weight)
+                restore_singular_vectors(module.parametrizations.weight)  # type: ignore[union-attr]
         elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
             init.ones_(module.weight)
             init.zeros_(module.bias)

@@ -16,6 +16,7 @@ from .complete_loading import CompleteLoadingMixin
 from .configuration_vit import MusemoViTConfig
 from .kernel_head import KernelHead
 from .losses import deviation_loss, regression_loss
+from .verification import VerifiedModelMixin
 from .weight_names import with_current_names
 from .windows import covering_windows, random_windows
 
@@ -48,7 +49,7 @@ class MusemoEmotionOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class MusemoViTForEmotionRegression(CompleteLoadingMixin, PreTrainedModel):
+class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, PreTrainedModel):
     """Predicts (valence, arousal) by a linear head on the mean of the patch tokens of a ViT."""
 
     config_class = MusemoViTConfig

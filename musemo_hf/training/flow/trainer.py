@@ -1,6 +1,7 @@
 """The trainer of the flow."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.training.clips import Clips
+from musemo_hf.training.identity import data_identity
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
@@ -37,6 +39,7 @@ class FlowTrainer(TrainingLoop):
         run_dir: The folder of the checkpoints and of `flow.jsonl`.
         accelerator: The accelerator of the launch; None makes one.
         data_parallel: See `Parallel`.
+        origin: Where the clips come from, see `origin_of`.
 
     Raises:
         ValueError: `MusemoFlowGenerator` refuses a value, the clips have another size, or they are too few to roll.
@@ -50,6 +53,7 @@ class FlowTrainer(TrainingLoop):
         run_dir: str | Path,
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
@@ -75,7 +79,7 @@ class FlowTrainer(TrainingLoop):
         )
         self.objects = {"generator": network, "averaged_generator": self.average, "optimizer": self.optimizer}
         shape = {name: value for name, value in generator.config.items() if not name.startswith("_")}
-        self.settings = {**asdict(training), "n_clips": len(clips), "config": shape}
+        self.settings = {**asdict(training), "data": data_identity(clips, origin=origin), "config": shape}
 
     def update(self) -> dict[str, Tensor | float]:
         """Make one step of the optimizer."""

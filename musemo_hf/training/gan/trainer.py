@@ -1,8 +1,10 @@
 """The trainer of the GAN."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from musemo_hf.models.gan import MusemoGanConfig
 from musemo_hf.pipelines.generators import sample_clips
 from musemo_hf.training.checkpoint import shape_of
 from musemo_hf.training.clips import Clips
+from musemo_hf.training.identity import data_identity
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
@@ -37,6 +40,7 @@ class GanTrainer(TrainingLoop):
         run_dir: The folder of the checkpoints and of `gan.jsonl`.
         accelerator: The accelerator of the launch; None makes one.
         data_parallel: See `Parallel`.
+        origin: Where the clips come from, see `origin_of`.
     """
 
     def __init__(
@@ -47,11 +51,12 @@ class GanTrainer(TrainingLoop):
         run_dir: str | Path,
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         checks, reads = training.check_every, training.balance_window
-        super().__init__("gan", training, steps, run_dir, parallel, check_every=checks, read_every=reads, keep=2)
+        super().__init__("gan", training, steps, run_dir, parallel, check_every=checks, read_every=reads)
         self.training, self.clips = training, clips.to(parallel.device)
         seed_step(training.seed, 0)
         self.updates = GanStep(config, training, steps, parallel)
@@ -68,7 +73,8 @@ class GanTrainer(TrainingLoop):
             "balance": self.balance,
             "red_flags": self.red_flags,
         }
-        self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
+        data = data_identity(clips, origin=origin)
+        self.settings = {**asdict(training), "data": data, "config": shape_of(config)}
 
     def update(self) -> dict[str, Tensor | float]:
         """Make one iteration of the networks whose turn it is."""

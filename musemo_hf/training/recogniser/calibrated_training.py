@@ -1,7 +1,9 @@
 """Training of a recogniser and, if it predicts deviations, calibration on songs that it was not trained on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -52,6 +54,8 @@ def train_recogniser(
     songs: SongArrays,
     run_dir: str | Path | None = None,
     accelerator: Accelerator | None = None,
+    origin: Mapping[str, Any] | None = None,
+    accept_other_hardware: bool = False,
 ) -> TrainedRecogniser:
     """Train a recogniser on songs, or with `uncertainty` on nine tenths of them, and calibrate it on the rest.
 
@@ -63,17 +67,20 @@ def train_recogniser(
         songs: The training songs, without those of a held-out fold.
         run_dir: See `RecogniserTrainer`.
         accelerator: The accelerator of the launch; None makes one.
+        origin: Where the songs come from, see `origin_of`.
+        accept_other_hardware: See `TrainingLoop.train`.
 
     Raises:
         ValueError: See `RecogniserTrainer` and `calibration_split`.
     """
     learnt, left = calibration_split(songs) if config.uncertainty else (songs, None)
     spread = torch.from_numpy(learnt.emotion_std) if config.uncertainty else None
-    trainer = RecogniserTrainer(config, training, Clips.of_songs(learnt), run_dir, accelerator, label_deviation=spread)
-    model = trainer.train()
+    clips = Clips.of_songs(learnt)
+    trainer = RecogniserTrainer(config, training, clips, run_dir, accelerator, label_deviation=spread, origin=origin)
+    model = trainer.train(accept_other_hardware)
     if left is None:
         return TrainedRecogniser(model, learnt)
-    clips = Clips.of_songs(left)
-    constant = calibrate(predict(model, clips.spectrogram).numpy(), left.emotion, left.artist)
-    own = calibrate_recogniser(model, clips, left.artist)
+    held = Clips.of_songs(left)
+    constant = calibrate(predict(model, held.spectrogram).numpy(), left.emotion, left.artist)
+    own = calibrate_recogniser(model, held, left.artist)
     return TrainedRecogniser(model, learnt, Calibrated(left, own, constant))

@@ -16,6 +16,7 @@ from transformers import get_cosine_schedule_with_warmup
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.models.vit.windows import random_windows
 from musemo_hf.training.checkpoint import shape_of
+from musemo_hf.training.identity import hash_of
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator
@@ -153,7 +154,8 @@ class MaskedPretraining(TrainingLoop):
         )
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * steps), steps)
         self.objects = {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
-        self.settings = {**asdict(training), "n_clips": len(spectrogram), "config": shape_of(model.config)}
+        data = {"n_clips": len(spectrogram), "spectrograms": hash_of(spectrogram)}
+        self.settings = {**asdict(training), "data": data, "config": shape_of(model.config)}
 
     @property
     def averaged_model(self) -> nn.Module:

@@ -1,8 +1,10 @@
 """The trainer of the recogniser."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -15,6 +17,7 @@ from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.models.vit.backbone import load_backbone
 from musemo_hf.training.checkpoint import checkpoints, shape_of
 from musemo_hf.training.clips import Clips
+from musemo_hf.training.identity import data_identity
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
@@ -37,6 +40,7 @@ class RecogniserTrainer(TrainingLoop):
         data_parallel: See `Parallel`.
         label_deviation: The deviation of the raters about the emotion of each clip, `(N, 2)`, for a `config` with
             `uncertainty`.
+        origin: Where the clips come from, see `origin_of`.
 
     Raises:
         ValueError: An augmentation is unknown, a rate is out of its range, or the label deviations are not used or are
@@ -52,6 +56,7 @@ class RecogniserTrainer(TrainingLoop):
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
         label_deviation: Tensor | None = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         _check_label_deviation(label_deviation, config, clips)
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
@@ -77,9 +82,8 @@ class RecogniserTrainer(TrainingLoop):
             "optimizer": self.optimizer,
             "schedule": self.schedule,
         }
-        self.settings = {**asdict(training), "n_clips": len(clips), "config": shape_of(config)}
-        if label_deviation is not None:
-            self.settings["label_deviation"] = float(label_deviation.double().mean())
+        data = data_identity(clips, label_deviation, origin)
+        self.settings = {**asdict(training), "data": data, "config": shape_of(config)}
         self.pretraining_dir = None if self.run_dir is None else self.run_dir / "pretraining"
 
     def begin(self) -> None:
@@ -88,7 +92,8 @@ class RecogniserTrainer(TrainingLoop):
             load_backbone(self.network)
         if self.training.pretraining_steps:
             spectrogram, training = self.clips.spectrogram, self.training
-            MaskedPretraining(self.network, spectrogram, training, self.pretraining_dir, self.parallel).train()
+            pretraining = MaskedPretraining(self.network, spectrogram, training, self.pretraining_dir, self.parallel)
+            pretraining.train(self.accepts_other_hardware)
         if self.parallel.world > 1:  # each process made them alone, and on a GPU they may differ
             for value in self.network.state_dict().values():
                 broadcast(value)
