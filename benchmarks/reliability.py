@@ -57,11 +57,16 @@ def read_results(path: Path) -> tuple[dict[str, list[Row]], float]:
 
     Returns:
         The rows by heading, and the time that the tests took together in s.
+
+    Raises:
+        SystemExit: The run was interrupted, so that the page would pass over what was not tried.
     """
     rows: dict[str, dict[tuple[str, str], Row]] = {heading: {} for heading in HEADINGS.values()}
     suites = ElementTree.parse(path).getroot()
     for case in suites.iter("testcase"):
-        folder = case.get("classname", "").split(".")[1]
+        if case.get("classname") is None:
+            raise SystemExit(f"expected the results of a whole run in {path}, got those of one that was interrupted")
+        folder = case.get("classname").split(".")[1]
         table = rows.setdefault(HEADINGS.get(folder, folder.replace("_", " ").capitalize()), {})
         counts = [
             json.loads(entry.get("value")) for entry in case.iter("property") if entry.get("name") == "reliability"

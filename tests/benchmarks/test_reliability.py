@@ -89,6 +89,16 @@ def test_the_page_tells_what_was_tried_survived_and_lost(results, tmp_path):
     assert int(tried) == int(survived) + 1
 
 
+def test_an_interrupted_run_gives_no_page(tmp_path):
+    """As pytest-xdist writes the tests that were under way."""
+    (tmp_path / "results.xml").write_text(
+        '<testsuites><testsuite time="1"><testcase time="0.016" /></testsuite></testsuites>'
+    )
+    with pytest.raises(SystemExit, match="one that was interrupted"):
+        write_page([str(tmp_path / "results.xml"), str(tmp_path / "page.md")])
+    assert not (tmp_path / "page.md").exists()
+
+
 def test_without_the_option_all_tests_run_in_their_short_form(results, tmp_path):
     write_page([str(results()), str(tmp_path / "page.md")])
     page = (tmp_path / "page.md").read_text()
