@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: install browser ablation test test-slow test-end-to-end bench quality style demo
+.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end reliability bench quality style demo
 
 install: $(VENV)/.installed
 
@@ -26,17 +26,28 @@ browser:
 	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } || \
 	  { echo "make test needs chromium for the browser test: install it, e.g. sudo apt-get install chromium"; exit 1; }
 
+# The tests of decoding make their own files with ffmpeg, in the same way.
+ffmpeg:
+	@command -v ffmpeg >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y ffmpeg >/dev/null; } || \
+	  { echo "make test needs ffmpeg for the tests of decoding: install it, e.g. sudo apt-get install ffmpeg"; exit 1; }
+
 ablation: install
 	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py
 
-test: install browser
+test: install browser ffmpeg
 	$(PYTEST) tests $(DATA)
 
-test-slow: install browser
+test-slow: install browser ffmpeg
 	$(PYTEST) tests --run-slow $(DATA)
 
 test-end-to-end: install
 	$(PYTEST) tests/scripts --run-slow
+
+# the long forms of the tests that count what survives, and the page of their counts; it fails where something was lost
+reliability: install browser
+	MUSEMO_FUZZ=long $(PYTEST) tests --reliability --junitxml=runs/reliability.xml; status=$$?; \
+	  $(BIN)/python -m benchmarks.reliability runs/reliability.xml docs/reliability.md && exit $$status
 
 bench: install
 	$(BIN)/python -m benchmarks $(if $(DEAM),--deam $(DEAM))

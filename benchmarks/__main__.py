@@ -15,7 +15,7 @@ import torch
 
 import benchmarks
 
-HELPERS = {"__main__", "baseline_gan", "timing"}
+HELPERS = {"__main__", "baseline_gan", "reliability", "timing"}
 
 
 def names():

@@ -30,6 +30,8 @@ from presets import PRESETS
 from quality import load_report, quality_html
 from studio import MAX_SAMPLES, MAX_SEED, STUDIO, make_sounds
 
+from musemo_hf.audio.loudness import HEADROOM_DB
+
 CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # at most two computations at once; the others queue
 PRIVATE = {"api_visibility": "private"}
 QUEUE = 64  # further visitors see that the page is busy
@@ -37,8 +39,8 @@ QUEUE = 64  # further visitors see that the page is busy
 WELCOME = '<div class="empty"><p>Click anywhere on the plane.<br>Its music appears here.</p></div>'
 DROP = '<div class="empty"><p>Drop a song, and see where it lies.</p></div>'
 LOUDNESS = (
-    f"All sounds play at one fixed gain ({REFERENCE_GAIN:g} of full scale), never scaled to their own peak: "
-    "how loud a sound is belongs to its arousal."
+    f"All sounds play at one fixed gain, {HEADROOM_DB:g} dB below their true loudness, never scaled to their own peak: "
+    "how loud a sound is belongs to its arousal. The gain leaves room for the loudest songs: turn the volume up."
 )
 HEADER = """<header><h1>Musemo</h1>
 <p>Pick an emotion, hear it as music. Drop a song, see its emotion.</p></header>"""
@@ -184,6 +186,7 @@ def build() -> gr.Blocks:
 
 def launch(page: gr.Blocks) -> None:
     """Serve the page at once, and load the models in the background."""
+    STORAGE.clear()
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is fetched
     page.launch(
         theme=gr.themes.Soft(

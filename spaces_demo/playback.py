@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import librosa
 import matplotlib
 import numpy as np
-import soundfile
 from markup import render
 from PIL import Image
 
-# One gain for every sound keeps relative loudness, and so arousal. Gradio and players that are given floats scale each
-# clip to its own peak. Half of full scale leaves room for the peaks of Griffin-Lim, up to 1.5 on loud songs; what
-# still exceeds it is clipped, and the page says so.
-REFERENCE_GAIN = 0.5
+from musemo_hf.audio.loudness import GAIN, is_limited, playback, write_playback
+
+# Gradio and players that are given floats scale each clip to its own peak, and so they get 16 bits at one gain.
+REFERENCE_GAIN = GAIN
 MIN_DB, MAX_DB = -60.0, 40.0
 TICKS_HZ = {100: "100", 500: "500", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k"}
 TIME_STEPS = (0.5, 1, 2, 5, 10, 30, 60, 120)  # s
@@ -44,14 +43,14 @@ class Sound:
 
 
 def to_int16(audio: np.ndarray) -> np.ndarray:
-    """Convert samples to 16 bits at the reference gain, clipped and never scaled by their own peak."""
-    return (np.clip(audio * REFERENCE_GAIN, -1, 1) * 32767).round().astype(np.int16)
+    """Convert samples to 16 bits at the reference gain, limited softly and never scaled by their own peak."""
+    return (playback(audio) * 32767).round().astype(np.int16)
 
 
 def wav_bytes(audio: np.ndarray, sampling_rate: int) -> bytes:
-    """Return a 16-bit WAV file at the reference gain."""
+    """Return a 16-bit WAV file at the reference gain, which it names."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, to_int16(audio), sampling_rate, format="WAV", subtype="PCM_16")
+    write_playback(buffer, audio, sampling_rate, "WAV")
     return buffer.getvalue()
 
 
@@ -96,7 +95,7 @@ def _card(sound: Sound) -> dict:
         "file_name": sound.file_name,
         "note": sound.note and f"{sound.note} · ",
         "level": level(sound.audio),
-        "clipped": np.abs(sound.audio).max() * REFERENCE_GAIN > 1,
+        "limited": is_limited(sound.audio),
         "seconds": len(sound.audio) / sound.sampling_rate,
         "hertz": frequency_ticks(n_mels, sound.sampling_rate),
         "times": time_ticks(n_frames * sound.hop_length / sound.sampling_rate),

@@ -5,8 +5,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 KEPT_SECONDS = 3600
 FULL_KEPT_SECONDS = 600  # while the quota is used up
@@ -52,6 +53,11 @@ class Storage:
             with self._lock:
                 del self._reserved[mark]
 
+    def clear(self) -> None:
+        """Remove the files that are old enough."""
+        with self._lock, suppress(StorageFullError):
+            self._make_room(0)
+
     def _make_room(self, n_bytes: int) -> None:
         now, files = time.time(), sorted(self._files())  # the oldest first
         used, number = sum(size for _, size, _ in files) + sum(self._reserved.values()), len(files)
@@ -86,9 +92,15 @@ def _remove(path: str, top: Path) -> None:
 
 
 def page_folder() -> Path:
-    """Return the folder of the page's files, which Gradio serves: GRADIO_TEMP_DIR, or one of the page's own."""
-    default = Path(tempfile.gettempdir()) / f"musemo-space-{os.getuid() if hasattr(os, 'getuid') else 'files'}"
-    return Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(default)))
+    """Return the folder of the page's files, which Gradio serves: GRADIO_TEMP_DIR, or one that only this user reads."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        user = os.getuid() if os.name == "posix" else 0  # elsewhere the folder of temporary files is the user's own
+        folder = Path(tempfile.gettempdir()) / f"musemo-space-{user}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        is_ours = os.name != "posix" or (S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077)
+        os.environ["GRADIO_TEMP_DIR"] = str(folder) if is_ours else tempfile.mkdtemp(prefix="musemo-space-")
+    return Path(os.environ["GRADIO_TEMP_DIR"])
 
 
 STORAGE = Storage(page_folder(), int(os.environ.get("MUSEMO_SPACE_QUOTA") or QUOTA_BYTES))

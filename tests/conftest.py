@@ -133,12 +133,13 @@ def long_form(request) -> bool:
 
 
 @pytest.fixture
-def tally(request, record_property):
+def tally(request):
     """Counts the trials of a test marked `reliability("what is tried", "what survives")`; see `Tally`."""
     counted = Tally()
     yield counted
     tried, survives = request.node.get_closest_marker("reliability").args
-    record_property("reliability", json.dumps([tried, survives, counted.survived, counted.lost]))
+    counts = json.dumps([tried, survives, counted.survived, counted.lost])
+    request.node.user_properties.append(("reliability", counts))
 
 
 @pytest.fixture(scope="session")

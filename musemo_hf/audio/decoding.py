@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from .loudness import recorded_gain
 from .samples import SampleStatistics, check_rate, resample, to_mono
 from .streams import Stream, StreamReader, find_streams, refused_format
 
@@ -21,7 +22,7 @@ __all__ = ["AudioDecodingError", "Limits", "LoadedAudio", "audio_duration", "dec
 __all__ += ["resample", "to_mono"]
 
 AudioFile = str | os.PathLike[str] | bytes | BinaryIO
-BLOCK = 1 << 18  # values that are decoded at once: 1 MB
+BLOCK = 1 << 16  # values that are decoded at once: 256 kB
 TOLERANCE = 0.1  # s; encoders count a few frames at the ends in different ways
 FORMATS = "wav, flac, ogg, mp3, aiff"
 UNKNOWN_SIZE = 0x7FFF_0000  # bytes; what a program that writes to a pipe puts where it does not know the size yet
@@ -82,7 +83,8 @@ def decode_audio(
     """Decode a file to mono samples at one sampling rate, and say what makes them doubtful.
 
     The file is decoded from its beginning, in blocks. Its length is what was decoded, whatever its header says; files
-    that were joined are read to the end of the last. Channels that cancel each other are replaced by the loudest.
+    that were joined are read to the end of the last. Channels that cancel each other are replaced by the loudest. Songs
+    that were saved by this package are read at their true loudness, see `loudness`.
 
     Args:
         file: A path, the bytes of a file, or an open binary file.
@@ -143,8 +145,9 @@ def read_tags(path: AudioFile) -> dict[str, str]:
         AudioDecodingError: The file is not audio.
     """
     with _opened(path) as (source, name):
-        whole = Stream(0, source.seek(0, io.SEEK_END))
-        for stream in (whole, find_streams(source)[0]):  # tags before the first frame belong to no stream
+        failure: Exception | str = "nothing"
+        # tags before the first frame of an mp3 belong to no stream; of joined files, the whole may not open
+        for stream in (Stream(0, source.seek(0, io.SEEK_END)), *_streams(source, name)[:1]):
             try:
                 with _SoundFile(StreamReader(source, stream)) as file:
                     return file.copy_metadata()
@@ -179,6 +182,13 @@ def _opened(file: AudioFile) -> Iterator[tuple[BinaryIO, str]]:
         raise AudioDecodingError(f"{path}: expected a file that can be read, got: {error.strerror or error}") from error
 
 
+def _streams(source: BinaryIO, name: str) -> list[Stream]:
+    try:
+        return find_streams(source)
+    except ValueError as error:
+        raise AudioDecodingError(f"{name}: {error}") from error
+
+
 def _not_audio(source: BinaryIO, name: str, error: Exception | str) -> str:
     if refused := refused_format(source):
         return (
@@ -204,6 +214,7 @@ class _Decoding:
         self.target_rate, self.statistics, self.seconds = target_rate or 0, SampleStatistics(), 0.0
         self._source, self._name, self._limits, self._channel = source, name, limits, channel
         self._n_values, self._n_bytes = 0, 0
+        self._gain = np.float32(1 / recorded_gain(source))
 
     def run(self, offset: float, duration: float | None) -> list[np.ndarray]:
         """Decode all streams, and return the parts of the result."""
@@ -232,7 +243,7 @@ class _Decoding:
     def _blocks(self, offset: float, duration: float | None) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the sampling rate and a block `(n, channels)`, between `offset` and `offset + duration` in s."""
         skip, left = offset, duration
-        for stream in find_streams(self._source):
+        for stream in _streams(self._source, self._name):
             with self._open(stream) as file:
                 rate = file.samplerate
                 n_skip, n_left = round(skip * rate), None if left is None else round(left * rate)
@@ -270,11 +281,12 @@ class _Decoding:
             try:
                 block = file.read(n_frames, dtype="float32", always_2d=True)
             except (soundfile.LibsndfileError, RuntimeError) as error:
-                reason = f"it is damaged or breaks off after {n_read / rate:.2f} s ({error})"
+                reason = f"it breaks off after {n_read / rate:.2f} s or somewhat later, or is damaged ({error})"
                 raise AudioDecodingError(f"{self._name}: expected audio up to its end, {reason}") from error
             if not len(block):
                 break
             n_read += len(block)
+            block *= self._gain
             self._n_values += block.size
             if self._n_values > self._limits.values:
                 self._refuse(f"at most {self._limits.values:,} values (frames times channels)")

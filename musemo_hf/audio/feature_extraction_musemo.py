@@ -1,6 +1,8 @@
 """Feature extractor: audio to normalised log-mels, and back."""
 
-from collections.abc import Sequence
+import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ from .inputs import is_wrapped
 from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
+from .song_windows import window_starts
 from .verification import ChecksumsMixin
-from .windows import window_starts
+
+TENSOR_TYPES = ("pt", "np")
+MAX_SIZE = 2**24  # of a window, a hop or a spectrogram: such a spectrogram is as long as four days
 
 
 class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
@@ -40,11 +45,28 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         max_db: float = 40.0,
         **kwargs: Any,
     ) -> None:
+        sizes = {"n_frames": n_frames, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels}
+        for name, value in sizes.items():
+            _whole(value, name, 1)
+        _whole(sampling_rate, "sampling_rate", 1_000, 1_000_000)  # Hz
+        if not all(_is_finite(level) for level in (min_db, max_db)) or min_db >= max_db:
+            raise ValueError(f"expected min_db below max_db, both in dB, got {min_db!r} and {max_db!r}")
         kwargs.pop("feature_size", None)
         kwargs.pop("padding_value", None)
         super().__init__(feature_size=n_mels, sampling_rate=sampling_rate, padding_value=-1.0, **kwargs)
         self.n_frames, self.n_fft, self.hop_length, self.n_mels = n_frames, n_fft, hop_length, n_mels
         self.min_db, self.max_db = min_db, max_db
+
+    @classmethod
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Read a configuration, and refuse that of another feature extractor.
+
+        Raises:
+            ValueError: It names another `feature_extractor_type`.
+        """
+        if (found := feature_extractor_dict.get("feature_extractor_type", cls.__name__)) != cls.__name__:
+            raise ValueError(f"expected the configuration of a {cls.__name__}, got one of a {found!r}")
+        return super().from_dict(feature_extractor_dict, **kwargs)
 
     @property
     def settings(self) -> MelSettings:
@@ -80,6 +102,8 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             FileNotFoundError: A file does not exist.
             AudioDecodingError: A file is not audio.
         """
+        if return_tensors is not None and not (isinstance(return_tensors, str) and return_tensors in TENSOR_TYPES):
+            raise ValueError(f"expected return_tensors out of {TENSOR_TYPES}, got {return_tensors!r}")
         clips = [self._long_enough(clip, sampling_rate) for clip in self._as_list(audio)]
         spectrograms = torch.stack([self._spectrogram(clip) for clip in clips])[:, None]
         return BatchFeature({"spectrogram": spectrograms}, tensor_type=return_tensors)
@@ -103,10 +127,14 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
     def _as_list(audio: Any) -> list:
         if is_file(audio) or is_wrapped(audio) or isinstance(audio, (np.ndarray, Tensor)):
             return [audio]
+        if not isinstance(audio, Iterable) or isinstance(audio, (Mapping, Set)):
+            raise ValueError(
+                f"expected a file, an array of samples, or a list of either as audio, got {type(audio).__name__}"
+            )
         clips = list(audio)
         if not clips:
             raise ValueError("expected at least one file or array of samples, got an empty list")
-        return [np.asarray(clips)] if np.isscalar(clips[0]) and not isinstance(clips[0], str) else clips
+        return [clips] if np.isscalar(clips[0]) and not is_file(clips[0]) else clips
 
     def _long_enough(self, clip: AudioInput, sampling_rate: Any) -> np.ndarray:
         """Return the samples of a clip; a few samples are a broken recording and not a clip to be padded."""
@@ -127,11 +155,11 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
 
     def to_decibels(self, spectrogram: Tensor) -> Tensor:
         """Convert normalised values of any shape to dB."""
-        return denormalise(torch.as_tensor(spectrogram), self.settings)
+        return denormalise(_as_tensor(spectrogram), self.settings)
 
     def from_decibels(self, decibels: Tensor | np.ndarray) -> Tensor:
         """Normalise dB values of any shape, such as the data set's `spectrogram` column."""
-        return normalise(torch.as_tensor(decibels), self.settings)
+        return normalise(_as_tensor(decibels), self.settings)
 
     @torch.no_grad()
     def invert(self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0) -> Tensor:
@@ -146,11 +174,15 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             The samples `(B, samples)`, float32, at `sampling_rate`; 10 s for 431 frames, 30 s for 1292.
 
         Raises:
-            ValueError: The shape is another, or values are not finite or far outside [-1, 1] (as in dB).
+            ValueError: There are no numbers, the shape is another, values are not finite or far outside [-1, 1] (as in
+                dB), or `n_iter` or `seed` is not a whole number from 0 on.
         """
-        spectrogram = torch.as_tensor(spectrogram).float()
+        _whole(n_iter, "n_iter")
+        _whole(seed, "seed", 0, 2**63 - 1)
+        spectrogram = _as_tensor(spectrogram).float()
         channels = spectrogram.shape[1] if spectrogram.ndim == 4 else 1
-        if spectrogram.ndim not in (2, 3, 4) or spectrogram.shape[-2] != self.n_mels or channels != 1:
+        is_shaped = spectrogram.ndim in (2, 3, 4) and spectrogram.shape[-2] == self.n_mels and channels == 1
+        if not is_shaped or not spectrogram.numel():
             raise ValueError(f"expected (B, 1, {self.n_mels}, n_frames), got {tuple(spectrogram.shape)}")
         if not torch.isfinite(spectrogram).all():
             raise ValueError("expected a finite spectrogram, got NaN or infinity")
@@ -159,3 +191,30 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             raise ValueError(f"expected a normalised log-mel in [-1, 1], got {low:g} to {high:g}; is it in dB?")
         flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
         return mel_to_audio(self.to_decibels(flat), self.settings, n_iter, seed)
+
+
+def _as_tensor(values: Any) -> Tensor:
+    """Return real numbers as a tensor of their own precision."""
+    try:
+        if isinstance(values, np.ndarray):
+            values = np.ascontiguousarray(values).reshape(values.shape)  # torch takes no negative strides
+        tensor = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"expected an array of numbers, got {type(values).__name__}: {error}") from None
+    if tensor.dtype is torch.bool or tensor.is_complex():
+        raise ValueError(f"expected an array of real numbers, got {tensor.dtype}")
+    return tensor
+
+
+def _whole(value: Any, name: str, least: int = 0, most: int = MAX_SIZE) -> None:
+    """Check a whole number."""
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if not least <= number <= most:
+        raise ValueError(f"expected {name} as a whole number from {least} to {most}, got {value!r}")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

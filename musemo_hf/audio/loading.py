@@ -47,6 +47,8 @@ def load_audio(
     audio, sampling_rate = unwrap(audio, sampling_rate)
     if is_file(audio):
         return decode_audio(audio, target_rate, duration=duration, limits=limits)  # type: ignore[arg-type]
+    if audio is None or np.isscalar(audio):
+        raise ValueError(f"expected a file, an array of samples or a dict of one, got {type(audio).__name__}")
     if sampling_rate is None:
         raise ValueError("expected sampling_rate (Hz) with an array of samples, got none; files carry their own")
     rate = check_rate(sampling_rate)

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 CHUNK = 1 << 20
 JUNK = 1 << 18  # bytes before the first frame of an mp3, such as a damaged tag
 CHAIN = 4  # consecutive frames that chance does not make
+MAX_STREAMS = 1000
+MAX_OCCURRENCES = 10_000  # of a mark, so that a file made of marks does not take minutes
 # kbit/s by (is MPEG 1, is layer III), and Hz of MPEG 2.5, reserved, MPEG 2, MPEG 1
 BITRATES = {
     (True, True): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -114,7 +116,18 @@ def refused_format(file: BinaryIO) -> str | None:
 
 
 def find_streams(file: BinaryIO) -> list[Stream]:
-    """Find the streams of a file; a format that has one stream, or is unknown, gives the whole file."""
+    """Find the streams of a file; a format that has one stream, or is unknown, gives the whole file.
+
+    Raises:
+        ValueError: There are more than 1,000 streams.
+    """
+    streams = _find(file)
+    if len(streams) > MAX_STREAMS:
+        raise ValueError(f"expected a file of at most {MAX_STREAMS:,} joined streams, got {len(streams):,}")
+    return streams
+
+
+def _find(file: BinaryIO) -> list[Stream]:
     size = file.seek(0, io.SEEK_END)
     start = _after_tags(file)
     magic = _read(file, start, 4)
@@ -150,10 +163,14 @@ def _cut(starts: list[int], size: int) -> list[Stream]:
 
 
 def _occurrences(file: BinaryIO, pattern: re.Pattern[bytes], start: int) -> Iterator[int]:
-    """Yield the positions at which a pattern of at most 16 bytes occurs."""
+    """Yield the positions at which a pattern of at most 16 bytes occurs, the first 10,000 of them."""
+    count = 0
     while len(chunk := _read(file, start, CHUNK + 16)) > 0:
         for match in pattern.finditer(chunk):
             if match.start() < CHUNK:
+                count += 1
+                if count > MAX_OCCURRENCES:
+                    return
                 yield start + match.start()
         start += CHUNK
 

@@ -141,6 +141,9 @@ def read_pack(path: str | Path) -> tuple[SongArrays, Pack]:
                 )
             exact = {name: file.get_tensor(name) for name in _EXACT}
             coded = file.get_tensor("levels").tobytes()
+        digest = hashlib.sha256(metadata["pack"].encode()).hexdigest()
+        if metadata.get("pack_hash", digest) != digest:  # packs of before have none
+            raise PackError(f"expected a description with the hash {metadata['pack_hash']}, got {digest}")
         pack = _read_description(json.loads(metadata["pack"]), path)
         names = {name: json.loads(metadata[name]) for name in _NAMES}
         shape = _read_shape(json.loads(metadata["shape"]), exact, names)
@@ -183,7 +186,7 @@ def _decode(
     spectrogram = np.empty(shape, dtype=np.float32)
     for start in range(0, len(levels), CHUNK):
         spectrogram[start : start + CHUNK] = _decibels(levels[start : start + CHUNK], pack.step, pack.offset)
-    return SongArrays(spectrogram=spectrogram, **exact, **names)
+    return SongArrays(spectrogram=spectrogram, **exact, **names)  # type: ignore[arg-type]
 
 
 def _read_description(values: dict[str, Any], path: Path) -> Pack:
@@ -257,5 +260,7 @@ def _content(songs: SongArrays, coded: bytes, pack: Pack) -> bytes:
     tensors = {name: np.ascontiguousarray(getattr(songs, name)) for name in _EXACT}
     tensors["levels"] = np.frombuffer(coded, dtype=np.uint8)
     metadata = {name: json.dumps(getattr(songs, name)) for name in _NAMES}
-    metadata |= {"format": FORMAT, "pack": json.dumps(asdict(pack)), "shape": json.dumps(songs.spectrogram.shape)}
+    description = json.dumps(asdict(pack))
+    metadata |= {"format": FORMAT, "pack": description, "shape": json.dumps(songs.spectrogram.shape)}
+    metadata["pack_hash"] = hashlib.sha256(description.encode()).hexdigest()
     return save(tensors, metadata)

@@ -114,7 +114,7 @@ class MusemoPipeline(DiffusionPipeline):
         return_dict: bool = True,
         callback_on_step_end: Callable[..., dict[str, Any] | None] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-    ) -> MusemoPipelineOutput | tuple[np.ndarray | torch.Tensor]:
+    ) -> MusemoPipelineOutput:
         """Generate songs.
 
         Args:
@@ -144,7 +144,7 @@ class MusemoPipeline(DiffusionPipeline):
             raise ValueError(f"expected output_type out of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
         emotion = self._emotions(valence, arousal).repeat_interleave(_positive("num_samples", num_samples), dim=0)
         seeds = _seeds(seed, generator, len(emotion))
-        options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
+        options: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
         options |= {"callback": self._step_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)}
         given = {name: value for name, value in options.items() if value is not None}
         if given and not hasattr(self.generator.config, "num_inference_steps"):
@@ -157,7 +157,7 @@ class MusemoPipeline(DiffusionPipeline):
             if output_type != "latent":
                 songs += self._to_songs(mels.pop(), emotion[part], seeds[part], n_iter)
         output = _output(songs, output_type) if songs else MusemoPipelineOutput(torch.cat(mels), [])
-        return output if return_dict else (output.audios,)
+        return output if return_dict else (output.audios,)  # type: ignore[return-value]
 
     def enable_model_cpu_offload(self, *_: Any, **__: Any) -> None:
         """Refuse: the pipeline has one small network, so that nothing could be moved out of its way.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soundfile
 
+from musemo_hf.audio.loudness import write_playback
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -36,7 +38,8 @@ class Song:
     def save(self, path: str | Path) -> Path:
         """Write the audio in the format of the path's suffix (wav, flac, ogg or mp3).
 
-        The audio is scaled down only if samples exceed ±1, because loudness is part of emotion.
+        The audio is written at the one gain of all songs, 24 dB below its true loudness, because loudness is part of
+        emotion; peaks beyond that are limited softly. The file names its gain, which `load_audio` undoes.
 
         Raises:
             ValueError: soundfile does not write that format.
@@ -45,7 +48,7 @@ class Song:
         ending = path.suffix.lstrip(".").upper()
         if ending not in soundfile.available_formats():
             raise ValueError(f"expected a path that ends in .wav, .flac, .ogg or .mp3, got {path.name!r}")
-        soundfile.write(str(path), self.audio / max(1.0, float(np.abs(self.audio).max())), self.sampling_rate)
+        write_playback(path, self.audio, self.sampling_rate, ending)
         return path
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
@@ -64,7 +67,7 @@ class Song:
         import io
 
         buffer = io.BytesIO()
-        soundfile.write(buffer, np.clip(self.audio, -1, 1), self.sampling_rate, format="WAV")
+        write_playback(buffer, self.audio, self.sampling_rate, "WAV")
         encoded = base64.b64encode(buffer.getvalue()).decode()
         return {
             "text/plain": repr(self),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from musemo_hf.data.deam.layout import AUDIO_SUFFIXES
 
-# what a file may raise when it is read, whatever is wrong with it: a run over many files goes on with the next
-UNREADABLE = (OSError, ValueError, RuntimeError, MemoryError)
+# what a file may raise when it is read: a run over many files goes on with the next, whatever is wrong with one
+UNREADABLE = (Exception,)
 
 
 def list_songs(folder: Path) -> tuple[list[Path], dict[str, int]]:

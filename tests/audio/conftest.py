@@ -1,5 +1,7 @@
 """Audio to test with: a chord that swells, struck notes with overtones, and noise, at real levels."""
 
+import subprocess
+
 import numpy as np
 import pytest
 import soundfile
@@ -44,3 +46,28 @@ def audio_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def stereo_file(tmp_path_factory, music):
+    """Twelve seconds in stereo at 44.1 kHz, as the WAV that other files are encoded from."""
+    path = tmp_path_factory.mktemp("sound") / "base.wav"
+    soundfile.write(path, np.stack([music(12, 44100), music(12, 44100, seed=1)], axis=1), 44100)
+    return path
+
+
+@pytest.fixture
+def encode(stereo_file, tmp_path):
+    """`encode("v.mp3", "-q:a", 4)` converts the twelve seconds with ffmpeg; `to_pipe=True` writes to a pipe."""
+
+    def run(name, *options, to_pipe=False):
+        path = tmp_path / name
+        command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-i", stereo_file, *map(str, options)]
+        if to_pipe:
+            made = subprocess.run([*command, "-f", path.suffix[1:], "-"], check=True, stdout=subprocess.PIPE)
+            path.write_bytes(made.stdout)
+        else:
+            subprocess.run([*command, path], check=True)
+        return path
+
+    return run

@@ -194,3 +194,38 @@ def test_a_one_sample_file_is_one_clear_error(extractor, audio_file):
         extractor(path)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         extractor("nowhere.mp3")
+
+
+@pytest.mark.parametrize("audio", [None, 3, 0.5, {"array": [0.1]}, {0.1}, object(), [None], [[0.1, None]], [b"x", 1]])
+def test_what_is_no_audio_is_one_clear_error(extractor, audio):
+    with pytest.raises(ValueError, match="expected"):
+        extractor(audio, sampling_rate=22050)
+
+
+def test_other_types_of_options_are_one_clear_error(extractor, music):
+    for kind in ("tf", 3, ["pt"], True):
+        with pytest.raises(ValueError, match="expected return_tensors out of"):
+            extractor(music(1), 22050, return_tensors=kind)
+    for values in (None, "loud", {"a": 1}, [None], torch.ones(2, dtype=torch.bool), np.array([1j]), np.array(["x"])):
+        for convert in (extractor.to_decibels, extractor.from_decibels, extractor.invert):
+            with pytest.raises(ValueError, match="expected"):
+                convert(values)
+    spectrogram = torch.zeros(128, 4)
+    for options in ({"n_iter": -1}, {"n_iter": 1.5}, {"n_iter": None}, {"seed": "0"}, {"seed": -1}, {"seed": 2**63}):
+        with pytest.raises(ValueError, match=f"expected {next(iter(options))} as a whole number from 0 to"):
+            extractor.invert(spectrogram, **options)
+    for shape in ((0, 128, 4), (128, 0)):
+        with pytest.raises(ValueError, match=r"expected \(B, 1, 128, n_frames\)"):
+            extractor.invert(torch.zeros(shape))
+    for options in ({"n_frames": 0}, {"n_frames": "64"}, {"hop_length": 2.5}, {"sampling_rate": 44}, {"n_mels": True}):
+        with pytest.raises(ValueError, match=f"expected {next(iter(options))} as a whole number"):
+            MusemoFeatureExtractor(**options)
+    for options in ({"min_db": 50}, {"max_db": float("nan")}, {"min_db": "-60"}):
+        with pytest.raises(ValueError, match="expected min_db below max_db"):
+            MusemoFeatureExtractor(**options)
+
+
+def test_scales_of_views_and_integers(extractor):
+    decibels = np.linspace(-60, 40, 12).reshape(3, 4)
+    assert torch.allclose(extractor.from_decibels(decibels[::-1]), extractor.from_decibels(decibels).flip(0))
+    assert extractor.from_decibels([[-60, 40], [-10, -35]]).tolist() == [[-1, 1], [0, -0.5]]

@@ -1,6 +1,7 @@
 """A pack gives back the songs: everything exactly but the log-mels, and those within half a step."""
 
 import dataclasses
+import hashlib
 import json
 import warnings
 
@@ -131,6 +132,7 @@ def rewritten(path, change):
     with safe_open(str(path), framework="numpy") as file:
         metadata, tensors = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(metadata, tensors)
+    metadata["pack_hash"] = hashlib.sha256(metadata["pack"].encode()).hexdigest()
     save_file(tensors, path, metadata)
 
 
@@ -176,6 +178,14 @@ def test_a_pack_whose_parts_do_not_fit_is_one_error(songs, tmp_path, change, mes
     assert str(tmp_path / "pack") in str(raised.value)
 
 
+def test_a_description_that_was_changed_is_refused(songs, tmp_path):
+    write_pack(tmp_path / "pack", songs, **MADE_OF, n_skipped=3)
+    content = (tmp_path / "pack").read_bytes()
+    (tmp_path / "pack").write_bytes(content.replace(rb"\"n_skipped\": 3", rb"\"n_skipped\": 0", 1))
+    with pytest.raises(PackError, match="expected a description with the hash"):
+        read_pack(tmp_path / "pack")
+
+
 @pytest.mark.parametrize("title", [None, "12 songs of jazz"])
 def test_a_pack_with_the_former_key_is_read(songs, tmp_path, title):
     pack = write_pack(tmp_path / "new", songs, **MADE_OF, pseudo_labels=title)
@@ -183,6 +193,7 @@ def test_a_pack_with_the_former_key_is_read(songs, tmp_path, title):
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     description = json.loads(metadata["pack"])
     description["heard"] = description.pop("pseudo_labels")
+    del metadata["pack_hash"]  # which such packs do not have
     save_file(tensors, tmp_path / "old", metadata | {"pack": json.dumps(description)})
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -1,6 +1,8 @@
 """A flow that `musemo push` pushed is what strangers load, from fresh processes with empty caches."""
 
+import json
 import re
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -41,6 +43,8 @@ PUSH = """
     result = [push("generator", *words) for words in pushes]
     result += [push("pipeline", pipeline, "flow") for _ in range(2)]
     result += [push("generator", "ana/no-generator", "vit")]
+    packaged = [["pipeline", "ana/default"], ["generator", "ana/named", "--checkpoint", "generator"]]
+    result += [main(["push", *words, "--no-sample"]) for words in packaged]
 """
 
 WITH_PACKAGE = """
@@ -138,7 +142,7 @@ def without_package(with_package, run):
 
 
 def test_a_push_is_one_commit_and_again_none(hub, pushed):
-    assert pushed == [0, 0, 0, 0, 0, 1]
+    assert pushed == [0, 0, 0, 0, 0, 1, 0, 0]
     commits = {repo: len(hub.repository("models", repo).commits) - 1 for repo in (GENERATOR, PIPELINE)}
     assert commits == {GENERATOR: 2, PIPELINE: 1}  # the first of the generator's was the GAN's
     assert ("models", "ana/no-generator") not in hub.repositories
@@ -151,6 +155,16 @@ def test_the_flow_replaces_the_gan_and_ships_its_code(hub, pushed):
     assert files >= model | code | {"sample.png", "sample.flac"}
     assert not [path for path in files if "gan" in path or path.startswith(("discriminator/", "model.safe"))]
     assert set(hub.files("models", PIPELINE)) >= {"model_index.json", "generator/diffusion_pytorch_model.safetensors"}
+
+
+def test_a_packaged_checkpoint_is_the_one_that_musemo_generate_uses(hub, pushed):
+    from musemo_hf import embedded_checkpoint
+
+    for repo, file, name in (("default", "generator/", "flow"), ("named", "", "generator")):
+        ours = json.loads(Path(embedded_checkpoint(name), "config.json").read_text())
+        theirs = json.loads(hub.files("models", f"ana/{repo}")[f"{file}config.json"])
+        for key in ("_class_name", "model_type", "n_frames"):
+            assert theirs.get(key) == ours.get(key)
 
 
 @pytest.mark.parametrize("repo", [GENERATOR, PIPELINE])

@@ -15,10 +15,17 @@ FOLDER = Path(package.__file__).parent
 FLOW = {"n_frames": 16, "patch_size": (128, 8), "n_components": 4, "width": 8, "depth": 1, "n_heads": 1}
 
 
-def test_folders_that_are_pushed_on_their_own_share_files():
-    assert (FOLDER / "gan" / "generation.py").read_bytes() == (FOLDER / "flow" / "generation.py").read_bytes()
-    folders = [FOLDER / "gan", FOLDER / "flow", FOLDER / "vit", FOLDER.parent / "audio"]
-    assert len({(folder / "verification.py").read_bytes() for folder in folders}) == 1
+SHARED = {
+    "generation.py": ("models/gan", "models/flow"),
+    "full_precision.py": ("models/vit", "models/flow"),
+    "complete_loading.py": ("models/vit", "models/gan"),
+    "verification.py": ("models/vit", "models/gan", "models/flow", "audio"),
+}
+
+
+@pytest.mark.parametrize(("file", "folders"), SHARED.items())
+def test_folders_that_are_pushed_on_their_own_share_files(file, folders):
+    assert len({(FOLDER.parent / folder / file).read_bytes() for folder in folders}) == 1
 
 
 @pytest.mark.parametrize("name", ["gan", "flow", "vit"])
@@ -99,3 +106,10 @@ def test_a_gan_of_an_earlier_version_is_loaded_with_its_weights(gan_config, tmp_
     loaded = MusemoGanGenerator.from_pretrained(tmp_path)
     assert not REMOVED["gan"].keys() & loaded.config.to_dict().keys()
     assert loaded.to_style[0].out_features == 64
+
+
+@pytest.mark.parametrize("name", ["gan", "flow", "vit"])
+def test_folders_that_are_pushed_into_one_repository_share_no_file_name(name):
+    folders = (FOLDER / name, FOLDER.parent / "audio")
+    model, audio = ({path.name for path in folder.glob("*.py")} - {"__init__.py"} for folder in folders)
+    assert not model & audio

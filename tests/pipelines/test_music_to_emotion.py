@@ -123,10 +123,16 @@ def test_batches_of_windows_keep_songs_apart(recognise, song, samples, batch_siz
     assert together[2]["notes"][0].startswith("The audio is silent")
 
 
-def test_songs_of_a_generator_come_one_by_one(recognise, song):
-    answers = recognise((part for part in [song, song]), batch_size=2)
-    for answer in answers:
-        same(answer, recognise(song))
+def test_songs_of_a_generator_or_a_data_set_come_one_by_one(recognise, song):
+    from datasets import Audio, Dataset
+    from transformers.pipelines.pt_utils import KeyDataset
+
+    rows = Dataset.from_dict({"audio": [str(song)] * 2}).cast_column("audio", Audio())
+    for songs in ((part for part in [song, song]), KeyDataset(rows, "audio")):
+        answers = list(recognise(songs, batch_size=2))
+        assert len(answers) == 2
+        for answer in answers:
+            same(answer, recognise(song))
 
 
 @pytest.mark.parametrize("changes", [{"emotion_error": [0.1, 0.2]}, {"uncertainty": True, "deviation_scale": [0.5, 2]}])

@@ -1,20 +1,27 @@
 """What one visitor may send: wrong types, too much, addresses, and files that fill the disk."""
 
+import hashlib
 import http.client
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
+from pathlib import Path
 
 import pytest
+from app import CPU, QUEUE
 from gradio_client import Client, handle_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intake import MAX_CALL_BYTES, MAX_UPLOAD_BYTES
-from storage import Storage, StorageFullError
+from listening import MAX_MINUTES, MAX_VALUES, MIN_SECONDS
+from storage import FULL_KEPT_SECONDS, KEPT_SECONDS, QUOTA_BYTES, QUOTA_FILES, Storage, StorageFullError, page_folder
+
+from musemo_hf.audio.decoding import Limits
 
 FILE = {"meta": {"_type": "gradio.FileData"}}
 WRONG = [
@@ -99,7 +106,7 @@ def test_a_client_with_too_large_a_file_is_told(url, tmp_path):
     huge = tmp_path / "huge.wav"
     with huge.open("wb") as file:
         file.truncate(MAX_UPLOAD_BYTES + 1_000_000)
-    with pytest.raises(Exception, match="413"):
+    with pytest.raises(ValueError, match="exceeds the maximum file size of 62914560 bytes"):
         Client(url, verbose=False).predict(handle_file(huge), api_name="/predict")
 
 
@@ -155,6 +162,34 @@ def test_a_full_folder_refuses_and_makes_room_by_age(server, call):
     assert call("generate", [0, 0, 0, 1])[0] == "complete"
 
 
+def test_the_limits_are_those_that_security_md_tells():
+    text = (Path(__file__).parents[2] / "SECURITY.md").read_text()
+    limits = Limits()
+    told = (
+        f"one request of at most {MAX_UPLOAD_BYTES // 1024**2} MB",
+        f"{QUOTA_BYTES // 1024**3} GB (`MUSEMO_SPACE_QUOTA`, in bytes) and {QUOTA_FILES:,} files",
+        f"{MIN_SECONDS:g} second to {MAX_MINUTES} minutes; at most {limits.sampling_rate / 1000:g} kHz, "
+        f"{limits.channels} channels",
+        f"at most {MAX_CALL_BYTES // 1024} KB",
+        f"two calls are computed, {QUEUE} wait",
+    )
+    for limit in told:
+        assert limit in text
+    assert (KEPT_SECONDS, FULL_KEPT_SECONDS, CPU["concurrency_limit"]) == (3600, 600, 2)
+    assert MAX_VALUES == 600 * 96_000 * 2
+
+
+def test_an_upload_is_served_to_who_was_told_its_address(url):
+    path = json.loads(upload(url, ("song of mine.html", b"<html> and so on"))[1])[0]
+    assert re.fullmatch("[0-9a-f]{64}", Path(path).parent.name)
+    assert hashlib.sha256(b"<html> and so on").hexdigest() not in path  # a secret is in the hash, too
+    with urllib.request.urlopen(f"{url}gradio_api/file={urllib.parse.quote(path)}") as answer:
+        assert answer.read() == b"<html> and so on"
+        assert answer.headers["Content-Disposition"].startswith("attachment")  # a page that was uploaded is not shown
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{url}gradio_api/file={urllib.parse.quote(os.path.dirname(path))}")
+
+
 def test_a_file_is_removed_after_an_hour(tmp_path):
     storage = Storage(tmp_path, quota=1000)
     for name, age in (("a/old.wav", 3601), ("a/new.wav", 3500), ("b/old.wav", 9999), ("c.part", 4000)):
@@ -175,6 +210,24 @@ def test_files_are_counted_too(tmp_path, monkeypatch):
     os.utime(tmp_path / "a", (time.time() - 700,) * 2)
     with storage.reserve(1):
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("foreign", ["none", "link", "open to all"])
+def test_the_folder_of_files_is_the_users_own(tmp_path, monkeypatch, foreign):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # so that it is as before after the test
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    expected = tmp_path / f"musemo-space-{os.getuid()}"
+    if foreign == "link":
+        expected.symlink_to("/etc")
+    elif foreign == "open to all":
+        expected.mkdir()
+        expected.chmod(0o777)
+    folder = page_folder()
+    assert (folder == expected) == (foreign == "none")
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
 
 
 def test_uploads_under_way_count():

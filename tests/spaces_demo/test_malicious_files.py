@@ -116,7 +116,7 @@ def test_bad_uploads_say_what_to_do(server, tmp_path, endpoint):
     for name, content, said in (
         ("text.mp3", b"These are words, not music.\n" * 200, "could not be read: expected audio"),
         ("empty.mp3", b"", "is empty: it has 0 bytes"),
-        ("cut.flac", flac[: len(flac) // 2], "it breaks off after .* s"),
+        ("cut.flac", flac[: len(flac) // 2], "breaks off after .* s"),
         ("blip.wav", encoded(0.3, 8000, kind="WAV"), "is 0.3 s long: at least 1 s"),
         ("long.wav", encoded(601, 8000, kind="WAV"), "expected at most 600 s of audio, got more"),
     ):

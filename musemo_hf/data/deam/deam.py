@@ -202,7 +202,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             ChangedFolderError: The folder changed while it was prepared; nothing was kept.
             OSError: The disk is full; no unfinished files are left.
         """
-        if not self._is_demo and self._has_changed(find_deam(self.config.data_dir)):
+        if not self._is_demo and self._has_changed(self._layout()):
             logger.warning("%s has changed since this builder was made: prepared as it is now", self.config.data_dir)
             self.__init__(**self._arguments)  # type: ignore[misc]  # the place in the cache follows the fingerprint
         self._tell_waiting()
@@ -235,7 +235,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
                 self._changed(next(song for song in unread if song.reason == "missing audio").detail)
             )
         if not self._is_demo:
-            self._check_unchanged(find_deam(self.config.data_dir))
+            self._check_unchanged(self._layout())
         skipped = [*self._unread, *unread]
         if not self.info.splits["train"].num_examples:
             raise NoSongsError(self._no_songs(skipped))
@@ -258,7 +258,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         if self._is_demo:
             logger.warning("no data_dir was given: this data set is procedural, and says nothing about music")
             demo_corpus_dir(duration=_demo_duration(config.name))
-        layout = find_deam(config.data_dir)
+        layout = self._layout()
         if pseudo_labels := read_manifest(config.data_dir):
             logger.warning("the emotions of these songs are not labels of people: %s", pseudo_labels.title)
         self._songs, self._unread = list_songs(layout, config.labels, config.n_folds, config.fold_seed)  # type: ignore[arg-type]
@@ -290,6 +290,12 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
             if full is None:
                 raise
             raise full from error  # the bare error: its causes are lost on the way out of a process of num_proc
+
+    def _layout(self) -> DeamLayout:
+        """Find the files as they are now; what is odd about their places was said when the builder was made."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return find_deam(self.config.data_dir)
 
     def _has_changed(self, layout: DeamLayout) -> bool:
         return layout.fingerprint() != self.config.fingerprint

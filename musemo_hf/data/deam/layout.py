@@ -147,12 +147,13 @@ class _Search:
         if self.elsewhere:
             told.append(f"reads {', '.join(str(path.relative_to(self.root)) for path in self.elsewhere)}")
         for names, paths, result in (
-            (ANNOTATION_FILES, annotations, "its songs are left out"),
-            (METADATA_FILES, metadata, "each of its songs is taken for an artist of its own"),
+            (ANNOTATION_FILES, annotations, "songs with labels there are left out"),
+            (METADATA_FILES, metadata, "songs without metadata are each taken for an artist of its own"),
         ):
-            told += [f"finds no {name}: {result}" for name, path in zip(names, paths, strict=True) if path is None]
+            missing = [name for name, path in zip(names, paths, strict=True) if path is None]
+            told += [f"finds no {', '.join(missing)}: {result}"] if missing else []
         if told:
-            warnings.warn(f"{self.root} is laid out otherwise than DEAM: " + "; ".join(told), stacklevel=4)
+            warnings.warn(f"{self.root} is laid out otherwise than DEAM: " + "; ".join(told), stacklevel=3)
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:

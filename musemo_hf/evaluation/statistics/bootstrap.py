@@ -70,7 +70,7 @@ def check_draws(n_resamples: Any, seed: Any) -> None:
 
 def check_confidence(confidence: Any) -> None:
     """Raise a `ValueError` unless the confidence is a number in (0, 1)."""
-    if isinstance(confidence, bool | str) or not np.isscalar(confidence) or not 0 < confidence < 1:
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float | np.floating) or not 0 < confidence < 1:
         raise ValueError(f"expected a confidence in (0, 1), such as 0.95, got {confidence!r}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from musemo_hf.evaluation.arrays import as_numbers
+from musemo_hf.evaluation.arrays import as_numbers, check_finite
 
 from .bootstrap import check_confidence, check_draws, interval, resampled_sums
 
@@ -27,10 +27,8 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
         raise ValueError(f"expected (N,) or (N, 2) predictions and references, got {predicted.shape}")
     if predicted.size == 0:
         raise ValueError(f"expected at least one prediction and reference, got {predicted.shape}")
-    for name, side in (("predictions", predicted), ("references", annotated)):
-        bad = ~np.isfinite(side).reshape(len(side), -1).all(axis=1)
-        if bad.any():
-            raise ValueError(f"expected finite {name}, got NaN or infinity in row {int(bad.argmax())}")
+    check_finite(predicted, "predictions")
+    check_finite(annotated, "references")
     single = predicted.ndim == 1
     return predicted.reshape(len(predicted), -1), annotated.reshape(len(annotated), -1), single
 

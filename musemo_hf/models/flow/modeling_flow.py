@@ -125,7 +125,8 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
         Raises:
             ValueError: The checkpoint lacks values or has others, for example one of an older version.
         """
-        wants_info, dtype = options.pop("output_loading_info", False), options.pop("torch_dtype", None)
+        wants_info = options.pop("output_loading_info", False)
+        dtype = options.pop("torch_dtype") if isinstance(options.get("torch_dtype"), torch.dtype) else None
         model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
         if missing := sorted(info["missing_keys"]):
             raise ValueError(
@@ -134,11 +135,11 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
             )
         if unexpected := sorted(info["unexpected_keys"]):
             raise ValueError(
-                f"{pretrained_model_name_or_path}: expected the values of a flow only, got {', '.join(unexpected)} "
-                "too; was it made by another version of musemo_hf?"
+                f"{pretrained_model_name_or_path}: expected the values of a flow alone, got {', '.join(unexpected)}; "
+                "was it made by another version of musemo_hf?"
             )
         if dtype is not None:  # a cast, which spares the transforms: diffusers itself would round all that is stored
-            model.to(dtype)
+            torch.nn.Module.to(model, dtype)
         return (model, info) if wants_info else model
 
     def fit(self, spectrogram: Tensor, emotion: Tensor, seed: int = 0) -> None:

@@ -9,8 +9,8 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 from transformers import initialization as init
 
+from .complete_loading import CompleteLoadingMixin
 from .configuration_gan import MusemoGanConfig
-from .loading import CompleteLoadingMixin
 from .spectral_norm import restore_singular_vectors
 from .verification import VerifiedModelMixin
 
@@ -123,7 +123,7 @@ class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrai
             if module.bias is not None:
                 init.zeros_(module.bias)
             if normed:
-                restore_singular_vectors(module.parametrizations.weight)
+                restore_singular_vectors(module.parametrizations.weight)  # type: ignore[union-attr]
         elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
             init.ones_(module.weight)
             init.zeros_(module.bias)

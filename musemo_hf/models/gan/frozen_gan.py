@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel
 from transformers.audio_utils import hertz_to_mel, mel_filter_bank, mel_to_hertz
+from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
 PADDING = -1.0  # -60 dB on the normalised scale
 SUPPORTED = ("audio-spectrogram-transformer", "musemo_vit")
@@ -59,7 +60,10 @@ class FrozenFeatures(nn.Module):
             raise ValueError(
                 f"expected a recogniser of spectrograms {(n_mels, n_frames)}, got one of {(made.n_mels, made.n_frames)}"
             )
-        self.model = AutoModel.from_config(made)
+        self.model = AutoModel.from_config(
+            made, dtype=torch.get_default_dtype()
+        )  # that of the whole model, where it is loaded
+        maybe_install_capturing_hooks(self.model.base_model)  # of hidden states; torch.compile cannot trace it
         self.dim, n_layers = made.hidden_size, made.num_hidden_layers
         # at most three layers, evenly spread, the last among them
         self.layers = sorted({max(1, round(n_layers * share / 3)) - 1 for share in (1, 2, 3)})

@@ -12,9 +12,9 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput
 from transformers.utils.deprecation import deprecate_kwarg
 
+from .complete_loading import CompleteLoadingMixin
 from .configuration_vit import MusemoViTConfig
 from .kernel_head import KernelHead
-from .loading import CompleteLoadingMixin
 from .losses import deviation_loss, regression_loss
 from .verification import VerifiedModelMixin
 from .weight_names import with_current_names

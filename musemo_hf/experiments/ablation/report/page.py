@@ -5,12 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
 import torch
 from matplotlib.figure import Figure
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.audio.loudness import write_playback
 from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.split_work import SplitWork
 from musemo_hf.files import atomic_write
@@ -31,7 +30,7 @@ def write_reports(ablation: Ablation, report: dict[str, Any]) -> Path:
     """Write `report.json`, `report.md`, its `forest.png` and `report.html` into the folder of the run."""
     folder = ablation.run_dir
     atomic_write(folder / "report.json", json.dumps(report, indent=1))
-    (folder / "forest.png").write_bytes(to_png(forest(report), dpi=120))
+    atomic_write(folder / "forest.png", to_png(forest(report), dpi=120))
     atomic_write(folder / "report.md", markdown(report))
     atomic_write(folder / "report.html", page(report, ablation))
     return folder
@@ -168,5 +167,5 @@ def preset_picture(ablation: Ablation, songs: dict[str, Song]) -> Figure:
 
 def _encoded(song: Song) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, song.audio / max(1.0, float(np.abs(song.audio).max())), song.sampling_rate, format="MP3")
+    write_playback(buffer, song.audio, song.sampling_rate, "MP3")
     return buffer.getvalue()

@@ -1,0 +1,111 @@
+"""The common tests of diffusers' pipelines (`tests/pipelines/test_pipelines_common.py`), under its names."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+
+HALF = [torch.float16, torch.bfloat16]
+FLOW = {"n_frames": 32, "patch_size": (32, 8), "n_components": 8, "width": 8, "depth": 1, "n_heads": 1}
+GAN = {"n_frames": 32, "generator_channels": 16, "discriminator_channels": 4, "group_norm_groups": 2}
+
+
+def gan():
+    return MusemoGanGenerator(MusemoGanConfig(**GAN)).eval()
+
+
+def flow():
+    model = MusemoFlowGenerator(**FLOW, num_inference_steps=3)
+    model.fit(0.3 * torch.randn(24, 1, 128, 32), 2 * torch.rand(24, 2) - 1)
+    for value in model.parameters():
+        torch.nn.init.normal_(value, std=0.1)
+    return model.eval()
+
+
+@pytest.fixture(params=[gan, flow], ids=["gan", "flow"])
+def components(request):
+    """The components of every pipeline of the registry."""
+    torch.manual_seed(0)
+    return {"generator": request.param(), "feature_extractor": MusemoFeatureExtractor(n_frames=32)}
+
+
+@pytest.fixture
+def pipe(components):
+    pipeline = MusemoPipeline(**components)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def run(pipeline, **changes):
+    """The spectrograms in dB of a call, `(N, 128, 32)`."""
+    arguments = {"valence": 0.8, "arousal": 0.7, "seed": 0, "n_iter": 1} | changes
+    return np.stack([song.spectrogram for song in pipeline(**arguments).songs])
+
+
+def test_pipeline_call_signature():
+    required = {"valence", "arousal"}
+    parameters = inspect.signature(MusemoPipeline.__call__).parameters
+    optional = {name for name, value in parameters.items() if value.default is not inspect.Parameter.empty}
+    assert required == set(parameters) - optional - {"self"}
+    assert {"num_inference_steps", "guidance_scale", "num_samples", "seed"} <= optional
+
+
+def test_save_load_local(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path)
+    loaded = MusemoPipeline.from_pretrained(tmp_path)
+    loaded.set_progress_bar_config(disable=True)
+    np.testing.assert_allclose(run(loaded), run(pipe), atol=1e-3)
+
+
+def test_components_function(pipe, components):
+    assert pipe.components.keys() == components.keys()
+    assert pipe.components["generator"] is components["generator"]
+    again = MusemoPipeline(**pipe.components)
+    again.set_progress_bar_config(disable=True)
+    np.testing.assert_array_equal(run(again), run(pipe))
+
+
+def test_inference_batch_consistent(pipe):
+    assert run(pipe, valence=[0.8, -0.1, 0.0], arousal=[0.7, 0.2, -0.9]).shape == (3, 128, 32)
+    assert run(pipe, num_samples=2).shape == (2, 128, 32)
+
+
+def test_inference_batch_single_identical(pipe):
+    together = run(pipe, valence=[0.8, -0.1, 0.0], arousal=[0.7, 0.2, -0.9], seed=[5, 6, 7])
+    for i, (valence, arousal) in enumerate([(0.8, 0.7), (-0.1, 0.2), (0.0, -0.9)]):
+        np.testing.assert_allclose(run(pipe, valence=valence, arousal=arousal, seed=5 + i)[0], together[i], atol=1e-3)
+
+
+def test_to_dtype(pipe):
+    assert pipe.dtype == torch.float32
+    for dtype in HALF:
+        pipe.to(dtype=dtype)
+        assert pipe.generator.dtype == pipe.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_float16_inference(pipe, dtype):
+    expected = run(pipe)
+    found = run(pipe.to(dtype))
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert np.abs(found - expected).mean() < 0.5  # dB
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_save_load_float16(pipe, dtype, tmp_path):
+    expected = run(pipe.to(dtype))
+    pipe.save_pretrained(tmp_path)
+    loaded = MusemoPipeline.from_pretrained(tmp_path, torch_dtype=dtype)
+    loaded.set_progress_bar_config(disable=True)
+    assert loaded.generator.dtype == dtype
+    assert np.abs(run(loaded) - expected).mean() < 0.05  # dB
+
+
+def test_to_device(pipe):
+    pipe.to("cpu")
+    assert pipe.generator.device.type == "cpu"
+    assert not np.isnan(run(pipe)).any()
