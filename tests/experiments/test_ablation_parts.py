@@ -43,10 +43,10 @@ def make(songs, folder, *overrides) -> Ablation:
 def test_a_failed_generator_loses_only_the_arms_that_need_it(songs, tmp_path, monkeypatch):
     train = FoldGenerator._train
 
-    def fails_once(self, clips):
+    def fails_once(self, clips, *rest):
         if self.folder.name == "fold1":
             raise RedFlagError("diversity under 10 %")
-        train(self, clips)
+        train(self, clips, *rest)
 
     monkeypatch.setattr(FoldGenerator, "_train", fails_once)
     ablation = make(songs, tmp_path, "ablation.baselines=[mean, ridge]")
