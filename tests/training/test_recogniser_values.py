@@ -135,7 +135,7 @@ def test_raters_spread_is_mixed_as_the_emotions_are(trainer):
     run.model.register_forward_pre_hook(lambda _, __, kwargs: given.update(kwargs), with_kwargs=True)
     run.label_deviation = 0.1 + 0.05 * (run.clips.emotion + 1)
     run.update()
-    torch.testing.assert_close(given["label_deviation"], 0.1 + 0.05 * (given["labels"] + 1))
+    torch.testing.assert_close(given["emotion_deviation"], 0.1 + 0.05 * (given["labels"] + 1))
 
 
 @pytest.mark.parametrize("kind", ["vit", "ast"])

@@ -135,8 +135,8 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
             )
         if unexpected := sorted(info["unexpected_keys"]):
             raise ValueError(
-                f"{pretrained_model_name_or_path}: expected the values of a flow alone, got {', '.join(unexpected)}; "
-                "was it made by another version of musemo_hf?"
+                f"{pretrained_model_name_or_path}: expected the values of a flow only, got {', '.join(unexpected)} "
+                "too; was it made by another version of musemo_hf?"
             )
         if dtype is not None:  # a cast, which spares the transforms: diffusers itself would round all that is stored
             torch.nn.Module.to(model, dtype)
