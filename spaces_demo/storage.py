@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 KEPT_SECONDS = 3600
 FULL_KEPT_SECONDS = 600  # while the quota is used up
@@ -91,9 +92,15 @@ def _remove(path: str, top: Path) -> None:
 
 
 def page_folder() -> Path:
-    """Return the folder of the page's files, which Gradio serves: GRADIO_TEMP_DIR, or one of the page's own."""
-    default = Path(tempfile.gettempdir()) / f"musemo-space-{os.getuid() if hasattr(os, 'getuid') else 'files'}"
-    return Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(default)))
+    """Return the folder of the page's files, which Gradio serves: GRADIO_TEMP_DIR, or one that only this user reads."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        user = os.getuid() if os.name == "posix" else 0  # elsewhere the folder of temporary files is the user's own
+        folder = Path(tempfile.gettempdir()) / f"musemo-space-{user}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        is_ours = os.name != "posix" or (S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077)
+        os.environ["GRADIO_TEMP_DIR"] = str(folder) if is_ours else tempfile.mkdtemp(prefix="musemo-space-")
+    return Path(os.environ["GRADIO_TEMP_DIR"])
 
 
 STORAGE = Storage(page_folder(), int(os.environ.get("MUSEMO_SPACE_QUOTA") or QUOTA_BYTES))

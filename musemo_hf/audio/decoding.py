@@ -22,7 +22,7 @@ __all__ = ["AudioDecodingError", "Limits", "LoadedAudio", "audio_duration", "dec
 __all__ += ["resample", "to_mono"]
 
 AudioFile = str | os.PathLike[str] | bytes | BinaryIO
-BLOCK = 1 << 18  # values that are decoded at once: 1 MB
+BLOCK = 1 << 16  # values that are decoded at once: 256 kB
 TOLERANCE = 0.1  # s; encoders count a few frames at the ends in different ways
 FORMATS = "wav, flac, ogg, mp3, aiff"
 UNKNOWN_SIZE = 0x7FFF_0000  # bytes; what a program that writes to a pipe puts where it does not know the size yet
@@ -281,7 +281,7 @@ class _Decoding:
             try:
                 block = file.read(n_frames, dtype="float32", always_2d=True)
             except (soundfile.LibsndfileError, RuntimeError) as error:
-                reason = f"it is damaged or breaks off after {n_read / rate:.2f} s ({error})"
+                reason = f"it breaks off after {n_read / rate:.2f} s or somewhat later, or is damaged ({error})"
                 raise AudioDecodingError(f"{self._name}: expected audio up to its end, {reason}") from error
             if not len(block):
                 break

@@ -57,6 +57,17 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         self.n_frames, self.n_fft, self.hop_length, self.n_mels = n_frames, n_fft, hop_length, n_mels
         self.min_db, self.max_db = min_db, max_db
 
+    @classmethod
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Read a configuration, and refuse that of another feature extractor.
+
+        Raises:
+            ValueError: It names another `feature_extractor_type`.
+        """
+        if (found := feature_extractor_dict.get("feature_extractor_type", cls.__name__)) != cls.__name__:
+            raise ValueError(f"expected the configuration of a {cls.__name__}, got one of a {found!r}")
+        return super().from_dict(feature_extractor_dict, **kwargs)
+
     @property
     def settings(self) -> MelSettings:
         """The signal convention."""

@@ -13,25 +13,31 @@ from pathlib import Path
 from typing import Any
 
 HELP = "push a model, a data set, a metric or the Space to the Hub"
-KINDS = ("generator", "recogniser", "pipeline", "dataset", "metric", "space")
+# kind -> the options that it takes beside those of every push
+KINDS: dict[str, tuple[str, ...]] = {
+    "generator": ("checkpoint", "report", "no_sample"),
+    "recogniser": ("checkpoint", "report"),
+    "pipeline": ("checkpoint", "report", "no_sample"),
+    "dataset": ("data", "config", "labels", "cache"),
+    "metric": (),
+    "space": ("folder", "report"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `musemo push`; the token never comes from a command line."""
     add = parser.add_argument
-    add("kind", choices=KINDS, help="The kind of repository.")
+    add("kind", choices=tuple(KINDS), help="The kind of repository.")
     add("repo", help='The repository as "user/name".')
-    what = (
-        "Models: the folder of a checkpoint, or a packaged one: flow (default of generator and pipeline), generator or "
-    )
-    add("--checkpoint", metavar="PATH", help=f"{what}recogniser.")
+    what = "Models: the folder of a checkpoint, or a packaged one: flow (default), generator or recogniser (default)."
+    add("--checkpoint", metavar="PATH", help=what)
     add("--report", type=Path, help="Models and Space: the report.json for the card.")
     add("--no-sample", action="store_true", help="Generator and pipeline: push no picture and no sound.")
     add("--data", type=Path, help="Data set: the folder of DEAM.")
     what = "Data set: a configuration; may be repeated (default: excerpt_30s)."
     add("--config", action="append", choices=("excerpt_30s", "excerpt_10s"), help=what)
     what = "Data set: the labels of the songs of 2013 (default: corrected)."
-    add("--labels", choices=("corrected", "published"), default="corrected", help=what)
+    add("--labels", choices=("corrected", "published"), help=what)
     add("--cache", type=Path, help="Data set: the folder of prepared data sets (default: the cache of datasets).")
     add("--folder", type=Path, help="Space: the folder of the Space (default: that of the package).")
     add("--private", action="store_true", help="Make the repository private if it is created.")
@@ -51,12 +57,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that another kind of repository takes.
+
+    Raises:
+        ValueError: There is one.
+    """
+    others = sorted({name for names in KINDS.values() for name in names} - set(KINDS[args.kind]))
+    if wrong := [f"--{name.replace('_', '-')}" for name in others if getattr(args, name) not in (None, False)]:
+        raise ValueError(f"expected no {' or '.join(wrong)} with {args.kind}, which has no use for it")
+
+
 def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
     from musemo_hf import hub
     from musemo_hf.reporting.stored_report import read_report
 
+    _check_options(args)
     if args.kind == "dataset":
-        return hub.push_dataset(args.repo, _data_sets(args), labels=args.labels, **options)
+        return hub.push_dataset(args.repo, _data_sets(args), labels=args.labels or "corrected", **options)
     if args.kind == "metric":
         return hub.push_metric(args.repo, **options)
     report = read_report(args.report) if args.report else None
@@ -88,7 +106,8 @@ def _data_sets(args: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"expected DEAM with labels of people, as the card says, got {pseudo_labels.title}")
     data_sets = {}
     for name in args.config or ["excerpt_30s"]:
-        builder = DeamSpectrograms(config_name=name, data_dir=args.data, labels=args.labels, cache_dir=args.cache)
+        labels = args.labels or "corrected"
+        builder = DeamSpectrograms(config_name=name, data_dir=args.data, labels=labels, cache_dir=args.cache)
         builder.download_and_prepare()
         data_sets[name] = builder.as_dataset("train")
     return data_sets

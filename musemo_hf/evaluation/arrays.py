@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 N_MELS = 128
+LARGEST = 1e100  # the squares of larger numbers overflow
 NORMALISED_LIMIT = 1.5  # a generator may overshoot [-1, 1] a little; no clip in dB stays within 1.5 dB of 0
 CENTRE_DB, HALF_DB = -10.0, 50.0  # normalised = (dB + 10) / 50, as in the feature extractor
 
@@ -37,6 +38,16 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
         found = array.ravel()[0] if array.dtype.kind != "O" else _first_odd(array)
         raise ValueError(f"expected numbers as {name}, got {_described(found)} among them")
     return np.asarray(array, dtype=np.float64)
+
+
+def check_finite(numbers: NDArray[np.float64], name: str) -> None:
+    """Raise a `ValueError` that names the row of NaN, of infinity, or of a number whose square overflows."""
+    rows = numbers.reshape(len(numbers), -1) if numbers.ndim else numbers.reshape(1, 1)
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        raise ValueError(f"expected finite {name}, got NaN or infinity in row {int(bad.argmax())}")
+    if rows.size and (largest := np.abs(rows).max()) > LARGEST:
+        raise ValueError(f"expected {name} of at most {LARGEST:g}, got {largest:.3g}")
 
 
 def _without_tensors(values: Any) -> Any:

@@ -87,3 +87,27 @@ def test_push_says_what_it_needs(musemo):
     status, _, err = musemo("push", "dataset", "user/deam")
     assert status == 1
     assert err == "musemo push: expected the folder of DEAM, as in --data DEAM, got none\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["metric", "ana/spectrogram_quality", "--report", "r.json"], "--report with metric"),
+        (["recogniser", "ana/r", "--no-sample"], "--no-sample with recogniser"),
+        (["dataset", "ana/deam", "--checkpoint", "flow"], "--checkpoint with dataset"),
+        (["space", "ana/space", "--labels", "corrected", "--data", "DEAM"], "--data or --labels with space"),
+    ],
+)
+def test_an_option_of_another_kind_of_push_is_refused(musemo, arguments, wrong):
+    status, out, err = musemo("push", *arguments)
+    assert (status, out) == (1, "")
+    assert err == f"musemo push: expected no {wrong}, which has no use for it\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"), [("recogniser", "flow"), ("generator", "recogniser"), ("pipeline", "ana/x")]
+)
+def test_what_is_pushed_is_of_its_kind_and_of_this_machine(musemo, kind, given):
+    status, _, err = musemo("push", kind, "ana/model", "--checkpoint", given)
+    assert status == 1
+    assert f"expected a {kind.replace('pipeline', 'generator')}" in err or "expected the folder of a generator" in err

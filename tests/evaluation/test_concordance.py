@@ -149,6 +149,7 @@ def test_torch_lists_and_half_precision_are_taken():
         (torch.tensor([1j, 0]), [0.1, 0.2], "expected numbers as predictions, got .* among them"),
         ({"valence": 0.1}, [0.1], "expected numbers as predictions, got dict"),
         ([2**80, 0.1], [0.1, 0.2], "expected numbers as predictions"),
+        ([0.1, 1e200], [0.1, 0.2], r"expected predictions of at most 1e\+100, got 1e\+200"),
     ],
 )
 def test_bad_inputs_are_named(predictions, references, message):
@@ -196,6 +197,7 @@ def test_whole_artists_are_drawn():
         ({"seed": -1}, "seed as a whole number from 0 on, got -1"),
         ({"seed": "0"}, "seed as a whole number from 0 on, got '0'"),
         ({"confidence": "0.9"}, r"confidence in \(0, 1\), such as 0.95, got '0.9'"),
+        ({"confidence": b""}, r"confidence in \(0, 1\)"),
         ({"confidence": [0.9]}, r"confidence in \(0, 1\)"),
         ({"confidence": np.nan}, r"confidence in \(0, 1\)"),
         ({"groups": ["a"] * 5}, "at least 2 groups for an interval, got 1"),

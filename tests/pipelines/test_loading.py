@@ -131,3 +131,12 @@ def test_the_classes_of_transformers_refuse_each_others_folders(folders):
     ):
         with pytest.raises(ValueError, match="expected the configuration of a musemo_"):
             cls.from_pretrained(folders / name)
+
+
+def test_the_settings_of_another_feature_extractor_are_refused(folders, tmp_path):
+    shutil.copytree(folders / "flow/gan", tmp_path / "gan")
+    file = tmp_path / "gan/preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"feature_extractor_type": "ASTFeatureExtractor"}))
+    for load in (MusemoPipeline, MusemoFeatureExtractor):
+        with pytest.raises(ValueError, match=r"expected the configuration of a MusemoFeatureExtractor, got .*AST"):
+            load.from_pretrained(tmp_path / "gan")

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intake import MAX_CALL_BYTES, MAX_UPLOAD_BYTES
 from listening import MAX_MINUTES, MAX_VALUES, MIN_SECONDS
-from storage import FULL_KEPT_SECONDS, KEPT_SECONDS, QUOTA_BYTES, QUOTA_FILES, Storage, StorageFullError
+from storage import FULL_KEPT_SECONDS, KEPT_SECONDS, QUOTA_BYTES, QUOTA_FILES, Storage, StorageFullError, page_folder
 
 from musemo_hf.audio.decoding import Limits
 
@@ -210,6 +210,24 @@ def test_files_are_counted_too(tmp_path, monkeypatch):
     os.utime(tmp_path / "a", (time.time() - 700,) * 2)
     with storage.reserve(1):
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("foreign", ["none", "link", "open to all"])
+def test_the_folder_of_files_is_the_users_own(tmp_path, monkeypatch, foreign):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # so that it is as before after the test
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    expected = tmp_path / f"musemo-space-{os.getuid()}"
+    if foreign == "link":
+        expected.symlink_to("/etc")
+    elif foreign == "open to all":
+        expected.mkdir()
+        expected.chmod(0o777)
+    folder = page_folder()
+    assert (folder == expected) == (foreign == "none")
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
 
 
 def test_uploads_under_way_count():

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from musemo_hf.evaluation.arrays import as_numbers
+from musemo_hf.evaluation.arrays import as_numbers, check_finite
 
 from .bootstrap import check_confidence, check_draws, interval, resampled_sums
 
 Array = NDArray[np.float64]
 
-LARGEST = 1e100  # the squares of larger numbers overflow
 ROUNDING = 64 * np.finfo(np.float64).eps  # a spread below this share of the values is a rounding error
 
 # The summands of an item; every figure of the report is a function of their sums.
@@ -28,12 +27,8 @@ def _paired(predictions: ArrayLike, references: ArrayLike) -> tuple[Array, Array
         raise ValueError(f"expected (N,) or (N, 2) predictions and references, got {predicted.shape}")
     if predicted.size == 0:
         raise ValueError(f"expected at least one prediction and reference, got {predicted.shape}")
-    for name, side in (("predictions", predicted), ("references", annotated)):
-        bad = ~np.isfinite(side).reshape(len(side), -1).all(axis=1)
-        if bad.any():
-            raise ValueError(f"expected finite {name}, got NaN or infinity in row {int(bad.argmax())}")
-        if np.abs(side).max() > LARGEST:
-            raise ValueError(f"expected {name} of at most {LARGEST:g}, got {np.abs(side).max():g}")
+    check_finite(predicted, "predictions")
+    check_finite(annotated, "references")
     single = predicted.ndim == 1
     return predicted.reshape(len(predicted), -1), annotated.reshape(len(annotated), -1), single
 

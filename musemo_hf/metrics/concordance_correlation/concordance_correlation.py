@@ -6,7 +6,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from musemo_hf.evaluation.arrays import as_numbers
+from musemo_hf.evaluation.arrays import as_numbers, check_finite
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 
 OPTIONS = ("groups", "confidence", "n_resamples", "seed")
@@ -124,7 +124,5 @@ def _numbers(values: Any, side: str) -> np.ndarray:
     numbers = as_numbers(values, side)
     if numbers.size == 0:
         raise ValueError(f"expected at least one number in {side}, got none")
-    if not np.isfinite(numbers).all():
-        row = int(np.argwhere(~np.isfinite(numbers))[0, 0]) if numbers.ndim else 0
-        raise ValueError(f"expected finite {side}, got NaN or infinity in row {row}")
+    check_finite(numbers, side.removeprefix("a "))
     return numbers
