@@ -16,7 +16,7 @@ from pathlib import Path
 
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
 from musemo_hf.experiments.model_reports.recogniser import build_recogniser_report
-from musemo_hf.files import atomic_write
+from musemo_hf.files import atomic_folder, atomic_write
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.identity import origin_of
 from musemo_hf.training.launch import command, finish, parse_arguments, start
@@ -45,8 +45,6 @@ def main() -> None:
     )
     if accelerator.is_main_process:
         folder = arguments.output_dir / "recogniser"
-        trained.model.save_pretrained(folder)
-        MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(folder)
         report = build_recogniser_report(
             trained,
             songs,
@@ -56,7 +54,10 @@ def main() -> None:
             budget=arguments.config.stem,
             seeds=[training.seed],
         )
-        atomic_write(folder / "report.json", json.dumps(report, indent=1))
+        with atomic_folder(folder) as partial:
+            trained.model.save_pretrained(partial)
+            MusemoFeatureExtractor(n_frames=n_frames).save_pretrained(partial)
+            atomic_write(partial / "report.json", json.dumps(report, indent=1))
         print("\n".join([f"recogniser: {folder}", *report["findings"]]))
     finish(accelerator)
 

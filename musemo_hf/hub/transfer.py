@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 PASSING = (408, 409, 412, 429, 500, 502, 503, 504)  # answers that a later attempt may not get
 ANSWER_TIMEOUT = 120.0  # seconds without a byte from the Hub; by default the client waits for ever
-OWN_SUFFIXES = (".py", ".json", ".safetensors")  # files of an earlier push with these endings are deleted
+OWN_SUFFIXES = (".py", ".json", ".safetensors", "SHA256SUMS")  # files of an earlier push with these endings are deleted
 REFUSED_SUFFIXES = (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt")
 TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}")
 # What the client's HTTP library raises, whichever that is: also lost connections, and a proxy's page for an answer.

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from musemo_hf import DeamSpectrograms
 from musemo_hf.data.deam.annotations import AnnotationError
 from musemo_hf.data.deam.deam import ChangedFolderError, NoSongsError
 from musemo_hf.data.folds import folds_hash
+from musemo_hf.data.skipped import SkippedSong
 
 SECOND = {"config_name": "excerpt_10s", "n_frames": 44}  # excerpts of one second: quick to write and to read
 
@@ -341,6 +343,13 @@ def test_songs_that_are_away_for_a_moment_only_while_they_are_decoded(six_songs,
     builder._check_unchanged = back_then_check
     with pytest.raises(ChangedFolderError, match=r"5\.mp3 has gone since the folder was listed"):
         builder.download_and_prepare()
+
+
+def test_a_name_that_is_no_utf8_is_skipped_by_its_bytes(six_songs, prepare):
+    (six_songs / "MEMD_audio" / os.fsdecode(b"caf\xe9.mp3")).write_bytes(b"no audio")
+    builder, songs = prepare(six_songs, **SECOND)
+    assert songs["song_id"] == [1, 2, 3, 4, 5]
+    assert builder.skipped[0] == SkippedSong(-1, "no song id", r"expected <song_id>.mp3, got caf\xe9.mp3")
 
 
 def test_a_process_that_waits_for_another_says_so(six_songs, tmp_path, caplog):

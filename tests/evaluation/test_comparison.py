@@ -126,3 +126,13 @@ def test_the_best_rival_is_chosen_in_each_dimension_and_draw(labels, artists):
     assert alone["mean"]["interval"] == pytest.approx(reference["interval"])
     with pytest.raises(ValueError, match="of rivals"):
         compare_with_best(predictions, labels, artists, "real", ["svr"])
+
+
+def test_what_is_no_number_is_named_by_its_arm(labels, artists):
+    for predictions in (None, [[["loud", "soft"]] * N], [[[None, 0.1]] * N]):
+        with pytest.raises(ValueError, match="expected numbers as predictions of 'real'"):
+            compare_arms({"real": predictions}, labels, artists, n_resamples=5)
+    with pytest.raises(ValueError, match="expected numbers as labels"):
+        compare_arms({"real": predict(labels, 0.5, 1)}, "labels", artists, n_resamples=5)
+    with pytest.raises(ValueError, match="at least 2 groups for an interval, got 1"):
+        compare_arms({"real": predict(labels, 0.5, 1)}, labels, ["one artist"] * N, n_resamples=5)

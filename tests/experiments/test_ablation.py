@@ -78,8 +78,9 @@ def test_finished_pieces_are_not_computed_again_and_missing_ones_are(songs, tmp_
     lost.unlink()
     trained = []
     original = RecogniserTrainer.train
-    monkeypatch.setattr(RecogniserTrainer, "train", lambda self: trained.append(self.run_dir) or original(self))
-    monkeypatch.setattr(GanTrainer, "train", lambda self: pytest.fail("the generator was finished"))
+    spy = lambda self, *given: trained.append(self.run_dir) or original(self, *given)  # noqa: E731
+    monkeypatch.setattr(RecogniserTrainer, "train", spy)
+    monkeypatch.setattr(GanTrainer, "train", lambda self, *_: pytest.fail("the generator was finished"))
     run(songs, tmp_path)
     assert [path.name for path in trained] == ["synthetic-seed0"]
     again, before = json.loads(lost.read_text()), json.loads(pieces[lost])
@@ -92,6 +93,8 @@ def test_another_configuration_does_not_mix_with_the_pieces_of_a_folder(songs, t
         run(songs, tmp_path, "recogniser_training.lr=0.1")
     with pytest.raises(ValueError, match="holds the results of another configuration"):
         run(dataclasses.replace(songs, song_id=songs.song_id + 1), tmp_path)
+    with pytest.raises(ValueError, match="holds the results of other spectrograms: choose another folder"):
+        run(dataclasses.replace(songs, spectrogram=songs.spectrogram - 1), tmp_path)
 
 
 def test_an_unknown_arm_is_refused_before_anything_is_trained(songs, tmp_path):

@@ -149,7 +149,7 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
     def failing(*arguments):
         trainer = original(*arguments)
 
-        def train():
+        def train(accept_other_hardware):
             save_checkpoint(trainer.run_dir, 1, {"averaged_generator": trainer.averaged_model}, {})
             trainer.step = 2
             raise RedFlagError("red flag at step 2: mode collapse")

@@ -287,9 +287,7 @@ def test_a_checkpoint_that_lacks_fitted_values_is_refused(flow, tmp_path):
     values = {name: value for name, value in load_file(file).items() if name != "principal.weight"}
     save_file(values, file, {"format": "pt"})
     (tmp_path / "SHA256SUMS").unlink()
-    with pytest.raises(
-        ValueError, match=r"expected the tensors of a MusemoFlowGenerator, got none of principal\.weight"
-    ):
+    with pytest.raises(ValueError, match=r"expected all values of a flow, got none of principal\.weight"):
         MusemoFlowGenerator.from_pretrained(tmp_path)
 
 

@@ -94,9 +94,9 @@ def test_an_error_while_saving_leaves_the_old_generator(create, tmp_path, monkey
     with pytest.raises(OSError, match="No space left"):
         save_generator(tmp_path / "generator", model)
     assert sorted(path.name for path in (tmp_path / "generator").iterdir()) == before
-    assert not (tmp_path / "generator.part").exists()
+    assert not list(tmp_path.glob("generator.*.part"))
 
 
 def test_a_folder_without_a_generator(tmp_path):
-    with pytest.raises(OSError, match=r"no file named model\.safetensors"):
+    with pytest.raises(OSError, match=r"expected a model with config\.json"):
         load_generator(tmp_path)

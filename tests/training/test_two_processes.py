@@ -76,6 +76,19 @@ def main(accelerator):
     resumed.train()
     assert torch.equal(same_everywhere(resumed.generator), same_everywhere(trainer.generator))
 
+    # a run of two processes goes on in one only where that is accepted
+    other = None
+    if rank == 0:
+        shutil.copytree(folder / "gan" / half, folder / "fewer" / half)
+        try:
+            GanTrainer(gan, short, clips, folder / "fewer", accelerator, data_parallel=False).train()
+        except ValueError as error:
+            other = str(error)
+        GanTrainer(gan, short, clips, folder / "fewer", accelerator, data_parallel=False).train(True)
+        state = json.loads((folder / "fewer/checkpoint-00000004/state.json").read_text())
+        other = [other, [part["processes"] for part in state["hardware"]]]
+    accelerator.wait_for_everyone()
+
     # what each process pretrains alone is the same in both, and written once
     pretraining = RecogniserTraining(**{**vars(recogniser), "pretraining_steps": 3, "checkpoint_every": 2})
     same_everywhere(RecogniserTrainer(vit, pretraining, clips, folder / "pretrained", accelerator).train())
@@ -107,7 +120,7 @@ def main(accelerator):
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         lines = len((folder / "gan" / "gan.jsonl").read_text().splitlines())
-        result = {"world_size": world_size, "gan_lines": lines, "odd_batch": message, "difference": difference}
+        result = {"world_size": world_size, "gan_lines": lines, "odd_batch": message, "other": other}
         (folder / "result.json").write_text(json.dumps(result))
 
 
@@ -155,3 +168,9 @@ def test_statistics_are_written_once(result):
 
 def test_a_batch_that_does_not_divide_is_refused(result):
     assert "expected a batch size that 2 processes divide, got 3" in result["odd_batch"]
+
+
+def test_fewer_processes_have_to_be_accepted_and_are_recorded(result):
+    refused, processes = result["other"]
+    assert "made on other hardware (processes 2 -> 1)" in refused
+    assert processes == [2, 1]

@@ -74,7 +74,7 @@ class DeamConfig(datasets.BuilderConfig):
 
 
 class DeamSpectrograms(datasets.GeneratorBasedBuilder):
-    """Builds the data set from a DEAM folder, flat or as the public archive unpacks.
+    """Builds the data set from a DEAM folder, flat, as the public archive unpacks, or otherwise with a warning.
 
     There is one split, `train`, with the columns `song_id`, `artist`, `title`, `genre`, `year` (of the benchmark: 2013,
     2014, 2015; 0 for songs outside DEAM), `emotion` (valence, arousal) and `emotion_std` in the unit of [-1, 1],

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from musemo_hf.evaluation.arrays import as_numbers
+
 from .bootstrap import interval
 from .concordance import agreement, pair_sums, resampled_agreement
 
@@ -49,7 +51,7 @@ def compare_arms(
     Raises:
         ValueError: The shape of an arm does not fit the labels, or the reference is missing.
     """
-    labels = np.asarray(labels, dtype=np.float64)
+    labels = as_numbers(labels, "labels")
     if reference is not None and reference not in predictions:
         raise ValueError(f"expected the arm {reference!r} among {sorted(predictions)}")
     point, drawn = _all_figures(predictions, labels, groups, n_resamples, seed)
@@ -92,7 +94,7 @@ def compare_with_best(
     if not rivals or not {arm, *rivals} <= set(predictions):
         raise ValueError(f"expected predictions of {arm!r} and of rivals, got {sorted(predictions)} and {rivals}")
     chosen = {name: predictions[name] for name in (arm, *rivals)}
-    point, drawn = _all_figures(chosen, np.asarray(labels, dtype=np.float64), groups, n_resamples, seed)
+    point, drawn = _all_figures(chosen, as_numbers(labels, "labels"), groups, n_resamples, seed)
     values = {name: _three(point[name]["ccc"].mean(axis=0)) for name in chosen}
     draws = {name: _three(drawn[name]["ccc"]) for name in chosen}
     result = {}
@@ -120,7 +122,7 @@ def _all_figures(
     """Compute each arm's figures and their bootstrap draws."""
     point, drawn = {}, {}
     for arm, given in predictions.items():
-        values = np.asarray(given, dtype=np.float64)
+        values = as_numbers(given, f"predictions of {arm!r}")
         if values.ndim != 3 or values.shape[1:] != labels.shape:
             raise ValueError(f"expected (seeds, {labels.shape[0]}, 2) predictions of {arm!r}, got {values.shape}")
         point[arm], drawn[arm] = _figures(values, labels, groups, n_resamples, seed)

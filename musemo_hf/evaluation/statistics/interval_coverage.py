@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from musemo_hf.evaluation.arrays import as_numbers
+
 from .bootstrap import group_indices, interval, resampled_sums
 
 Array = NDArray[np.float64]
@@ -23,8 +25,8 @@ def errors_and_deviations(
     Raises:
         ValueError: The shapes are wrong, values are not finite, or deviations are not positive.
     """
-    guess, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references, dtype=np.float64)
-    spread = np.ones_like(truth) if deviation is None else np.asarray(deviation, dtype=np.float64)
+    guess, truth = as_numbers(predictions, "predictions"), as_numbers(references, "labels")
+    spread = np.ones_like(truth) if deviation is None else as_numbers(deviation, "deviations")
     if not guess.shape == truth.shape == spread.shape or truth.ndim != 2 or truth.shape[1:] != (2,):
         raise ValueError(
             f"expected predictions, labels and deviations (N, 2), got {guess.shape}, {truth.shape} and {spread.shape}"
@@ -91,7 +93,8 @@ def coverage_report(
             wrong.
     """
     error, own = errors_and_deviations(predictions, references, deviation)
-    _, same = errors_and_deviations(predictions, references, np.broadcast_to(np.asarray(constant), error.shape))
+    constant = np.broadcast_to(as_numbers(constant, "constant"), error.shape)
+    _, same = errors_and_deviations(predictions, references, constant)
     sides = {"own": interval_scores(error, own, levels), "constant": interval_scores(error, same, levels)}
 
     def with_interval(values: Array) -> dict[str, Any]:

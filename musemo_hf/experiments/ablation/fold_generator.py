@@ -47,8 +47,15 @@ class FoldGenerator:
 
     @property
     def trained(self) -> bool:
-        """Whether generator and clips are there."""
-        return (self.folder / "generator" / "config.json").is_file() and self.made.is_file()
+        """Whether generator and clips are there; an empty or broken file does not count."""
+        return is_whole(self.folder / "generator" / "config.json") and self._has_clips()
+
+    def _has_clips(self) -> bool:
+        try:
+            np.load(self.made, mmap_mode="r")  # reads the header, and compares the size of the file with it
+        except (OSError, ValueError, EOFError):
+            return False
+        return True
 
     @property
     def settled(self) -> bool:
@@ -70,13 +77,13 @@ class FoldGenerator:
             emotion: The emotions of the test songs, `(N, 2)`, at which clips are stored.
             accept_other_hardware: See `TrainingLoop.train`.
         """
-        if not (self.folder / "generator" / "config.json").is_file():
+        if not is_whole(self.folder / "generator" / "config.json"):
             try:
                 self._train(clips, accept_other_hardware)
             except RedFlagError as error:
                 atomic_write(self.folder / "generator-failed.json", json.dumps({"error": str(error)}))
                 return
-        if not self.made.is_file():
+        if not self._has_clips():
             decibels = denormalise(self.generate(emotion, TEST_SEED)[:, 0]).numpy().astype(np.float16)
             with atomic_path(self.made) as part, part.open("wb") as file:
                 np.save(file, decibels)

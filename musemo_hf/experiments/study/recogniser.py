@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.files import atomic_folder
 from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
@@ -51,7 +52,9 @@ class StudyRecogniser:
         trainer = RecogniserTrainer(
             config, training, study.training, self.folder / "run", study.accelerator, data_parallel=False
         )
-        save_model(trainer.train(study.accept_other_hardware), self.checkpoint)
-        MusemoFeatureExtractor(n_frames=study.n_frames).save_pretrained(self.checkpoint)
+        model = trainer.train(study.accept_other_hardware)
+        with atomic_folder(self.checkpoint) as partial:
+            MusemoFeatureExtractor(n_frames=study.n_frames).save_pretrained(partial)
+            save_model(model, partial)
         predicted = self.predict(Clips.of_songs(study.held_out).spectrogram)
         return study.agreement(predicted, np.arange(len(predicted)))
