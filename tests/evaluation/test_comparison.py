@@ -134,5 +134,13 @@ def test_what_is_no_number_is_named_by_its_arm(labels, artists):
             compare_arms({"real": predictions}, labels, artists, n_resamples=5)
     with pytest.raises(ValueError, match="expected numbers as labels"):
         compare_arms({"real": predict(labels, 0.5, 1)}, "labels", artists, n_resamples=5)
-    with pytest.raises(ValueError, match="at least 2 groups for an interval, got 1"):
-        compare_arms({"real": predict(labels, 0.5, 1)}, labels, ["one artist"] * N, n_resamples=5)
+
+
+def test_songs_of_one_artist_have_figures_and_no_interval(labels):
+    arms = {"real": predict(labels, 0.5, 1), "noise": predict(labels, 0.9, 2)}
+    compared = compare_arms(arms, labels, ["one artist"] * N, n_resamples=5)
+    assert compared["real"]["ccc"]["mean"]["value"] > compared["noise"]["ccc"]["mean"]["value"] > 0
+    assert np.isnan(compared["real"]["ccc"]["mean"]["interval"]).all()
+    delta = compared["noise"]["delta_real"]
+    assert delta["value"] < 0
+    assert np.isnan([*delta["interval"], delta["p_value"], delta["p_holm"], delta["smallest_effect"]]).all()

@@ -200,7 +200,6 @@ def test_whole_artists_are_drawn():
         ({"confidence": b""}, r"confidence in \(0, 1\)"),
         ({"confidence": [0.9]}, r"confidence in \(0, 1\)"),
         ({"confidence": np.nan}, r"confidence in \(0, 1\)"),
-        ({"groups": ["a"] * 5}, "at least 2 groups for an interval, got 1"),
         ({"groups": "abcde"}, "groups as a list of labels, got str"),
         ({"groups": 3}, "groups as a list of labels, got int"),
         ({"groups": [["a"], ["b"], ["c"], ["d"], ["e"]]}, "groups as a list of labels, got list of shape"),
@@ -225,9 +224,13 @@ def test_labels_of_every_kind_are_taken():
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_an_interval_needs_two_items():
-    with pytest.raises(ValueError, match="at least 2 items for an interval, got 1"):
-        concordance_report([0.1], [0.2], confidence=0.95)
+@pytest.mark.parametrize(("n", "groups", "what"), [(1, None, "items"), (5, ["a"] * 5, "groups")])
+def test_an_interval_of_one_item_or_group_is_undefined_and_says_why(n, groups, what):
+    values = np.linspace(0.1, 0.5, n)
+    report = concordance_report(values, values**2, groups, confidence=0.95, n_resamples=20)
+    assert np.isnan(report["rmse_interval"]).all()
+    assert report["rmse"] > 0
+    assert report["notes"]["interval"] == f"an interval needs at least 2 {what}, got 1"
 
 
 def test_groups_must_name_every_item():

@@ -7,6 +7,7 @@ from musemo_hf import MusemoGanConfig, MusemoGanGenerator, MusemoViTConfig, Muse
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.experiments.model_reports.generator import _skill_in_words, build_generator_report
 from musemo_hf.hub.figures import read_figures
+from musemo_hf.reporting.stored_report import usable_report
 
 N_SONGS, N_FRAMES = 40, 256
 
@@ -32,7 +33,7 @@ def test_cards_read_what_was_measured_on_the_held_out_fold():
     assert (report["corpus"]["n_training"], report["corpus"]["n_tested"]) == (20, 20)
     assert report["quality"]["n_predictions"] == report["quality"]["n_references"] == 20
     assert report["quality"]["authenticity"] is not None
-    score, ccc = read_figures(report, ("quality_score", "ccc_real_only"))
+    score, ccc = read_figures(usable_report(report), ("quality_score", "ccc_real_only"))
     assert score.value == pytest.approx(report["quality"]["quality_score"])
     assert ccc.value == pytest.approx(np.mean(report["recogniser"]["ccc"]))
     assert ccc.interval[0] <= ccc.value <= ccc.interval[1]

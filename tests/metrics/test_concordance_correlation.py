@@ -129,7 +129,6 @@ def test_bad_inputs_are_named(metric, predictions, references, message):
     ("options", "message"),
     [
         ({"confidence": 0.9, "n_resamples": 0}, "n_resamples as a whole number from 1 on, got 0"),
-        ({"confidence": 0.9, "groups": ["a"] * 60}, "at least 2 groups for an interval, got 1"),
         ({"confidence": 1}, r"a confidence in \(0, 1\)"),
         ({"level": 0.9}, "expected options out of groups, confidence, n_resamples, seed, got level"),
     ],

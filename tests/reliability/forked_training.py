@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -52,7 +53,9 @@ def child(kind, folder, line):
         signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         signal.setitimer(signal.ITIMER_REAL, line["kill"])
     try:
+        started = time.perf_counter()
         run.train()
+        Path(f"{folder}.seconds").write_text(str(time.perf_counter() - started))
     except Exception as error:
         Path(folder).mkdir(parents=True, exist_ok=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -43,10 +43,11 @@ def result_of(folder):
 def test_a_run_that_is_killed_again_and_again_is_the_unbroken_one(training, tally, long_form):
     (kind, root, train), rng = training, random.Random(0)
     expected = result_of(root / "unbroken")
+    seconds = float((root / "unbroken.seconds").read_text())
     for number in range(12 if long_form else 1):
         name, ends = f"killed{number}", []
         for _ in range(6 if long_form else 3):
-            ends.append(train(name, kill=rng.uniform(0.02, 0.8))["status"])
+            ends.append(train(name, kill=rng.uniform(0.05, 0.7) * seconds)["status"])
         assert set(ends) <= {-9, 0}
         same = train(name)["status"] == 0 and result_of(root / name) == expected
         for _ in filter(None, ends):

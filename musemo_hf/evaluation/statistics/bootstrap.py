@@ -108,15 +108,15 @@ def resampled_sums(values: Array, groups: Sequence | NDArray | None, n_resamples
         seed: The seed of the draws.
 
     Returns:
-        The sum of each draw `(n_resamples, ...)`.
+        The sum of each draw `(n_resamples, ...)`; NaN for fewer than two groups, of which every draw would be the same.
 
     Raises:
-        ValueError: The number of labels is not n, there are fewer than two groups, or see `check_draws`.
+        ValueError: The number of labels is not n, or see `check_draws`.
     """
     members, n_groups = group_indices(len(values), groups)
     if n_groups < 2:  # every draw would be the same: an interval of no width says that the figure is certain
-        what = "items" if groups is None else "groups"
-        raise ValueError(f"expected at least 2 {what} for an interval, got {n_groups}")
+        check_draws(n_resamples, seed)
+        return np.full((n_resamples, *values.shape[1:]), np.nan)
     by_group = np.zeros((n_groups, int(np.prod(values.shape[1:]))))
     np.add.at(by_group, members, values.reshape(len(values), -1))
     drawn = np.concatenate([weights @ by_group for weights in multinomial_weights(n_groups, n_resamples, seed)])

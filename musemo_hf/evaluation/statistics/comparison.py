@@ -186,6 +186,8 @@ def _delta(value: float, draws: Array, confidence: float) -> dict[str, Any]:
     share = float(np.mean(draws <= 0))
     # two-sided, from the draws; their number limits its resolution
     p_value = min(1.0, max(2 * min(share, 1 - share), 1 / len(draws)))
+    if np.isnan(draws).all():  # songs of one artist: nothing can be said of others
+        p_value = float("nan")
     return {
         "value": value,
         "interval": [float(end) for end in interval(draws, confidence)],
@@ -196,7 +198,10 @@ def _delta(value: float, draws: Array, confidence: float) -> dict[str, Any]:
 
 def holm(deltas: Any) -> None:
     """Add `p_holm` to each difference: Holm's (1979) step-down adjustment over all of them."""
-    ordered = sorted(deltas, key=lambda delta: delta["p_value"])
+    listed = list(deltas)
+    for delta in listed:
+        delta["p_holm"] = float("nan")
+    ordered = sorted((delta for delta in listed if not np.isnan(delta["p_value"])), key=lambda delta: delta["p_value"])
     highest = 0.0
     for rank, delta in enumerate(ordered):
         highest = max(highest, min(1.0, (len(ordered) - rank) * delta["p_value"]))

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from musemo_hf.evaluation.arrays import as_numbers, check_finite
 
-from .bootstrap import check_confidence, check_draws, interval, resampled_sums
+from .bootstrap import check_confidence, check_draws, group_indices, interval, resampled_sums
 
 Array = NDArray[np.float64]
 
@@ -153,8 +153,8 @@ def concordance_report(
 
     Raises:
         ValueError: The shapes differ, have another rank or are empty, there is something else than finite numbers, the
-            number of labels is wrong, an interval is wanted of fewer than two groups, the confidence is outside (0, 1),
-            or the number of draws or the seed is not a whole number from 1 or 0 on.
+            number of labels is wrong, the confidence is outside (0, 1), or the number of draws or the seed is not a
+            whole number from 1 or 0 on.
     """
     predicted, annotated, single = _paired(predictions, references)
     check_draws(n_resamples, seed)
@@ -173,6 +173,9 @@ def concordance_report(
         report["ccc_mean_interval"] = np.where(np.isnan(report["ccc_mean"]), np.nan, ends).tolist()
     report["n"] = len(predicted)
     report["notes"] = _notes(sums)
+    if confidence is not None and (n_groups := group_indices(len(predicted), groups)[1]) < 2:
+        what = "items" if groups is None else "groups"
+        report["notes"]["interval"] = f"an interval needs at least 2 {what}, got {n_groups}"
     return report
 
 
