@@ -198,7 +198,7 @@ def test_a_gans_card_names_no_steps(kind, library):
 
 
 def test_published_labels_are_named_as_swapped():
-    assert "put right" in render_card("data_set", **FACTS["data_set"])
+    assert "Here they are corrected" in render_card("data_set", **FACTS["data_set"])
     assert "**as published**" in render_card("data_set", **FACTS["data_set"] | {"labels": "published"})
 
 
