@@ -88,7 +88,9 @@ def metrics_page() -> str:
     cards = sorted((ROOT / "musemo_hf" / "metrics").glob("*/README.md"))
     texts = [card.read_text(encoding="utf-8").split("---\n", 2)[2].strip() for card in cards]
     about = "# Metrics\n\nModules of `evaluate`, loaded by `evaluate.load(metric_path(name))`."
-    return "\n\n".join([about, "::: musemo_hf.metrics.metric_path", *(re.sub("^#", "##", t, flags=re.M) for t in texts)])
+    return "\n\n".join(
+        [about, "::: musemo_hf.metrics.metric_path", *(re.sub("^#", "##", t, flags=re.M) for t in texts)]
+    )
 
 
 class _Wide(argparse.RawDescriptionHelpFormatter):

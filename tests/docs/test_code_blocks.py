@@ -27,8 +27,9 @@ from musemo_hf.training.configuration import load_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- not run: [^>]+ -->\s*)?^```(python|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-RUN = ["README.md", *sorted(f"docs/{path.parent.name}/{path.name}" for kind in ("tutorials", "how-to") for path in (ROOT / "docs" / kind).glob("*.md"))]  # fmt: skip
-READ = ["docs/cluster.md", *sorted(f"docs/results/{path.name}" for path in (ROOT / "docs" / "results").glob("*.md"))]
+PAGES = [f"docs/{path.parent.name}/{path.name}" for path in sorted((ROOT / "docs").glob("*/*.md"))]
+RUN = ["README.md", *(page for page in PAGES if page.startswith(("docs/tutorials/", "docs/how-to/")))]
+READ = ["docs/cluster.md", *(page for page in PAGES if page.startswith("docs/results/"))]
 OF_THE_SYSTEM = {"export", "ray", "srun", "sleep", "head", "hf"}  # commands that are not ours to check
 
 
@@ -120,7 +121,9 @@ def check_command(words: list[str], monkeypatch) -> None:
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(targets), shlex.join(words)
     elif words[0] == "pip":
-        extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "optional-dependencies"
+        ]
         assert set(re.findall(r"\[([\w,]+)\]", words[-1])) <= set(extras), shlex.join(words)
     else:
         assert words[0].split("=")[0] in OF_THE_SYSTEM, f"expected a command that is known, got {shlex.join(words)}"
