@@ -97,4 +97,4 @@ class _Wide(argparse.RawDescriptionHelpFormatter):
     """Help of one width, whatever the terminal."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=100, max_help_position=28)
+        super().__init__(prog, width=80, max_help_position=24)

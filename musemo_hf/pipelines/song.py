@@ -66,11 +66,15 @@ class Song:
         """Return what a notebook shows: the picture of the spectrogram beside a player at the one gain of all songs."""
         import io
 
+        from matplotlib.figure import Figure
+
         from musemo_hf.reporting.figures import to_data_uri, to_png
 
         buffer = io.BytesIO()
         write_playback(buffer, self.audio, self.sampling_rate, "WAV")
-        picture = to_data_uri(to_png(self.plot().get_figure(root=True), dpi=70), "image/png")
+        figure = Figure(figsize=(7, 2.6), layout="constrained")
+        self.plot(figure.add_subplot())
+        picture = to_data_uri(to_png(figure, dpi=70), "image/png")
         return (
             '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
             f'<img alt="Spectrogram of {self!r}" src="{picture}">'
