@@ -1,7 +1,7 @@
 """The log of readings of held-out folds, a table in Markdown that a command extends and a person can read.
 
-A fold that was read to choose something says less each time. The log says when a fold was read, by which command and for
-which weights, so that a figure can be weighed by what came before it.
+A fold that was read to choose something says less each time. The log says when a fold was read, by which command
+and for which weights, so that a figure can be weighed by what came before it.
 """
 
 import hashlib
@@ -106,7 +106,8 @@ def check_reading(path: str | Path, reading: FoldReading, read_again: bool = Fal
     if not read_again:
         raise SecondReadingError(
             f"expected fold {fold} of {reading.corpus} to be read once for {reading.recipe} with seeds "
-            f"{reading.seeds}, got a reading of {before[-1].date} in {path}; --read-again reads it all the same, and the log says so"
+            f"{reading.seeds}, got a reading of {before[-1].date} in {path}; --read-again reads it all the same, and "
+            f"the log says so"
         )
     return _noted(reading, f"read again, {len(before)} before")
 
