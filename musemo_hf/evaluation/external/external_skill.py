@@ -45,7 +45,7 @@ def external_skill(
 
     Args:
         reference: The features of real songs `(N, D)`, by which everything is standardised; a dimension that is
-            constant in them is left out.
+            constant in them is left out, and values are limited to 4 deviations.
         held_out: The features of real songs of other artists `(N_r, D)`.
         candidate: The features of generated clips `(N_f, D)`.
         noises: The features of each noise `(N_n, D)`, by its name.
