@@ -60,7 +60,7 @@ def detectability(
 
     The classifier is cross-validated in five folds that divide no group, and compares clips of one fold only, since
     the scores of two classifiers have no common scale. Features are standardised by the training part and limited
-    to 4 deviations; those that are constant in it are left out. The L2 penalty is C = 0.01, with classes of equal weight.
+    to 4 deviations; those that are constant in it are left out. The L2 penalty is C = 0.01; classes have equal weight.
 
     Args:
         real: The features of real songs `(N, D)`.
