@@ -62,7 +62,8 @@ class SoundSets:
         return [np.stack([row[order] for row in rows]).astype(np.float64) for order in range(len(names))]
 
     def _clip(self, clip: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
-        clip = np.ascontiguousarray(clip, dtype=np.float32)
+        settings = MelSettings()
+        clip = np.ascontiguousarray(np.clip(clip, settings.min_db, settings.max_db), dtype=np.float32)
         digest = hashlib.sha256(clip.tobytes() + str(clip.shape).encode()).hexdigest()
         found = {name: self._kept(digest, name) for name in names}
         missing = [name for name, values in found.items() if values is None]
