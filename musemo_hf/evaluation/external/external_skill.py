@@ -23,6 +23,8 @@ from .resampled_distances import ComponentDistances, KernelDistances, ResampledD
 
 Distance = Literal["kid", "frechet"]
 MIN_CLIPS = 50  # measured in docs/metric-validation.md
+# the surrogates that come nearest to music in sound; the others need no inversion
+EXTERNAL_NOISES = ("modulation-gaussian", "impulse-noise", "joint-gaussian")
 
 
 @single_blas

@@ -67,8 +67,10 @@ def roles(songs: SongArrays, held_out_fold: int, n_clips: int) -> Roles:
     """
     others = [fold for fold in sorted(set(songs.fold.tolist())) if fold != held_out_fold]
     sides = [[held_out_fold], others[: len(others) // 2], others[len(others) // 2 :]]
-    chosen = [evenly_spaced(np.flatnonzero(np.isin(songs.fold, folds)), n_clips) for folds in sides]
-    return Roles(*chosen, np.flatnonzero(songs.fold != held_out_fold))
+    reference, held_out, candidate = (
+        evenly_spaced(np.flatnonzero(np.isin(songs.fold, folds)), n_clips) for folds in sides
+    )
+    return Roles(reference, held_out, candidate, np.flatnonzero(songs.fold != held_out_fold))
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,12 @@ def candidates(
     for name, generator in generators.items():
         made = denormalise(sample_clips(generator, emotion, SEED)[:, 0]).numpy()
         yield Candidate(name, "generator", made, [artists[i] for i in sides.reference])
-    statistics = _fit(clips[sides.training])
+    statistics = fit_noises(clips[sides.training])
     for name in reversed(NOISES):  # the strong ones first
         n_clips = len(sides.reference) if name in STRONG else n_few
-        yield Candidate(name, "noise", _drawn(name, statistics, n_clips))
+        yield Candidate(name, "noise", drawn(name, statistics, n_clips))
     few = evenly_spaced(sides.candidate, n_few)
-    start = _drawn("joint-gaussian", statistics, len(few), seed=7)
+    start = drawn("joint-gaussian", statistics, len(few), seed=7)
     features = get_embedder(SKILL_SPACE).embed(clips[evenly_spaced(sides.training, 300)])
     yield Candidate(TEXTURE, "noise", noise_by_gradient(start, features, say=say))
     others = clips[evenly_spaced(sides.held_out, n_few)]
@@ -134,11 +136,13 @@ def _damaged(songs: Songs, artists: list[str], index: np.ndarray) -> Iterator[Ca
             yield Candidate(name, "music taken apart", clamp_decibels(worse), [artists[i] for i in index])
 
 
-def _fit(clips: np.ndarray) -> ReferenceStatistics:
+def fit_noises(clips: np.ndarray) -> ReferenceStatistics:
+    """Compute the statistics of real clips that noises are drawn from."""
     statistics = ReferenceStatistics.empty(clips.shape[1], clips.shape[2])
     statistics.update(clips)
     return statistics
 
 
-def _drawn(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int = 1) -> np.ndarray:
+def drawn(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int = 1) -> np.ndarray:
+    """Draw clips of one noise."""
     return np.concatenate(list(sample_surrogate(name, statistics, n_clips, seed)))
