@@ -161,7 +161,7 @@ def _sizes(
     sizes: Sequence[int],
 ) -> list[dict[str, Any]]:
     """Measure the skills of real songs with growing numbers of clips; the sides are thirds that share no artist."""
-    thirds = artist_folds(songs.artist, songs.emotion, songs.year, n_folds=3)
+    thirds = artist_folds(songs.artist, songs.emotion, songs.year.tolist(), n_folds=3)
     artists = artist_groups(songs.artist)
     results = []
     for size in sizes:
