@@ -3,8 +3,8 @@
     MUSEMO_PRETRAINED=DIR python training/validate_metric.py --data-dir DEAM --cache-dir runs/validate_metric
 
 The script writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. Arrays take minutes on two
-cores, sound (some 3,000 clips, which are inverted and embedded by YAMNet) half an hour; what was measured is kept in the
-cache folder, from which a run that was stopped goes on. `--no-sound` leaves out sound, and needs no YAMNet.
+cores, sound (some 2,000 clips, which are inverted and embedded by YAMNet) half an hour; what was measured is kept in
+the cache folder, from which a run that was stopped goes on. `--no-sound` leaves out sound, and needs no YAMNet.
 """
 
 import argparse
@@ -39,9 +39,9 @@ def main() -> None:
         "--n-clips",
         type=int,
         default=250,
-        help="The number of clips of a set of arrays, at most a quarter of the songs.",
+        help="The number of arrays of a set, at most a quarter of the songs.",
     )
-    parser.add_argument("--n-sounds", type=int, default=180, help="The number of clips of a set of sound.")
+    parser.add_argument("--n-sounds", type=int, default=120, help="The number of clips of a set of sound.")
     parser.add_argument("--cache-dir", type=Path, help="The folder of what was measured before.")
     parser.add_argument("--no-sound", action="store_true", help="Measure arrays alone.")
     parser.add_argument("--json", type=Path, help="A file to write the numbers to.")
@@ -56,7 +56,11 @@ def main() -> None:
 
 def arrays(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure arrays, or read the measurements of the cache folder."""
-    kept = None if arguments.cache_dir is None else arguments.cache_dir / f"arrays-{arguments.n_clips}.json"
+    kept = (
+        None
+        if arguments.cache_dir is None
+        else arguments.cache_dir / f"arrays-{arguments.n_songs}-{arguments.n_clips}.json"
+    )
     if kept is not None and kept.is_file():
         return json.loads(kept.read_text())
     results = validate(load_excerpts(arguments.data_dir, arguments.n_songs), arguments.n_clips)
@@ -69,10 +73,8 @@ def sound(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure sound with the packaged generators."""
     settings = DataSettings(config_name="excerpt_10s", n_songs=arguments.n_songs)
     songs, _ = load_songs(settings, arguments.data_dir, Accelerator())
-    generators = {
-        name: MusemoPipeline.from_pretrained(embedded_checkpoint(folder)).generator
-        for name, folder in GENERATORS.items()
-    }
+    folders = {name: embedded_checkpoint(checkpoint) for name, checkpoint in GENERATORS.items()}
+    generators = {name: MusemoPipeline.from_pretrained(folder).generator for name, folder in folders.items()}
     sounds = SoundSets(yamnet_embedder(), arguments.cache_dir)
     return validate_sound(songs, generators, sounds, n_clips=arguments.n_sounds)
 

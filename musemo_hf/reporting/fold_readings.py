@@ -5,7 +5,7 @@ and for which weights, so that a figure can be weighed by what came before it.
 """
 
 import hashlib
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,7 +142,7 @@ def weights_hash(folder: str | Path) -> str:
 
 def _noted(reading: FoldReading, remark: str) -> FoldReading:
     note = "; ".join(filter(None, [reading.note, remark]))
-    return FoldReading(*astuple(reading)[:-1], note)
+    return replace(reading, note=note)
 
 
 def _row(reading: FoldReading) -> str:

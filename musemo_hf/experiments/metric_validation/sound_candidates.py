@@ -111,9 +111,8 @@ def candidates(
         made = denormalise(sample_clips(generator, emotion, SEED)[:, 0]).numpy()
         yield Candidate(name, "generator", made, [artists[i] for i in sides.reference])
     statistics = fit_noises(clips[sides.training])
-    for name in reversed(NOISES):  # the strong ones first
-        n_clips = len(sides.reference) if name in STRONG else n_few
-        yield Candidate(name, "noise", drawn(name, statistics, n_clips))
+    for name in STRONG:
+        yield Candidate(name, "noise", drawn(name, statistics, len(sides.reference)))
     few = evenly_spaced(sides.candidate, n_few)
     start = drawn("joint-gaussian", statistics, len(few), seed=7)
     features = get_embedder(SKILL_SPACE).embed(clips[evenly_spaced(sides.training, 300)])
@@ -125,6 +124,9 @@ def candidates(
     yield from _damaged(Songs(clips[few], others, clips[evenly_spaced(sides.reference, n_few)]), artists, few)
     twice = np.stack([log_mel(torch.from_numpy(sound[None]))[0].numpy() for sound in invert(clips[few])])
     yield Candidate("real songs, inverted twice", "music taken apart", twice, [artists[i] for i in few])
+    for name in NOISES:
+        if name not in STRONG:
+            yield Candidate(name, "noise", drawn(name, statistics, n_few))
 
 
 def _damaged(songs: Songs, artists: list[str], index: np.ndarray) -> Iterator[Candidate]:

@@ -25,8 +25,8 @@ from musemo_hf.experiments.sound_sets import SoundSets
 
 from .sound_candidates import STRONG, Candidate, Roles, candidates, drawn, fit_noises, roles
 
-SIZES = (25, 50, 93, 187, 400)
-N_STRUCTURE = 100  # clips of a set whose structure is measured
+SIZES = (25, 50, 93, 120, 187, 323)
+N_STRUCTURE = 60  # clips of a set whose structure is measured
 OWN = get_embedder(SKILL_SPACE)
 
 
@@ -55,7 +55,7 @@ def validate_sound(
     generators: Mapping[str, Any],
     sounds: SoundSets,
     held_out_fold: int = 0,
-    n_clips: int = 180,
+    n_clips: int = 120,
     n_few: int = 50,
     sizes: Sequence[int] = SIZES,
     say: Callable[[str], None] = print,
@@ -101,7 +101,9 @@ def validate_sound(
         "embedder": sounds.embedder.name,
         "held_out_fold": held_out_fold,
         "rows": rows,
-        "sizes": _sizes(songs, clips, sounds, {name: noises[name].external for name in STRONG}, arrays, sizes),
+        "sizes": _sizes(
+            songs, sides, held_out_fold, sounds, {name: noises[name].external for name in STRONG}, arrays, sizes
+        ),
         **_counts(sides, artists),
     }
 
@@ -152,20 +154,28 @@ def _figures(
     }
 
 
+def _three(sides: Roles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return sides.reference, sides.held_out, sides.candidate
+
+
 def _sizes(
     songs: SongArrays,
-    clips: np.ndarray,
+    sides: Roles,
+    held_out_fold: int,
     sounds: SoundSets,
     noises: Mapping[str, np.ndarray],
     arrays: Mapping[str, np.ndarray],
     sizes: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """Measure the skills of real songs with growing numbers of clips; the sides are thirds that share no artist."""
-    thirds = artist_folds(songs.artist, songs.emotion, songs.year.tolist(), n_folds=3)
-    artists = artist_groups(songs.artist)
+    """Measure the skills of real songs with growing numbers of clips, on sides that share no artist."""
+    clips, artists = clamp_decibels(songs.spectrogram), artist_groups(songs.artist)
+    everything = roles(songs, held_out_fold, len(songs))
     results = []
     for size in sizes:
-        index = [evenly_spaced(np.flatnonzero(thirds == third), size) for third in range(3)]
+        index = [
+            evenly_spaced(own if size <= len(own) else whole, size)
+            for own, whole in zip(_three(sides), _three(everything), strict=True)
+        ]
         if min(map(len, index)) < size:
             continue
         reference, held_out, candidate = (sounds.features(clips[side], f"{size} songs") for side in index)
