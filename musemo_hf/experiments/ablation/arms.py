@@ -133,7 +133,7 @@ def _real_taught(material: Material, external: bool) -> Arm:
 
 
 def real_taught(material: Material) -> Arm:
-    """Real songs; half of each label is the teacher's, cross-fitted: the control of `synthetic_taught`."""
+    """Real songs; half of each label is the teacher's, cross-fitted: a control without synthetic songs."""
     return _real_taught(material, external=False)
 
 

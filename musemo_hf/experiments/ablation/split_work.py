@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.mel import denormalise, normalise
-from musemo_hf.data.folds import artist_folds
+from musemo_hf.data.folds import artist_folds, artist_groups
 from musemo_hf.experiments.ablation.baselines.kernel import fit_kernel
 from musemo_hf.experiments.ablation.baselines.regressors import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
 from musemo_hf.experiments.ablation.baselines.small_cnn import SmallCnnTrainer, fit_cnn
@@ -111,7 +111,8 @@ class SplitWork:
             PretrainedModelError: The pretrained audio model is not there.
         """
         if external not in self._teachers:
-            folds = self._inner_folds(self.real.emotion.double().numpy(), TEACHER_FOLDS)
+            n_artists = len(set(artist_groups([self.ablation.songs.artist[i] for i in self.split.train])))
+            folds = self._inner_folds(self.real.emotion.double().numpy(), min(TEACHER_FOLDS, n_artists))
             self._teachers[external] = Teacher(self.real, folds, _external_features if external else None)
         return self._teachers[external]
 

@@ -14,6 +14,7 @@ from musemo_hf.reporting.provenance import caveats, label_kind
 from musemo_hf.reporting.templates import render
 
 from .picture import draw_curve
+from .power import detectable
 
 
 def write_curve(ablation: Ablation, report: dict[str, Any]) -> Path:
@@ -40,6 +41,7 @@ def markdown(report: dict[str, Any]) -> str:
         label_kind=label_kind(report["corpus"]),
         arms={arm: _sentence(arm) for arm in arms},
         rows=[row for size in report["sizes"] for row in _rows(size)],
+        planned=_planned(report),
         missing=sum(len(size["missing"]) for size in report["sizes"]),
         arm_name=arm_name,
     )
@@ -82,6 +84,18 @@ def verdict(size: dict[str, Any]) -> str:
     parts = [f"{word} for {', '.join(map(arm_name, arms))}" for word, arms in names.items() if arms]
     seen = max(gain["smallest_effect"] for gain in gains.values())
     return f"{n} real songs: {'; '.join(parts)}. Differences from {seen:.3f} on are detected with power 0.8."
+
+
+def _planned(report: dict[str, Any]) -> str:
+    """Say what the run was expected to detect, before it was made."""
+    n_comparisons = sum(len(size["gains"]) for size in report["sizes"])
+    first, twice = detectable(report["corpus"]["n_tested"], n_comparisons)[:2]
+    return (
+        f"Planned before the run, with --plan: a difference of {first.one_test:.3f} is detected with power 0.8 "
+        f"({first.first_test:.3f} by Holm's first test) if standard errors are those of {first.known.page}, where "
+        f"recognisers learnt from 1,292 songs, and one of {twice.one_test:.3f} ({twice.first_test:.3f}) if they are "
+        "twice as large. What was detectable in the end stands in the verdicts above."
+    )
 
 
 def _rows(size: dict[str, Any]) -> list[dict[str, str]]:
