@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from musemo_hf.data.folds import artist_groups, song_order, strata
+from musemo_hf.evaluation.spaces import embedders
 from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.arm_training import ArmTraining
 from musemo_hf.experiments.ablation.arms import ALTERNATIVES, EXTERNAL, PROPOSED, alternatives_of
@@ -19,6 +20,9 @@ from musemo_hf.experiments.ablation.curve.power import KNOWN, plan
 from musemo_hf.experiments.ablation.split_work import SplitWork
 from musemo_hf.experiments.ablation.tasks import run_ablation
 from musemo_hf.experiments.ablation.teacher import Teacher
+from musemo_hf.models.vit.texture import texture_size
+from musemo_hf.pipelines.embedders.yamnet import NAME as YAMNET
+from musemo_hf.pipelines.embedders.yamnet import load_yamnet
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 
@@ -46,6 +50,7 @@ TINY = [
     "ablation.n_resamples=50",
     "ablation.arms=[real, synthetic, pretrain_synthetic, synthetic_taught, variations, real_taught]",
 ]
+N_FRAMES = 256
 CORPUS = {"name": "noise", "procedural": True, "n_skipped": 0}
 
 
@@ -229,3 +234,29 @@ def test_a_generator_without_variations_is_named(songs, tmp_path):
     sizes = ["generator.generator_channels=8", "generator.group_norm_groups=1", "generator.discriminator_channels=4"]
     outcome = run_ablation(make(songs, tmp_path, *overrides, *sizes, "ablation.folds=[0]"))
     assert "expected a generator that makes variations" in outcome.failed["fold0-10songs/variations-seed0"]
+
+
+@pytest.mark.pretrained
+def test_a_teacher_with_external_data_labels_real_and_synthetic_songs_through_the_same_inversion(
+    work, pretrained_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MUSEMO_PRETRAINED", str(pretrained_dir))
+    monkeypatch.setenv("MUSEMO_CACHE", str(tmp_path / "cache"))
+    teacher = work.teach(True)
+    assert [features.shape for features in teacher.features] == [(10, texture_size(N_FRAMES)), (10, 2048)]
+    taught, requested = (work.make_arm(arm, 0).clips for arm in ("synthetic_taught_external", "synthetic"))
+    assert torch.equal(taught.spectrogram, requested.spectrogram)
+    assert torch.equal(taught.emotion[10:], teacher.label(taught.spectrogram[10:]))
+    assert (taught.emotion[10:] - work.make_arm("synthetic_taught", 0).clips.emotion[10:]).abs().max() > 1e-3
+    half = work.make_arm("real_taught_external", 0).clips.emotion
+    torch.testing.assert_close(half, (work.real.emotion + teacher.cross_fitted()) / 2)
+
+
+def test_without_the_pretrained_model_only_the_arms_that_need_it_fail(songs, tmp_path, monkeypatch):
+    monkeypatch.setenv("MUSEMO_PRETRAINED", str(tmp_path / "nothing"))
+    monkeypatch.delitem(embedders._REGISTRY, YAMNET, raising=False)  # of a test before
+    load_yamnet.cache_clear()
+    overrides = ["ablation.arms=[real, real_taught_external]", "ablation.folds=[0]"]
+    outcome = run_ablation(make(songs, tmp_path / "run", *overrides))
+    assert list(outcome.failed) == ["fold0-10songs/real_taught_external-seed0"]
+    assert "PretrainedModelError: YAMNet" in outcome.failed["fold0-10songs/real_taught_external-seed0"]

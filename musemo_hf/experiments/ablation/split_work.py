@@ -17,6 +17,7 @@ from musemo_hf.experiments.ablation.baselines.kernel import fit_kernel
 from musemo_hf.experiments.ablation.baselines.regressors import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
 from musemo_hf.experiments.ablation.baselines.small_cnn import SmallCnnTrainer, fit_cnn
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.pipelines.embedders.sound_features import sound_features
 from musemo_hf.runner.task import SkipTask
 from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
@@ -210,10 +211,8 @@ class SplitWork:
 
 def _external_features(spectrogram: torch.Tensor) -> np.ndarray:
     """Embed normalised log-mels by the pretrained audio model, through the inversion that all log-mels go through."""
-    from musemo_hf.pipelines.embedders.find import find_embedder
-
-    embedder, decibels = find_embedder(EXTERNAL_EMBEDDER), denormalise(spectrogram[:, 0])
-    return np.concatenate([np.asarray(embedder.embed(part.numpy())) for part in decibels.split(16)])
+    decibels = denormalise(spectrogram[:, 0]).cpu().numpy()
+    return sound_features(decibels, EXTERNAL_EMBEDDER, n_frames=decibels.shape[-1], title="teacher").features
 
 
 @lru_cache(maxsize=1)  # only the latest split's clips are held
