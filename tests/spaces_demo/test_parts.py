@@ -183,7 +183,7 @@ def test_a_variable_that_names_no_checkpoint_is_an_error(monkeypatch):
     from studio import Studio
 
     monkeypatch.setenv("MUSEMO_GENERATOR", "flwo")
-    with pytest.raises(gr.Error, match="expected a generator's folder, or its repository as user/name.* at flwo"):
+    with pytest.raises(gr.Error, match=r"expected a generator's folder, or its repository as user/name.* at flwo"):
         Studio().get("generator")
     assert load_report() is None
 
