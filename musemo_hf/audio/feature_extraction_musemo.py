@@ -29,7 +29,12 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
 
     Args:
         n_frames: The number of frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
-        sampling_rate, n_fft, hop_length, n_mels, min_db, max_db: See `MelSettings`.
+        sampling_rate: The sampling rate of the audio in Hz.
+        n_fft: The number of samples of a Fourier transform.
+        hop_length: The number of samples between frames.
+        n_mels: The number of mel bands.
+        min_db: The lowest level in dB; quieter values are raised to it.
+        max_db: The highest level in dB; louder values are lowered to it.
     """
 
     model_input_names = ["spectrogram"]  # noqa: RUF012 (the base class declares it so)
