@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-import librosa
 import numpy as np
 import torch
+from librosa.filters import mel as mel_filters
 from torch import Tensor
 from torch.nn import functional
 
@@ -60,9 +60,10 @@ class VocoderGrid:
     def of(cls, settings: MelSettings) -> "VocoderGrid":
         """Return the grid of the project's normalised log-mels, for a vocoder that takes them as they are."""
         centre, half = (settings.max_db + settings.min_db) / 2, (settings.max_db - settings.min_db) / 2
-        decibels = {"power": 2, "log_base": 10.0, "log_factor": 10.0, "floor": 10 ** (settings.min_db / 10)}
+        decibels: dict[str, Any] = {"power": 2, "log_base": 10.0, "log_factor": 10.0}
         sizes = (settings.sampling_rate, settings.n_mels, settings.hop_length, settings.n_fft)
-        return cls(*sizes, **decibels, mean=centre, deviation=half, is_centred=True)
+        floor = 10 ** (settings.min_db / 10)
+        return cls(*sizes, **decibels, floor=floor, mean=centre, deviation=half, is_centred=True)
 
     @property
     def filters(self) -> Tensor:
@@ -107,14 +108,14 @@ class VocoderGrid:
 
 @lru_cache(maxsize=16)
 def _filters(grid: VocoderGrid) -> Tensor:
-    filters = librosa.filters.mel(
+    filters = mel_filters(
         sr=grid.sampling_rate,
         n_fft=grid.n_fft,
         n_mels=grid.n_mels,
         fmin=grid.f_min,
         fmax=grid.f_max,
         htk=grid.mel_scale == "htk",
-        norm=grid.mel_norm,  # type: ignore[arg-type]  # librosa takes None
+        norm=grid.mel_norm,
         dtype=np.float32,
     )
     return torch.from_numpy(filters)
@@ -151,12 +152,15 @@ def grid_of(vocoder: Any) -> VocoderGrid:
         ValueError: The grid is unknown, so that no log-mel can be converted to it, or contradicts the network.
         TypeError: It is no vocoder.
     """
-    config = getattr(vocoder, "config", None)
+    config: Any = getattr(vocoder, "config", None)
     if (own := getattr(vocoder, "h", None)) is not None:
         names = ("sampling_rate", "num_mels", "hop_size", "n_fft")
         if missing := [name for name in names if own.get(name) is None]:
             raise ValueError(f"expected a vocoder's configuration with {', '.join(names)}, got no {', '.join(missing)}")
-        grid = VocoderGrid(*(own[name] for name in names), f_min=own.get("fmin") or 0.0, f_max=own.get("fmax"))
+        sampling_rate, n_mels, hop_length, n_fft = (own[name] for name in names)
+        grid = VocoderGrid(
+            sampling_rate, n_mels, hop_length, n_fft, f_min=own.get("fmin") or 0.0, f_max=own.get("fmax")
+        )
         return _checked(grid, own["num_mels"], _hop(own.get("upsample_rates")))
     if getattr(config, "model_in_dim", None) is None or getattr(config, "upsample_rates", None) is None:
         raise TypeError(f"expected a vocoder such as SpeechT5HifiGan, got {type(vocoder).__name__}")
