@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from musemo_hf.audio.loudness import write_playback
+from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,19 +37,24 @@ class Song:
     hop_length: int = 512
 
     def save(self, path: str | Path) -> Path:
-        """Write the audio in the format of the path's suffix (wav, flac, ogg or mp3).
+        """Write the audio in the format of the path's suffix (wav, flac, ogg or mp3), whole or not at all.
 
         The audio is written at the one gain of all songs, 24 dB below its true loudness, because loudness is part of
         emotion; peaks beyond that are limited softly. The file names its gain, which `load_audio` undoes.
 
         Raises:
             ValueError: soundfile does not write that format.
+            OSError: The disk is full, or the folder cannot be written to.
         """
         path = Path(path)
         ending = path.suffix.lstrip(".").upper()
         if ending not in soundfile.available_formats():
             raise ValueError(f"expected a path that ends in .wav, .flac, .ogg or .mp3, got {path.name!r}")
-        write_playback(path, self.audio, self.sampling_rate, ending)
+        try:
+            with atomic_path(path) as part:
+                write_playback(part, self.audio, self.sampling_rate, ending)
+        except soundfile.SoundFileRuntimeError as error:  # how libsndfile says that the disk is full
+            raise OSError(f"could not write {path}: {error}") from error
         return path
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
