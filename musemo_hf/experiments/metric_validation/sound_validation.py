@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.data.folds import artist_folds, artist_groups
+from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.evaluation.distances.neighbours import prdc
 from musemo_hf.evaluation.external.detectability import MIN_CLIPS, detectability
