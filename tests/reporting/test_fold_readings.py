@@ -76,7 +76,7 @@ def test_weights_without_a_file(tmp_path):
 
 def commands_in(text):
     """The commands of a page's code blocks that read a held-out fold of real songs."""
-    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    blocks = "\n".join(re.findall(r"^```[ \w]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     return [line for line in blocks.splitlines() if "measure_generator.py" in line or "training/study.py" in line]
 
 
