@@ -137,8 +137,8 @@ def test_no_artist_is_on_two_sides(songs):
 def test_every_set_is_made_of_its_songs(songs):
     sides = roles(songs, 0, 6)
     made: dict[str, Candidate] = {one.name: one for one in candidates(songs, sides, {}, 4, lambda line: None)}
-    assert set(NOISES) | {REAL, TEXTURE, "random phases", "grains", "real songs, inverted twice"} <= set(made)
-    assert len(made) == len(NOISES) + 5 + len(FAULTS)
+    assert set(NOISES) | {REAL, TEXTURE, "random phases", "real songs, inverted twice"} <= set(made)
+    assert len(made) == len(NOISES) + 4 + len(FAULTS)
     for one in made.values():
         assert one.clips.shape[1:] == (128, 256)
         assert np.isfinite(one.clips).all()
