@@ -63,7 +63,7 @@ def load_recogniser(
     Raises:
         ValueError: There is no such checkpoint (see `find_checkpoint`), it is another kind of model, or it has an
             external embedder and may not.
-        OSError: The folder or repository lacks a file.
+        OSError: The folder or repository lacks a file, or the embedder lacks its file or its library.
     """
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
     from musemo_hf.pipelines.model_kind import check_kind
@@ -78,6 +78,10 @@ def load_recogniser(
             f"expected a recogniser of log-mels alone, such as recogniser, got {given}, which uses the external "
             f"embedder {model.config.embedder}"
         )
+    if model.config.embedder is not None:
+        from musemo_hf.pipelines.embedders.find import find_embedder
+
+        find_embedder(model.config.embedder)  # what is missing is said once, before any song is read
     return model, extractor
 
 
