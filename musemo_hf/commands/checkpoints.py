@@ -34,8 +34,12 @@ def find_checkpoint(given: str | None, name: str) -> str:
     return given
 
 
-def load_pipeline(given: str | None) -> "MusemoPipeline":
+def load_pipeline(given: str | None, vocoder: str | None = None) -> "MusemoPipeline":
     """Load the pipeline of a generator, on the GPU where there is one.
+
+    Args:
+        given: See `find_checkpoint`.
+        vocoder: The folder or repository of a vocoder (default: that of the pipeline, else Griffin-Lim).
 
     Raises:
         ValueError: There is no such checkpoint (see `find_checkpoint`), or it is another kind of model.
@@ -45,7 +49,7 @@ def load_pipeline(given: str | None) -> "MusemoPipeline":
 
     path = find_checkpoint(given, "generator")
     _quiet()
-    pipeline = MusemoPipeline.from_pretrained(path)
+    pipeline = MusemoPipeline.from_pretrained(path, **({} if vocoder is None else {"vocoder": vocoder}))
     pipeline.set_progress_bar_config(disable=None)  # None: where standard error is not a terminal
     return pipeline.to(_device())
 

@@ -3,6 +3,7 @@
 musemo generate --valence 0.8 --arousal 0.7 --seed 0 --output happy.wav
 musemo generate --preset "sad & calm" --num-samples 8 --plot --output songs/
 musemo generate --preset happy --checkpoint FLOW --num-inference-steps 4 --output happy.wav
+musemo generate --preset happy --vocoder cvssp/audioldm2 --output happy.wav
 """
 
 import argparse
@@ -36,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--num-inference-steps", type=int, metavar="N", help=what)
     what = "The guidance scale of a flow (default: the model's own setting)."
     add("--guidance-scale", type=float, metavar="W", help=what)
+    what = "The folder or repository of a vocoder (default: the pipeline's own, else Griffin-Lim)."
+    add("--vocoder", metavar="PATH_OR_REPO", help=what)
     add("--plot", action="store_true", help="Also write a picture of each spectrogram, a .png beside the song.")
     what = f"A file that ends in {', '.join(ENDINGS)}, or a folder, in which {LIST} lists the requested emotions."
     add("--output", required=True, metavar="DIR_OR_FILE", help=what)
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from musemo_hf.commands.checkpoints import load_pipeline
 
     options = {"num_inference_steps": args.num_inference_steps, "guidance_scale": args.guidance_scale}
-    pipeline = load_pipeline(args.checkpoint)
+    pipeline = load_pipeline(args.checkpoint, args.vocoder)
     songs = pipeline(valence, arousal, num_samples=args.num_samples, seed=args.seed, **options).songs
     is_folder = output.suffix.lower() not in ENDINGS
     (output if is_folder else output.parent).mkdir(parents=True, exist_ok=True)
@@ -98,21 +101,12 @@ def _name(song: "Song") -> str:
 
 
 def _write(song: "Song", path: Path, plot: bool) -> None:
-    from soundfile import SoundFileRuntimeError
-
-    with atomic_path(path) as part:
-        named = part.with_name(part.name + path.suffix)  # the format follows from the ending
-        try:
-            song.save(named)
-            named.replace(part)
-        except SoundFileRuntimeError as error:  # how libsndfile says that the disk is full
-            raise OSError(f"could not write {path}: {error}") from error
-        finally:
-            named.unlink(missing_ok=True)
+    song.save(path)
     if plot:
         figure = song.plot().get_figure(root=True)
         if figure is not None:
-            figure.savefig(path.with_suffix(".png"), dpi=110)
+            with atomic_path(path.with_suffix(".png")) as part:
+                figure.savefig(part, format="png", dpi=110)
     seconds = len(song.audio) / song.sampling_rate
     print(f"{path}: valence {song.valence:+.2f}, arousal {song.arousal:+.2f}, seed {song.seed}, {seconds:.1f} s")
 
