@@ -22,11 +22,18 @@ WINDOWS_AT_ONCE = 8
 
 
 def checkpoint(name: str) -> str:
-    """Return MUSEMO_GENERATOR or MUSEMO_RECOGNISER, or the packaged checkpoint of "generator" or "recogniser"."""
-    from musemo_hf import embedded_checkpoint
+    """Return the checkpoint that MUSEMO_GENERATOR or MUSEMO_RECOGNISER names, or else the packaged one.
 
-    packaged = "flow" if name == "generator" else name  # the better of the packaged generators
-    return os.environ.get(f"MUSEMO_{name.upper()}") or embedded_checkpoint(packaged)
+    Args:
+        name: "generator" or "recogniser". The variable holds what the commands take as `--checkpoint`: a folder, a
+            repository or the name of a packaged checkpoint.
+
+    Raises:
+        ValueError: The variable names none of these.
+    """
+    from musemo_hf.commands.checkpoints import find_checkpoint
+
+    return find_checkpoint(os.environ.get(f"MUSEMO_{name.upper()}") or None, name)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from .inputs import is_wrapped
 from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
-from .song_windows import window_starts
 from .verification import ChecksumsMixin
 from .vocoding import vocode
 
@@ -30,7 +29,12 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
 
     Args:
         n_frames: The number of frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
-        sampling_rate, n_fft, hop_length, n_mels, min_db, max_db: See `MelSettings`.
+        sampling_rate: The sampling rate of the audio in Hz.
+        n_fft: The number of samples of a Fourier transform.
+        hop_length: The number of samples between frames.
+        n_mels: The number of mel bands.
+        min_db: The lowest level in dB; quieter values are raised to it.
+        max_db: The highest level in dB; louder values are lowered to it.
     """
 
     model_input_names = ["spectrogram"]  # noqa: RUF012 (the base class declares it so)
@@ -229,3 +233,15 @@ def _whole(value: Any, name: str, least: int = 0, most: int = MAX_SIZE) -> None:
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
+    """Return the starts of evenly spaced windows, int `(n,)`, at most `hop` samples apart up to the end of the signal.
+
+    Raises:
+        ValueError: The hop is shorter than one sample.
+    """
+    if not hop >= 1:
+        raise ValueError(f"expected a hop of at least one sample between windows, got {hop:g}")
+    last = max(0, n_samples - length)
+    return np.linspace(0, last, 1 + int(np.ceil(last / hop))).round().astype(int)

@@ -101,21 +101,12 @@ def _name(song: "Song") -> str:
 
 
 def _write(song: "Song", path: Path, plot: bool) -> None:
-    from soundfile import SoundFileRuntimeError
-
-    with atomic_path(path) as part:
-        named = part.with_name(part.name + path.suffix)  # the format follows from the ending
-        try:
-            song.save(named)
-            named.replace(part)
-        except SoundFileRuntimeError as error:  # how libsndfile says that the disk is full
-            raise OSError(f"could not write {path}: {error}") from error
-        finally:
-            named.unlink(missing_ok=True)
+    song.save(path)
     if plot:
         figure = song.plot().get_figure(root=True)
         if figure is not None:
-            figure.savefig(path.with_suffix(".png"), dpi=110)
+            with atomic_path(path.with_suffix(".png")) as part:
+                figure.savefig(part, format="png", dpi=110)
     seconds = len(song.audio) / song.sampling_rate
     print(f"{path}: valence {song.valence:+.2f}, arousal {song.arousal:+.2f}, seed {song.seed}, {seconds:.1f} s")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musemo_hf.commands.arguments import add_hop, add_recogniser
+from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         from musemo_hf.pipelines.emotion_path_figure import draw_emotion_paths
 
         figure = draw_emotion_paths({Path(song).name: path for song, path in paths.items()})
-        figure.savefig(args.path_plot, dpi=110)
+        with atomic_path(args.path_plot) as part:
+            figure.savefig(part, format=args.path_plot.suffix[1:].lower(), dpi=110)
     return 1 if skipped else 0
 
 

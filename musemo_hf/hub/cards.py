@@ -16,13 +16,14 @@ COMMON_TAGS = ["music", "emotion", "valence", "arousal", "spectrogram", "musemo"
 PROCEDURAL = "musemo procedural corpus (not music)"
 DEAM = "DEAM"
 
-_GENERATED = ("quality_score", "skill", "coverage", "authenticity", "improvement_percent")
+_SOUND = ("external_skill", "detectability")
+_GENERATED = (*_SOUND, "quality_score", "skill", "coverage", "authenticity", "improvement_percent")
 # kind: (figures on the card, task for the model-index)
 _MEASURED: dict[str, tuple[tuple[str, ...], str]] = {
     "generator": (_GENERATED, "emotion-conditioned music generation"),
     "pipeline": (_GENERATED, "emotion-conditioned music generation"),
     "recogniser": (("ccc_real_only", "ccc_augmented"), "music emotion recognition"),
-    "space": (("quality_score", "skill", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
+    "space": ((*_SOUND, "quality_score", "skill", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
 }
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.audio.feature_extraction_musemo import window_starts as window_starts  # its former home
 from musemo_hf.audio.loading import AudioInput
-from musemo_hf.audio.song_windows import window_starts as window_starts  # its former home
 from musemo_hf.models.gan import evaluating
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 

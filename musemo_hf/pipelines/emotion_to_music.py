@@ -318,7 +318,7 @@ if __name__.startswith("musemo_hf."):  # and not as code of a repository
     # diffusers loads components of another library only if their classes and methods are listed here
     _COMPONENTS = {
         name: ["save_pretrained", "from_pretrained"]
-        for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoFeatureExtractor")
+        for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoUNetGenerator", "MusemoFeatureExtractor")
     }
     pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
     pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 CONTENT = b"the weights of a model" * 100
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
 CODE = """
     from musemo_hf.pipelines.embedders.pretrained_files import PretrainedFile, PretrainedModelError
     file = PretrainedFile("Ears", {repository!r}, "ears.tflite", {sha256!r}, extra="ears")
@@ -29,7 +30,7 @@ def located(new_client, tmp_path):
     client.run(upload)
     stranger = new_client(token=None)
 
-    def locate(repository="ana/ears", sha256=hashlib.sha256(CONTENT).hexdigest(), **extra):
+    def locate(repository="ana/ears", sha256=SHA256, **extra):
         return stranger.run(CODE.format(repository=repository, sha256=sha256), **extra)
 
     return locate
@@ -47,7 +48,7 @@ def test_from_the_hub_and_then_from_its_cache(hub, located):
 
 def test_other_content_and_no_repository(located):
     other = located(sha256="0" * 64)
-    assert f"expected a file with the SHA-256 {'0' * 64}, got {hashlib.sha256(CONTENT).hexdigest()}" in other
+    assert f"expected a file with the SHA-256 {'0' * 64}, got {SHA256}" in other
     missing = located(repository="ana/none")
     assert "expected its file from the Hub, got:" in missing
     assert "MUSEMO_PRETRAINED" in missing

@@ -149,3 +149,14 @@ def test_missing_values_are_refused(model, tmp_path):
     (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(ValueError, match=r"expected all values of a flow, got none of principal\.basis"):
         MusemoFlowGenerator.from_pretrained(tmp_path, torch_dtype=torch.bfloat16)
+
+
+def test_options_that_diffusers_would_drop_are_refused(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    settings = {"num_inference_steps": 7, "low_cpu_mem_usage": False, "use_safetensors": True}
+    assert type(model).from_pretrained(tmp_path, **settings).config.num_inference_steps == 7
+    for load in (type(model).from_pretrained, lambda _, **given: type(model).from_config(model.config, **given)):
+        with pytest.raises(
+            TypeError, match=r"expected options of MusemoFlowGenerator out of .*depth.*, got kind, typo"
+        ):
+            load(tmp_path, typo=1, kind="x")

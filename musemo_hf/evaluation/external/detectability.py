@@ -16,7 +16,7 @@ from musemo_hf.evaluation.statistics.bootstrap import (
 )
 from musemo_hf.evaluation.threads import single_blas
 
-from .resampled_distances import varying
+from .resampled_distances import scaled
 
 PENALTY = 0.01  # inverse strength C of the L2 penalty on standardised features; fixed, never chosen by the data
 N_FOLDS = 5
@@ -59,8 +59,8 @@ def detectability(
     """Compute the area under the curve of logistic regression that tells generated clips from real ones.
 
     The classifier is cross-validated in five folds that divide no group, and compares clips of one fold only, since
-    the scores of two classifiers have no common scale. Features are standardised by the training part, and those that
-    are constant in it are left out. The L2 penalty is C = 0.01, with classes of equal weight.
+    the scores of two classifiers have no common scale. Features are standardised by the training part and limited
+    to 4 deviations; those that are constant in it are left out. The L2 penalty is C = 0.01; classes have equal weight.
 
     Args:
         real: The features of real songs `(N, D)`.
@@ -142,11 +142,9 @@ def _scores(features: np.ndarray, sides: np.ndarray, folds: np.ndarray) -> np.nd
     scores = np.empty(len(sides))
     for fold in range(N_FOLDS):
         train, test = folds != fold, folds == fold
-        kept = varying(features[train])
-        mean, deviation = features[train][:, kept].mean(axis=0), features[train][:, kept].std(axis=0)
-        scaled = (features[:, kept] - mean) / deviation
+        rows = scaled(features[train], {"train": features[train], "test": features[test]})
         classifier = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000)
-        scores[test] = classifier.fit(scaled[train], sides[train]).decision_function(scaled[test])
+        scores[test] = classifier.fit(rows["train"], sides[train]).decision_function(rows["test"])
     return scores
 
 

@@ -10,15 +10,14 @@ It is the judge of generators: neither they nor their training nor the recognise
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
+from musemo_hf.audio.clip_threads import map_clips
 from musemo_hf.audio.decoding import resample
 from musemo_hf.pipelines.embedders.audio_embedder import AudioEmbedder, audio_embedder
 from musemo_hf.pipelines.embedders.pretrained_files import PretrainedFile, PretrainedModelError
@@ -99,12 +98,7 @@ class Yamnet:
 
     def all_features(self, waveforms: Sequence[np.ndarray], sampling_rate: float) -> np.ndarray:
         """Return the features of clips, float32 `(B, 2048)`, with as many threads as torch has."""
-        threads = min(torch.get_num_threads(), len(waveforms))
-        features = partial(self.features, sampling_rate=sampling_rate)
-        if threads < 2:
-            return np.stack([features(waveform) for waveform in waveforms])
-        with ThreadPoolExecutor(threads) as pool:
-            return np.stack(list(pool.map(features, waveforms)))
+        return np.stack(map_clips(partial(self.features, sampling_rate=sampling_rate), waveforms))
 
     @contextmanager
     def _network(self) -> Iterator[_Network]:

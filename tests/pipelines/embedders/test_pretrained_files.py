@@ -29,8 +29,6 @@ def test_a_file_that_is_not_in_the_folder(folder):
 @pytest.mark.parametrize("content", [b"", CONTENT + b"!", CONTENT[:-1]])
 def test_another_content(folder, content):
     (folder / "ears.tflite").write_bytes(content)
-    with pytest.raises(
-        PretrainedModelError, match=f"expected a file with the SHA-256 {FILE.sha256}, got [0-9a-f]{{64}}"
-    ):
+    with pytest.raises(PretrainedModelError, match=rf"expected .* SHA-256 {FILE.sha256}, got [0-9a-f]{{64}}"):
         FILE.locate()
     assert replace(FILE, sha256=hashlib.sha256(content).hexdigest()).locate().is_file()
