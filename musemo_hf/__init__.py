@@ -7,7 +7,7 @@ Importing this package loads nothing: each name below is imported from its modul
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # public name -> the module that defines it
 _EXPORTS = {
@@ -17,6 +17,7 @@ _EXPORTS = {
     "MusemoGanGenerator": "musemo_hf.models.gan",
     "MusemoGanDiscriminator": "musemo_hf.models.gan",
     "MusemoFlowGenerator": "musemo_hf.models.flow",
+    "MusemoUNetGenerator": "musemo_hf.models.unet",
     "MusemoViTConfig": "musemo_hf.models.vit",
     "MusemoViTForEmotionRegression": "musemo_hf.models.vit",
     "MusemoPipeline": "musemo_hf.pipelines.emotion_to_music",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from musemo_hf.metrics import metric_path
     from musemo_hf.models.flow import MusemoFlowGenerator
     from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
+    from musemo_hf.models.unet import MusemoUNetGenerator
     from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
     from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 

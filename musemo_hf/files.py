@@ -158,6 +158,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: `$MUSEMO_CACHE`, or `~/.cache/musemo_hf`."""
+    return Path(os.environ.get("MUSEMO_CACHE") or "~/.cache/musemo_hf").expanduser()
+
+
 def is_whole(path: Path) -> bool:
     """Return whether a file is there and holds JSON."""
     try:

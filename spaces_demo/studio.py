@@ -47,7 +47,9 @@ class Recogniser:
 def _load_pipeline() -> Any:
     from musemo_hf import MusemoPipeline
 
-    pipeline = MusemoPipeline.from_pretrained(checkpoint("generator"))
+    vocoder = os.environ.get("MUSEMO_VOCODER")
+    options = {"vocoder": vocoder} if vocoder else {}
+    pipeline = MusemoPipeline.from_pretrained(checkpoint("generator"), **options)
     pipeline.set_progress_bar_config(disable=True)
     pipeline(0.0, 0.0, seed=0, n_iter=1)  # the first song of a process is slow
     return pipeline

@@ -3,6 +3,7 @@
 musemo generate --valence 0.8 --arousal 0.7 --seed 0 --output happy.wav
 musemo generate --preset "sad & calm" --num-samples 8 --plot --output songs/
 musemo generate --preset happy --checkpoint FLOW --num-inference-steps 4 --output happy.wav
+musemo generate --preset happy --vocoder cvssp/audioldm2 --output happy.wav
 musemo generate --preset happy --num-samples 50 --arrays --output arrays/
 """
 
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--num-inference-steps", type=int, metavar="N", help=what)
     what = "The guidance scale of a flow (default: the model's own setting)."
     add("--guidance-scale", type=float, metavar="W", help=what)
+    what = "The folder or repository of a vocoder (default: the pipeline's own, else Griffin-Lim)."
+    add("--vocoder", metavar="PATH_OR_REPO", help=what)
     what = f"Write log-mels as {ARRAY} arrays (n_mels, n_frames) in dB, without sound; `musemo score` reads them."
     add("--arrays", action="store_true", help=what)
     add("--plot", action="store_true", help="Also write a picture of each spectrogram, a .png beside the song.")
@@ -55,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the songs, and print a line for each of them."""
     valence, arousal = _point(args)
-    _check_numbers(args)
+    _check_options(args)
     output = _output(args)
     find_checkpoint(args.checkpoint, "generator")  # all that can be refused is refused before torch is loaded
     songs = _songs(args, valence, arousal)
@@ -73,7 +76,7 @@ def _songs(args: argparse.Namespace, valence: float, arousal: float) -> "list[So
     """Generate the songs; with --arrays they have no samples."""
     from musemo_hf.commands.checkpoints import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint)
+    pipeline = load_pipeline(args.checkpoint, args.vocoder)
     options = {"num_inference_steps": args.num_inference_steps, "guidance_scale": args.guidance_scale}
     options |= {"num_samples": args.num_samples}
     if not args.arrays:
@@ -91,11 +94,13 @@ def _songs(args: argparse.Namespace, valence: float, arousal: float) -> "list[So
     ]
 
 
-def _check_numbers(args: argparse.Namespace) -> None:
+def _check_options(args: argparse.Namespace) -> None:
     if args.num_samples < 1:
         raise ValueError(f"expected --num-samples of at least 1, got {args.num_samples}")
     if args.num_inference_steps is not None and args.num_inference_steps < 1:
         raise ValueError(f"expected --num-inference-steps of at least 1, got {args.num_inference_steps}")
+    if args.arrays and args.vocoder is not None:
+        raise ValueError("expected --arrays or --vocoder, got both: arrays have no sound")
     if args.guidance_scale is not None and not 0 <= args.guidance_scale < math.inf:
         raise ValueError(f"expected --guidance-scale as a number from 0 on, got {args.guidance_scale:g}")
 

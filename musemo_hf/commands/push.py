@@ -20,7 +20,7 @@ HELP = "push a model, a data set, a metric or the Space to the Hub"
 KINDS: dict[str, tuple[str, ...]] = {
     "generator": ("checkpoint", "report", "no_sample"),
     "recogniser": ("checkpoint", "report"),
-    "pipeline": ("checkpoint", "report", "no_sample"),
+    "pipeline": ("checkpoint", "report", "no_sample", "vocoder"),
     "dataset": ("data", "config", "labels", "cache"),
     "metric": (),
     "space": ("folder", "report"),
@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint", metavar="PATH", help=what)
     add("--report", type=Path, help="Models and Space: the report.json for the card.")
     add("--no-sample", action="store_true", help="Generator and pipeline: push no picture and no sound.")
+    what = "Pipeline: the folder or repository of a vocoder (default: the checkpoint's own, else Griffin-Lim)."
+    add("--vocoder", metavar="PATH_OR_REPO", help=what)
     add("--data", type=Path, help="Data set: the folder of DEAM.")
     what = "Data set: a configuration; may be repeated (default: excerpt_30s)."
     add("--config", action="append", choices=("excerpt_30s", "excerpt_10s"), help=what)
@@ -93,8 +95,10 @@ def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
         return hub.push_space(args.repo, args.folder, report, **options)
     if args.kind == "recogniser":
         return hub.push_recogniser(args.repo, _checkpoint(args), report, **options)
-    push = hub.push_generator if args.kind == "generator" else hub.push_pipeline
-    return push(args.repo, _checkpoint(args), report, sample=not args.no_sample, **options)
+    checkpoint, sample = _checkpoint(args), not args.no_sample
+    if args.kind == "generator":
+        return hub.push_generator(args.repo, checkpoint, report, sample, **options)
+    return hub.push_pipeline(args.repo, checkpoint, report, sample, args.vocoder, **options)
 
 
 def _checkpoint(args: argparse.Namespace) -> Path:

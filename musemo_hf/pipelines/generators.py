@@ -1,4 +1,4 @@
-"""Loading and sampling of generators, whatever their kind: a GAN's or a flow."""
+"""Loading and sampling of generators, whatever their kind: a GAN's, a flow or a U-Net."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,11 @@ from torch import Tensor
 
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanGenerator
+from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.pipelines.model_kind import HUB_OPTIONS, check_kind
 
-Generator = MusemoGanGenerator | MusemoFlowGenerator
+Generator = MusemoGanGenerator | MusemoFlowGenerator | MusemoUNetGenerator
+DIFFUSED = {cls.__name__: cls for cls in (MusemoFlowGenerator, MusemoUNetGenerator)}  # those of diffusers
 
 
 def load_generator(path: str | Path, dtype: torch.dtype | None = None, **options: Any) -> Generator:
@@ -19,7 +21,7 @@ def load_generator(path: str | Path, dtype: torch.dtype | None = None, **options
 
     Args:
         path: The folder or the repository of the generator.
-        dtype: The type of its weights (default: a GAN's as stored, float32 for a flow).
+        dtype: The type of its weights (default: a GAN's as stored, float32 for the others).
         **options: Options of `from_pretrained`, such as `revision`, `token`, `subfolder` and `variant`.
 
     Raises:
@@ -27,8 +29,8 @@ def load_generator(path: str | Path, dtype: torch.dtype | None = None, **options
         OSError: A file is missing.
     """
     found = check_kind(path, "generator", **{name: options[name] for name in HUB_OPTIONS if name in options})
-    if found == MusemoFlowGenerator.__name__:
-        return MusemoFlowGenerator.from_pretrained(path, torch_dtype=dtype, **options)
+    if found in DIFFUSED:
+        return DIFFUSED[found].from_pretrained(path, torch_dtype=dtype, **options)
     return MusemoGanGenerator.from_pretrained(path, **options, **({} if dtype is None else {"dtype": dtype}))
 
 

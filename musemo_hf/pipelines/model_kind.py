@@ -12,10 +12,10 @@ Kind = Literal["generator", "recogniser"]
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
 # kind -> what its configuration names: a model_type of transformers or a class of diffusers
 TYPES: dict[Kind, tuple[str, ...]] = {
-    "generator": ("musemo_gan", "MusemoFlowGenerator"),
+    "generator": ("musemo_gan", "MusemoFlowGenerator", "MusemoUNetGenerator"),
     "recogniser": ("musemo_vit",),
 }
-GENERATORS = ("MusemoGanGenerator", "MusemoFlowGenerator")
+GENERATORS = ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoUNetGenerator")
 
 
 def check_kind(path: str | Path, kind: Kind, **hub: Any) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -68,14 +68,21 @@ class Song:
         seconds = len(self.audio) / self.sampling_rate
         return f"Song(valence={self.valence:g}, arousal={self.arousal:g}, seed={self.seed}, {seconds:.1f} s)"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # a notebook shows the player
-        import base64
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture of the spectrogram beside a player at the one gain of all songs."""
         import io
+
+        from matplotlib.figure import Figure
+
+        from musemo_hf.reporting.figures import to_data_uri, to_png
 
         buffer = io.BytesIO()
         write_playback(buffer, self.audio, self.sampling_rate, "WAV")
-        encoded = base64.b64encode(buffer.getvalue()).decode()
-        return {
-            "text/plain": repr(self),
-            "text/html": f'<audio controls src="data:audio/wav;base64,{encoded}"></audio>',
-        }
+        figure = Figure(figsize=(7, 2.6), layout="constrained")
+        self.plot(figure.add_subplot())
+        picture = to_data_uri(to_png(figure, dpi=70), "image/png")
+        return (
+            '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
+            f'<img alt="Spectrogram of {self!r}" src="{picture}">'
+            f'<audio controls src="{to_data_uri(buffer.getvalue(), "audio/wav")}"></audio></div>'
+        )

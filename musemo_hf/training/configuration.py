@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from musemo_hf.training.flow.settings import FlowTraining
 from musemo_hf.training.gan.settings import GanTraining
 from musemo_hf.training.recogniser.settings import RecogniserTraining
+from musemo_hf.training.unet.settings import UNetTraining
 
-GENERATOR_KINDS = ("gan", "flow")
+GENERATOR_KINDS = ("gan", "flow", "unet")
 # keys of earlier versions, and the value that each had unless a file said otherwise: the only one that still loads
 REMOVED: dict[str, dict[str, Any]] = {
     "gan_training": {"instance_noise_share": 0.5, "feature_matching_weight": 0.0},
@@ -65,9 +66,14 @@ class AblationPlan:
         arms: The names of arms (`experiments.ablation.arms`), "real" among them. An arm may have its own synthetic
             share after an "@": "synthetic@0.5".
         baselines: The names of baselines (`experiments.ablation.baselines`), scored in the same folds.
-        generator: "gan" (section `generator`) or "flow" (section `flow`).
+        generator: "gan" (section `generator`), "flow" (section `flow`) or "unet" (section `unet`).
         synthetic_share: Synthetic clips per real one, for arms that give none; 2.3 is 3,200 / 1,395.
         emotions: "training" (density of the training labels) or "uniform" on the square, as published.
+        variation_strength: How far the arm `variations` changes real clips, in [0, 1], see `MusemoFlowGenerator.vary`.
+        n_real_songs: The numbers of real songs of a curve: generator, teacher and recogniser learn from that many songs
+            of each training part, and all songs of the test part are predicted. None for all songs, without a curve.
+        measure_generator: Whether to generate a clip at the emotion of each test song, by which the generator is
+            measured.
         n_resamples: The number of bootstrap resamples of artists.
         budget: The name that is printed with every table.
     """
@@ -81,6 +87,9 @@ class AblationPlan:
     generator: str = "gan"
     synthetic_share: float = 1.0
     emotions: str = "training"
+    variation_strength: float = 0.5
+    n_real_songs: list[int] | None = None
+    measure_generator: bool = True
     n_resamples: int = 10_000
     budget: str = "default"
 
@@ -89,8 +98,8 @@ class AblationPlan:
 class Configuration:
     """All settings of a run.
 
-    `generator`, `flow` and `recogniser` are arguments of `MusemoGanConfig`, `MusemoFlowGenerator` and
-    `MusemoViTConfig`.
+    `generator`, `flow`, `unet` and `recogniser` are arguments of `MusemoGanConfig`, `MusemoFlowGenerator`,
+    `MusemoUNetGenerator` and `MusemoViTConfig`.
     """
 
     data: DataSettings = field(default_factory=DataSettings)
@@ -98,6 +107,8 @@ class Configuration:
     gan_training: GanTraining = field(default_factory=GanTraining)
     flow: dict[str, Any] = field(default_factory=dict)
     flow_training: FlowTraining = field(default_factory=FlowTraining)
+    unet: dict[str, Any] = field(default_factory=dict)
+    unet_training: UNetTraining = field(default_factory=UNetTraining)
     recogniser: dict[str, Any] = field(default_factory=dict)
     recogniser_training: RecogniserTraining = field(default_factory=RecogniserTraining)
     ablation: AblationPlan = field(default_factory=AblationPlan)

@@ -1,4 +1,4 @@
-"""Training and saving of generators, whatever their kind: a GAN's or a flow.
+"""Training and saving of generators, whatever their kind: a GAN's, a flow or a U-Net.
 
 `musemo_hf.pipelines.generators` loads and samples them.
 """
@@ -21,6 +21,7 @@ from .clips import Clips
 from .configuration import GENERATOR_KINDS, Configuration
 from .flow.trainer import FlowTrainer
 from .gan.trainer import GanTrainer
+from .unet.trainer import UNetTrainer
 
 ENDLESS = 10**9  # updates, when a number of seconds ends the training
 
@@ -35,19 +36,19 @@ def create_trainer(
     seconds: float | None = None,
     data_parallel: bool = False,
     origin: Mapping[str, Any] | None = None,
-) -> GanTrainer | FlowTrainer:
+) -> GanTrainer | FlowTrainer | UNetTrainer:
     """Create the trainer of a generator, whose `train()` returns the generator with averaged weights.
 
     Args:
-        kind: "gan", which takes the sections `generator` and `gan_training` of the configuration, or "flow", which
-            takes `flow` and `flow_training`.
+        kind: "gan", which takes the sections `generator` and `gan_training` of the configuration, "flow", which takes
+            `flow` and `flow_training`, or "unet", which takes `unet` and `unet_training`.
         configuration: The configuration.
         clips: The clips to train on, whose number of frames is the generator's.
         run_dir: The folder of the checkpoints and the statistics.
         accelerator: The accelerator of the launch.
         seed: The seed of the training; None for that of the configuration.
-        seconds: The number of seconds after which the training of a flow ends, however many updates were made; None
-            for the number of updates in the configuration.
+        seconds: The number of seconds after which the training of a flow or a U-Net ends, however many updates were
+            made; None for the number of updates in the configuration.
         data_parallel: See `Parallel`.
         origin: Where the clips come from, see `origin_of`.
 
@@ -56,7 +57,7 @@ def create_trainer(
     """
     if kind not in GENERATOR_KINDS:
         raise ValueError(f"expected kind to be one of {GENERATOR_KINDS}, got {kind!r}")
-    if seconds is not None and kind != "flow":
+    if seconds is not None and kind == "gan":
         raise ValueError(f"expected seconds for a flow only, got {seconds:g} for a GAN, whose updates are counted")
     n_frames = clips.spectrogram.shape[-1]
     changes: dict[str, Any] = {} if seed is None else {"seed": seed}
@@ -66,6 +67,9 @@ def create_trainer(
         return GanTrainer(config, replace(configuration.gan_training, **changes), *place)
     if seconds is not None:
         changes |= {"steps": ENDLESS, "epochs": None, "seconds": seconds}
+    if kind == "unet":
+        unet = {**configuration.unet, "n_frames": n_frames}
+        return UNetTrainer(unet, replace(configuration.unet_training, **changes), *place)
     flow = {**configuration.flow, "n_frames": n_frames}
     return FlowTrainer(flow, replace(configuration.flow_training, **changes), *place)
 

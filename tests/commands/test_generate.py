@@ -58,6 +58,21 @@ def test_a_flow_takes_the_gans_seat(musemo, flow, tmp_path):
     assert np.abs(two - five).max() > 1e-3
 
 
+def test_a_vocoder_plays_the_song(musemo, generator, tiny_vocoder, tmp_path):
+    tiny_vocoder(64, 16000, (5, 4, 2, 2, 2)).save_pretrained(tmp_path / "audioldm/vocoder")
+    common = ["--preset", "happy", "--seed", 3, "--checkpoint", generator, "--output"]
+    assert musemo("generate", *common, tmp_path / "happy.wav", "--vocoder", tmp_path / "audioldm")[0] == 0
+    own = MusemoPipeline.from_pretrained(generator, vocoder=tmp_path / "audioldm")
+    expected = own(*PRESETS["happy & energetic"], seed=3).save(tmp_path / "expected.wav")
+    samples, rate = soundfile.read(tmp_path / "happy.wav", dtype="float32")
+    np.testing.assert_allclose(samples, soundfile.read(expected, dtype="float32")[0], atol=1e-4)
+    assert rate == 22050
+    status, _, err = musemo("generate", *common, tmp_path / "no.wav", "--vocoder", generator)
+    assert status == 1
+    assert "expected a vocoder (SpeechT5HifiGan or BigVGAN)" in err
+    assert not (tmp_path / "no.wav").exists()
+
+
 def test_steps_and_guidance_are_of_a_flow(musemo, generator, flow, tmp_path):
     arguments = ["generate", "--preset", "neutral", "--output", tmp_path / "x.wav", "--checkpoint"]
     status, _, err = musemo(*arguments, generator, "--guidance-scale", 2)

@@ -155,6 +155,8 @@ def test_options_that_diffusers_would_drop_are_refused(model, tmp_path):
     model.save_pretrained(tmp_path)
     settings = {"num_inference_steps": 7, "low_cpu_mem_usage": False, "use_safetensors": True}
     assert type(model).from_pretrained(tmp_path, **settings).config.num_inference_steps == 7
-    for load in (type(model).from_pretrained, lambda _, **options: type(model).from_config(model.config, **options)):
-        with pytest.raises(TypeError, match=r"expected options of Musemo.* out of .*depth.*, got kind, typo"):
+    for load in (type(model).from_pretrained, lambda _, **given: type(model).from_config(model.config, **given)):
+        with pytest.raises(
+            TypeError, match=r"expected options of MusemoFlowGenerator out of .*depth.*, got kind, typo"
+        ):
             load(tmp_path, typo=1, kind="x")

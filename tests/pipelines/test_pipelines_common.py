@@ -25,11 +25,13 @@ def flow():
     return model.eval()
 
 
-@pytest.fixture(params=[gan, flow], ids=["gan", "flow"])
-def components(request):
-    """The components of every pipeline of the registry."""
+@pytest.fixture(params=["gan", "flow", "gan and vocoder"])
+def components(request, tiny_vocoder):
+    """The components of every pipeline of the registry, and of one with its optional component."""
+    vocoder = tiny_vocoder() if "vocoder" in request.param else None
     torch.manual_seed(0)
-    return {"generator": request.param(), "feature_extractor": MusemoFeatureExtractor(n_frames=32)}
+    generator = flow() if request.param == "flow" else gan()
+    return {"generator": generator, "feature_extractor": MusemoFeatureExtractor(n_frames=32), "vocoder": vocoder}
 
 
 @pytest.fixture

@@ -254,3 +254,19 @@ def test_the_page_reads_songs_and_intervals_as_the_package_does(
     assert words in said
     box = next(node for node in ElementTree.fromstring(plane) if node.get("class") == "interval")
     assert float(box.get("width")) == pytest.approx(190 * np.ptp(expected[0]), abs=0.1)
+
+
+def test_a_vocoder_that_is_configured_plays_the_songs(tmp_path, checkpoints, tiny_vocoder, monkeypatch):
+    import studio
+
+    monkeypatch.setenv("MUSEMO_GENERATOR", str(checkpoints["generator"]))
+    griffin_lim = studio.Studio().get("generator")
+    tiny_vocoder(64, 16000, (5, 4, 2, 2, 2)).save_pretrained(tmp_path)
+    monkeypatch.setenv("MUSEMO_VOCODER", str(tmp_path))
+    monkeypatch.setattr(studio, "STUDIO", studio.Studio())
+    sound = next(studio.make_sounds(0.8, 0.7, 3, 1))[0]
+    assert griffin_lim.vocoder is None
+    expected = griffin_lim(0.8, 0.7, seed=3).songs[0]
+    np.testing.assert_allclose(sound.spectrogram, expected.spectrogram, atol=1e-3)
+    assert sound.audio.shape == expected.audio.shape
+    assert np.abs(sound.audio - expected.audio).max() > 0.01

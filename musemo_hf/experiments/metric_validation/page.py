@@ -18,6 +18,7 @@ from musemo_hf.reporting.figures import to_png
 from musemo_hf.reporting.templates import render
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED
+from .sound_page import sound_context
 from .validation import SIZES, WITHIN_CLIPS
 
 # name: (heading, digits, +1 if more is better)
@@ -93,6 +94,7 @@ def markdown(results: Mapping[str, Any], command: str) -> str:
         targets=targets(results),
         differing=differing(results),
         skill_dimension=get_embedder(SKILL_SPACE).dimension,
+        **sound_context(results.get("sound")),
     )
 
 

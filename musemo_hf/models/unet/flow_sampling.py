@@ -1,0 +1,89 @@
+"""Sampling: following the velocity from noise to data, whole clips, parts of clips, and from part of the way."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral  # includes the integers of numpy
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import Tensor
+
+Callback = Callable[[int, Tensor, Tensor], Tensor]
+
+
+@dataclass
+class Sampling:
+    """How a clip is sampled.
+
+    Attributes:
+        steps: The number of Euler steps.
+        guidance: The scale of classifier-free guidance (Ho & Salimans 2022).
+        shift: The shift of the times towards noise (Esser et al. 2024, eq. 23); 1 spaces them evenly.
+        callback: A function that is called after each step with its index, its time and the latents, and returns the
+            latents to go on with.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    steps: int
+    guidance: float
+    shift: float = 1.0
+    callback: Callback | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.steps, Integral) and self.steps >= 1 and 0 <= self.guidance < float("inf")):
+            raise ValueError(
+                f"expected at least 1 step and a guidance scale from 0 on, got {self.steps} and {self.guidance}"
+            )
+
+    def scheduler(self, start: float = 1.0) -> FlowMatchEulerDiscreteScheduler:
+        """Return diffusers' Euler scheduler with its times set, from `start` down to 0."""
+        scheduler = FlowMatchEulerDiscreteScheduler()
+        # explicit sigmas: by default the last step would be one of a thousandth
+        even = np.linspace(1, 1 / self.steps, self.steps)
+        shifted = self.shift * even / (1 + (self.shift - 1) * even)
+        scheduler.set_timesteps(sigmas=start * shifted)
+        return scheduler
+
+
+def integrate(
+    model: Any,
+    latents: Tensor,
+    emotion: Tensor,
+    others: Mapping[str, Tensor],
+    sampling: Sampling,
+    start: float = 1.0,
+) -> Tensor:
+    """Follow the velocity from a time to data.
+
+    Args:
+        model: The generator.
+        latents: The latents `(B, 1, n_mels, frames)` at the time `start`.
+        emotion: The emotions `(B, 2)`.
+        others: Further conditions `(B,)` by name.
+        sampling: How it is sampled.
+        start: The time of the latents, in (0, 1].
+    """
+    scheduler = sampling.scheduler(start)
+    for index, timestep in enumerate(scheduler.timesteps):
+        t = scheduler.sigmas[index].to(latents).expand(len(latents))
+        velocity = guided(model, latents, t, emotion, others, sampling.guidance)
+        latents = scheduler.step(velocity, timestep, latents).prev_sample
+        latents = latents if sampling.callback is None else sampling.callback(index, timestep, latents)
+    return latents
+
+
+def guided(
+    model: Any, latents: Tensor, t: Tensor, emotion: Tensor, others: Mapping[str, Tensor], guidance: float
+) -> Tensor:
+    """Return the velocity with classifier-free guidance, at twice the time unless its scale is 1."""
+    if guidance == 1:
+        return model(latents, t, emotion, conditions=others).velocity
+    twice = [value.repeat(2, *[1] * (value.ndim - 1)) for value in (latents, t, emotion)]
+    drop_mask = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
+    others = {name: value.repeat(2) for name, value in others.items()}
+    conditional, unconditional = model(*twice, drop_mask=drop_mask, conditions=others).velocity.chunk(2)
+    return torch.lerp(unconditional, conditional, guidance)

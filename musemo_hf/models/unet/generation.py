@@ -1,0 +1,110 @@
+"""What both generators share: checks of the emotion, seeded noise, and generation in evaluation mode.
+
+The folders `gan` and `flow` hold the same copy of this file, because each folder is pushed to the Hub on its own. A
+test keeps the two copies identical.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral  # includes the integers of numpy
+
+import torch
+from torch import Tensor, nn
+
+
+def check_emotion(emotion: Tensor | Sequence) -> Tensor:
+    """Return the emotion as a float32 tensor `(B, 2)` (valence, arousal).
+
+    Raises:
+        ValueError: The emotion is not of shape `(B, 2)`, not finite, or outside [-1, 1] (as on DEAM's 1-9 scale).
+    """
+    emotion = torch.as_tensor(emotion, dtype=torch.float32)
+    if emotion.ndim != 2 or emotion.shape[1] != 2 or emotion.shape[0] == 0:
+        raise ValueError(f"expected emotion of shape (B, 2) = (valence, arousal), got {tuple(emotion.shape)}")
+    if not torch.isfinite(emotion).all():
+        raise ValueError("expected finite valence and arousal, got NaN or infinity")
+    if emotion.abs().max() > 1:
+        low, high = emotion.min().item(), emotion.max().item()
+        hint = "; DEAM's 1-9 maps by (x - 5) / 4" if low >= 1 and high <= 9 else ""
+        raise ValueError(f"expected valence and arousal in [-1, 1], got values from {low:g} to {high:g}{hint}")
+    return emotion
+
+
+def expand_seeds(seed: int | Sequence[int] | None, n_samples: int) -> list[int]:
+    """Return one seed for each sample.
+
+    Args:
+        seed: An integer gives sample i the seed `seed + i`, a sequence gives each sample its own seed, and None draws
+            a random integer.
+        n_samples: The number of samples.
+
+    Raises:
+        ValueError: The sequence has another length.
+    """
+    if seed is None:
+        seed = int(torch.randint(2**31, (1,)).item())
+    if isinstance(seed, Integral):
+        return [int(seed) + i for i in range(n_samples)]
+    seeds = [int(value) for value in seed]  # type: ignore[union-attr]
+    if len(seeds) != n_samples:
+        raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
+    return seeds
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode without gradient, and restore its mode afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+class SeededGenerationMixin:
+    """Draws the noise of a generator and checks the inputs of its `generate`.
+
+    Attributes:
+        noise_dim: The length of the noise vector of one sample.
+        noise_scale: The standard deviation of the noise.
+    """
+
+    noise_dim: int
+    noise_scale: float = 1.0
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The precision in which the model takes emotions and noise."""
+        return self.dtype
+
+    def sample_noise(self, n_samples: int, seed: int | Sequence[int] | None = None) -> Tensor:
+        """Draw normal noise `(n_samples, noise_dim)` on the CPU, with a random generator of its own for each sample.
+
+        Args:
+            n_samples: The number of samples.
+            seed: See `expand_seeds`.
+        """
+        generators = [torch.Generator().manual_seed(seed) for seed in expand_seeds(seed, n_samples)]
+        return self.noise_scale * torch.stack([torch.randn(self.noise_dim, generator=each) for each in generators])
+
+    def prepare_inputs(
+        self, emotion: Tensor | Sequence, seed: int | Sequence[int] | None, noise: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return checked emotions `(B, 2)` and noise `(B, noise_dim)`, on the model's device, in `input_dtype`.
+
+        Raises:
+            ValueError: The emotion is refused by `check_emotion`, the noise or the seeds have another shape, or both
+                seed and noise are given.
+        """
+        emotion = check_emotion(emotion)
+        if noise is None:
+            noise = self.sample_noise(len(emotion), seed)
+        elif seed is not None:
+            raise ValueError("expected seed or noise, got both")
+        if tuple(noise.shape) != (len(emotion), self.noise_dim):
+            raise ValueError(f"expected noise of shape ({len(emotion)}, {self.noise_dim}), got {tuple(noise.shape)}")
+        return emotion.to(self.device, self.input_dtype), noise.to(self.device, self.input_dtype)

@@ -1,0 +1,219 @@
+"""A generator by flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) with a U-Net on the log-mel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.utils import BaseOutput
+from torch import Tensor
+
+from .band_standardisation import BandStandardisation
+from .flow_editing import FlowEditingMixin
+from .flow_sampling import Callback, Sampling, integrate
+from .generation import SeededGenerationMixin, evaluating
+from .unet_velocity import UNetVelocity
+from .verification import VerifiedModelMixin
+
+
+@dataclass
+class MusemoUNetOutput(BaseOutput):
+    """Contains the prediction of the network.
+
+    Attributes:
+        velocity: The velocity noise - data `(B, 1, n_mels, frames)`.
+    """
+
+    velocity: Tensor
+
+
+class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditingMixin, ModelMixin, ConfigMixin):
+    """Turns noise and an emotion into a log-mel spectrogram, cell by cell, in any number of steps.
+
+    A latent is a log-mel standardised in each mel band. At time t it lies between data (t = 0) and standard normal
+    noise (t = 1). The network learns the velocity noise - data on crops of songs, and `generate` follows it from noise
+    to data.
+
+    Args:
+        n_mels: The number of mel bands.
+        n_frames: The number of frames of a spectrogram.
+        patch: The mel bands and frames of a patch, see `UNetVelocity`.
+        channels: The number of channels of each scale, from fine to coarse.
+        layers: The number of residual blocks of each scale.
+        attention: For each scale, whether its blocks have attention.
+        condition_width: The width of the embedding of time and conditions.
+        conditions: The names of the conditions that can be given beside the emotion; each can be left out.
+        augmentations: The names of the conditions that say how a training clip was changed (Karras et al. 2022,
+            appendix F.2). They are 0, no change, when clips are generated.
+        num_inference_steps: The default number of sampling steps of `generate`.
+        guidance_scale: The default guidance scale of `generate`.
+        shift: The shift of the sampling times towards noise, see `Sampling`.
+
+    Raises:
+        ValueError: The sizes do not fit each other.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(
+        self,
+        n_mels: int = 128,
+        n_frames: int = 431,
+        patch: int = 4,
+        channels: tuple[int, ...] = (64, 96, 128, 160),
+        layers: int = 1,
+        attention: tuple[bool, ...] = (False, False, True, True),
+        condition_width: int = 192,
+        conditions: tuple[str, ...] = (),
+        augmentations: tuple[str, ...] = (),
+        num_inference_steps: int = 20,
+        guidance_scale: float = 1.5,
+        shift: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if n_frames < 1:
+            raise ValueError(f"expected at least 1 frame, got {n_frames}")
+        names = ("valence", "arousal", *conditions, *augmentations)
+        self.bands = BandStandardisation(n_mels)
+        self.network = UNetVelocity(n_mels, patch, channels, layers, attention, condition_width, names)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
+        """Load a checkpoint as diffusers does, and refuse one of other values, which could not be initialised.
+
+        Raises:
+            ValueError: The checkpoint lacks values or has others, for example one of another version.
+        """
+        wants_info = options.pop("output_loading_info", False)
+        dtype = options.pop("torch_dtype") if isinstance(options.get("torch_dtype"), torch.dtype) else None
+        model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **options)
+        differing = [*info["missing_keys"], *info["unexpected_keys"]]
+        if differing:
+            raise ValueError(
+                f"{pretrained_model_name_or_path}: expected the values of a U-Net generator and no others, which "
+                f"{', '.join(sorted(differing))} contradicts; was it made by another version of musemo_hf?"
+            )
+        if dtype is not None:  # a cast, which spares the standardisation: diffusers itself would round all
+            torch.nn.Module.to(model, dtype)
+        return (model, info) if wants_info else model
+
+    def fit(self, spectrogram: Tensor) -> None:
+        """Set the mean and deviation of each band from the normalised log-mels of the training clips.
+
+        Args:
+            spectrogram: The log-mels `(N, 1, n_mels, n_frames)`.
+
+        Raises:
+            ValueError: The spectrograms have another shape.
+        """
+        if spectrogram.ndim != 4 or spectrogram.shape[1:3] != (1, self.config.n_mels):
+            raise ValueError(f"expected (N, 1, {self.config.n_mels}, n_frames), got {tuple(spectrogram.shape)}")
+        self.bands.fit(spectrogram)
+
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The precision of latents, that of the standardisation: half precision is for the network alone."""
+        return self.bands.mean.dtype
+
+    @property
+    def latent_frames(self) -> int:
+        """The number of frames that are sampled: `n_frames`, rounded up to what the network can halve."""
+        multiple = self.network.frame_multiple
+        return -(-self.config.n_frames // multiple) * multiple
+
+    @property
+    def noise_dim(self) -> int:  # type: ignore[override]
+        """The length of the noise vector of one spectrogram."""
+        return self.config.n_mels * self.latent_frames
+
+    def forward(
+        self,
+        latents: Tensor,
+        t: Tensor,
+        emotion: Tensor,
+        drop_mask: Tensor | None = None,
+        conditions: Mapping[str, Tensor] | None = None,
+        return_dict: bool = True,
+    ) -> MusemoUNetOutput | tuple[Tensor]:
+        """Predict the velocity noise - data, with gradient.
+
+        For data of variance 1, the best linear prediction from the latent x at t is (2t - 1) / ((1 - t)^2 + t^2) x, and
+        its error has the deviation 1 / sqrt((1 - t)^2 + t^2). The network receives x in units of its own deviation and
+        adds a correction in units of that error (the preconditioning of Karras et al. 2022, table 1, derived for this
+        path).
+
+        Args:
+            latents: The latents `(B, 1, n_mels, frames)` at time `t`; the frames are a multiple of
+                `network.frame_multiple`, and need not be `latent_frames`.
+            t: The times `(B,)`, from 0 (data) to 1 (noise).
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            drop_mask: A bool mask `(B,)`, True for clips whose emotion is left out; None for no clip.
+            conditions: Further conditions `(B,)` by name, NaN where left out. An augmentation that is not named is 0.
+            return_dict: Whether to return a `MusemoUNetOutput` and not a tuple.
+
+        Raises:
+            ValueError: A condition is unknown or of another length.
+        """
+        latents, t, dtype = latents.to(self.input_dtype), t.to(self.input_dtype), self.dtype
+        time = t.view(-1, 1, 1, 1)
+        root = ((1 - time).square() + time.square()).sqrt()
+        unchanged = {name: torch.zeros_like(t) for name in self.config.augmentations}
+        given = {name: value.to(t.device, dtype) for name, value in (unchanged | dict(conditions or {})).items()}
+        correction = self.network((latents / root).to(dtype), t, emotion.to(dtype), given, drop_mask)
+        velocity = ((2 * time - 1) / root * latents + correction.to(latents)) / root
+        return MusemoUNetOutput(velocity=velocity) if return_dict else (velocity,)
+
+    def generate(
+        self,
+        emotion: Tensor | Sequence,
+        seed: int | Sequence[int] | None = None,
+        noise: Tensor | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        callback: Callback | None = None,
+        conditions: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
+
+        Args:
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            seed: The seed or seeds of the noise, see `sample_noise`. Sample i is the same in any batch.
+            noise: The noise `(B, noise_dim)`, instead of a seed.
+            num_inference_steps: The number of Euler steps, at least 1.
+            guidance_scale: The scale of classifier-free guidance, at least 0. At 1 the emotion is followed as learnt;
+                higher values exaggerate it, at twice the time; 0 ignores it.
+            callback: A function that is called after each step, see `Sampling`.
+            conditions: Further conditions `(B,)` by name, see `forward`.
+
+        Returns:
+            The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
+
+        Raises:
+            ValueError: See `prepare_inputs` and `forward`; or the steps or the guidance scale are out of their range.
+        """
+        sampling = self.sampling(num_inference_steps, guidance_scale, callback)
+        emotion, noise = self.prepare_inputs(emotion, seed, noise)
+        latents = noise.view(len(noise), 1, self.config.n_mels, self.latent_frames)
+        others = self.network.conditions.check(conditions or {}, len(emotion))
+        with evaluating(self):
+            latents = integrate(self, latents, emotion, others, sampling)
+            return self.decode(latents)
+
+    def sampling(
+        self, num_inference_steps: int | None, guidance_scale: float | None, callback: Callback | None = None
+    ) -> Sampling:
+        """Return how clips are sampled, with the model's own settings for what is None.
+
+        Raises:
+            ValueError: A value is out of its range.
+        """
+        steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
+        guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
+        return Sampling(steps, guidance, self.config.shift, callback)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1] of latents of `latent_frames`."""
+        return self.bands.decode(latents)[..., : self.config.n_frames].clamp(-1, 1)

@@ -1,0 +1,140 @@
+"""The trainer of the U-Net generator."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.flow.trainer import BETAS, DROPPED_EMOTION, path
+from musemo_hf.training.identity import data_identity
+from musemo_hf.training.loop import TrainingLoop
+from musemo_hf.training.parallel import Parallel
+from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
+
+from .crops import augment, crop, draw_augmentation, draw_starts
+from .pictures import draw_samples
+from .settings import UNetTraining
+
+CHECK_EVERY = 50  # updates between looks at whether a picture is due
+
+
+class UNetTrainer(TrainingLoop):
+    """Trains a U-Net on crops of log-mels by flow matching.
+
+    Args:
+        config: The arguments of `MusemoUNetGenerator`.
+        training: The settings of the training.
+        clips: The real clips.
+        run_dir: The folder of the checkpoints, of `unet.jsonl` and of the pictures of samples.
+        accelerator: The accelerator of the launch; None makes one.
+        data_parallel: See `Parallel`.
+        origin: Where the clips come from, see `origin_of`.
+
+    Raises:
+        ValueError: `MusemoUNetGenerator` refuses a value, or the crops do not fit the clips or the network.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        training: UNetTraining,
+        clips: Clips,
+        run_dir: str | Path | None,
+        accelerator: Accelerator | None = None,
+        data_parallel: bool = True,
+        origin: Mapping[str, Any] | None = None,
+    ) -> None:
+        parallel = Parallel(accelerator or Accelerator(), data_parallel)
+        steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
+        check_every = CHECK_EVERY if training.pictures else 0
+        super().__init__("unet", training, steps, run_dir, parallel, training.seconds, check_every)
+        self.training = training
+        seed_step(training.seed, 0)
+        generator = MusemoUNetGenerator(**config)
+        generator.fit(clips.spectrogram)
+        multiple, n_frames = generator.network.frame_multiple, clips.spectrogram.shape[-1]
+        if training.crop_frames % multiple or training.crop_frames > n_frames:
+            raise ValueError(
+                f"expected crops of a multiple of {multiple} frames and at most {n_frames}, got {training.crop_frames}"
+            )
+        self.whole_frames = n_frames // multiple * multiple
+        self.clips = clips.to(parallel.device)
+        draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
+        self.model = parallel.model(generator.to(memory_format=torch.channels_last))  # faster convolutions
+        network = parallel.unwrap(self.model)
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), training.lr, BETAS, weight_decay=training.weight_decay
+        )
+        self.objects = {"generator": network, "averaged_generator": self.average, "optimizer": self.optimizer}
+        shape = {name: value for name, value in generator.config.items() if not name.startswith("_")}
+        self.settings = {**asdict(training), "data": data_identity(clips, origin=origin), "config": shape}
+
+    def update(self) -> dict[str, Tensor | float]:
+        """Make one step of the optimizer."""
+        training, step = self.training, self.step
+        seed_step(training.seed, step, self.parallel.rank)
+        self.model.train()
+        loss = self._loss()
+        rate = training.lr * self._rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        values = self.descend(loss, self.model, self.optimizer, training.gradient_norm)
+        self.average.update_parameters(self.parallel.unwrap(self.model))
+        return values | {"lr": rate}
+
+    def check(self, values: dict[str, float]) -> dict[str, float]:
+        """Draw samples whenever another part of the run is done, to be looked at while it goes on."""
+        if self.run_dir is not None and self.parallel.is_main:
+            part = int(self.progress * self.training.pictures)
+            picture = self.run_dir / f"samples-{part:02d}.png"
+            if part and not picture.is_file():
+                draw_samples(self.averaged_model, picture)
+        return {}
+
+    def shape(self, step: int) -> tuple[int, int]:
+        """Return the number of crops of an update, over all processes, and their number of frames."""
+        training = self.training
+        if math.floor((step + 1) * training.whole_share) == math.floor(step * training.whole_share):
+            return training.batch_size, training.crop_frames
+        fitting = training.batch_size * training.crop_frames / self.whole_frames
+        return max(1, round(fitting / self.parallel.world)) * self.parallel.world, self.whole_frames
+
+    def _loss(self) -> Tensor:
+        """Conditional flow matching (Lipman et al. 2023, eq. 9) on the straight path, on crops."""
+        share, generator = self.parallel.share, step_generator(self.training.seed, self.step)
+        n_crops, n_frames = self.shape(self.step)  # all processes draw all, and take their share
+        index = batch_indices(len(self.clips), n_crops, self.step, self.training.seed)
+        starts = draw_starts(n_crops, self.clips.spectrogram.shape[-1], n_frames, generator)
+        t, drop_mask = self._times(n_crops, generator)
+        names = self.averaged_model.config.augmentations
+        amounts = draw_augmentation(names, n_crops, self.training.augmented_share, generator)
+        noise = torch.randn(n_crops, 1, self.clips.spectrogram.shape[2], n_frames, generator=generator)
+        device = self.clips.emotion.device
+        chosen = torch.from_numpy(share(index)).to(device)
+        starts, t, drop_mask, noise = (share(value).to(device) for value in (starts, t, drop_mask, noise))
+        amounts = {name: share(value).to(device) for name, value in amounts.items()}
+        data = augment(crop(self.clips.spectrogram[chosen], starts, n_frames), amounts)
+        latents, velocity = path(self.averaged_model.bands.encode(data), noise, t)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.training.bfloat16):
+            predicted = self.model(latents, t, self.clips.emotion[chosen], drop_mask, amounts, return_dict=False)[0]
+        return (predicted.float() - velocity).square().mean()
+
+    def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw times in (0, 1), evenly over the quantiles of their distribution, and whose emotion is left out."""
+        quantile = (torch.arange(n_samples) + torch.rand(n_samples, generator=generator)) / n_samples
+        logit = torch.special.ndtri(quantile.clamp(1e-4, 0.9999))  # logit-normal (Esser et al. 2024, section 3.1)
+        return logit.sigmoid(), torch.rand(n_samples, generator=generator) < DROPPED_EMOTION
+
+    def _rate(self) -> float:
+        """Return the factor of the learning rate: a warm-up, then a cosine over the whole run."""
+        warmup = min(1.0, (self.step + 1) / max(1, self.training.warmup_steps))
+        return warmup * 0.5 * (1 + math.cos(math.pi * self.progress))

@@ -1,0 +1,171 @@
+"""The U-Net generator: latents, conditions, sampling."""
+
+import pytest
+import torch
+
+from musemo_hf import MusemoUNetGenerator
+
+UNET = {"n_frames": 40, "channels": (32, 32), "attention": (False, True), "condition_width": 16}
+EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
+
+
+@pytest.fixture
+def unet():
+    """`unet(**changes)`: a small network, all of whose weights are drawn at random, always the same."""
+
+    def make(**changes):
+        torch.manual_seed(0)
+        model = MusemoUNetGenerator(**(UNET | changes))
+        for value in model.parameters():
+            torch.nn.init.normal_(value, std=0.1)
+        return model.eval()
+
+    return make
+
+
+def test_a_network_that_learnt_nothing_predicts_what_is_best_for_white_noise():
+    model = MusemoUNetGenerator(**UNET)
+    latents, t = torch.randn(3, 1, 128, 40), torch.tensor([0.0, 0.5, 1.0])
+    velocity = model(latents, t, EMOTIONS).velocity
+    # of noise - data given x: -x where x is data, nothing where x has equal shares of both, x where x is noise
+    expected = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1, 1) * latents
+    torch.testing.assert_close(velocity, expected)
+
+
+def test_latents_have_mean_0_and_variance_1_in_each_band(unet):
+    bands = torch.linspace(-0.5, 0.5, 128).view(1, 1, 128, 1)
+    music = bands + (0.05 + 0.1 * bands.abs()) * torch.randn(8, 1, 128, 50)
+    model = unet()
+    model.fit(music)
+    latents = model.bands.encode(music)
+    torch.testing.assert_close(latents.mean(dim=(0, 1, 3)), torch.zeros(128), atol=1e-4, rtol=0)
+    torch.testing.assert_close(latents.std(dim=(0, 1, 3)), torch.ones(128), atol=1e-2, rtol=0)
+    torch.testing.assert_close(model.bands.decode(latents), music)
+    with pytest.raises(ValueError, match=r"expected \(N, 1, 128, n_frames\), got \(8, 128, 50\)"):
+        model.fit(music[:, 0])
+
+
+@pytest.mark.parametrize("n_frames", [8, 40, 320])
+def test_any_number_of_frames_that_can_be_halved(unet, n_frames):
+    latents = torch.randn(1, 1, 128, n_frames)
+    assert unet()(latents, torch.tensor([0.4]), EMOTIONS[:1]).velocity.shape == latents.shape
+
+
+def test_no_moment_is_told_from_another(unet):
+    latents = torch.randn(1, 1, 128, 1).expand(-1, -1, -1, 320)  # the same at all times
+    with torch.no_grad():
+        velocity = unet()(latents, torch.tensor([0.4]), EMOTIONS[:1]).velocity
+    phase = velocity[..., 144:176].unflatten(-1, (4, 8))  # far from the edges, by the place in a patch of a patch
+    torch.testing.assert_close(phase, phase[..., :1, :].expand_as(phase), atol=1e-2, rtol=1e-3)
+    assert phase.std() > 0.1
+
+
+def test_sample_i_depends_on_its_seed_and_its_emotion_alone(unet, assert_same_output):
+    model = unet()
+    options = {"num_inference_steps": 3, "guidance_scale": 2.0}
+    made = model.generate(EMOTIONS, seed=[5, 6, 7], **options)
+    assert made.shape == (3, 1, 128, 40)
+    assert made.abs().max() <= 1
+    assert torch.equal(made, model.generate(EMOTIONS, seed=5, **options))
+    for i in range(3):
+        assert_same_output(model.generate(EMOTIONS[i : i + 1], seed=5 + i, **options), made[i : i + 1])
+    assert (made - model.generate(EMOTIONS, seed=[5, 6, 8], **options)).abs().amax(dim=(1, 2, 3)).gt(1e-3).tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert (made - model.generate(-EMOTIONS, seed=5, **options)).abs().amax(dim=(1, 2, 3)).gt(1e-3)[:2].all()
+    noise = model.sample_noise(3, 5)
+    assert torch.equal(made, model.generate(EMOTIONS, noise=noise, **options))
+
+
+def test_guidance_leaves_the_emotion_out_at_0_and_extrapolates_above_1(unet):
+    model = unet()
+    none, once, twice = (
+        model.generate(EMOTIONS[:1], seed=0, num_inference_steps=1, guidance_scale=scale) for scale in (0.0, 1.0, 2.0)
+    )
+    other = model.generate(EMOTIONS[1:2], seed=0, num_inference_steps=1, guidance_scale=0.0)
+    assert torch.equal(none, other)
+    inside = (none.abs() < 1) & (once.abs() < 1) & (twice.abs() < 1)
+    torch.testing.assert_close((twice - once)[inside], (once - none)[inside], atol=1e-4, rtol=1e-3)
+    assert (once - none).abs().max() > 1e-3
+
+
+def test_the_callback_sees_each_step_and_may_change_it(unet):
+    model, seen = unet(), []
+
+    def callback(index, timestep, latents):
+        seen.append((index, round(timestep.item())))
+        return torch.zeros_like(latents)
+
+    made = model.generate(EMOTIONS[:1], seed=0, num_inference_steps=4, callback=callback)
+    assert seen == [(0, 1000), (1, 750), (2, 500), (3, 250)]
+    assert torch.equal(made, model.bands.decode(torch.zeros(1, 1, 128, 40)))
+
+
+def test_a_condition_is_left_out_where_it_is_missing_or_nan(unet):
+    model = unet(conditions=("tempo",), augmentations=("gain",))
+    options = {"seed": 0, "num_inference_steps": 1, "guidance_scale": 1.0}
+    plain = model.generate(EMOTIONS, **options)
+    left_out = model.generate(EMOTIONS, conditions={"tempo": torch.full((3,), torch.nan)}, **options)
+    assert torch.equal(plain, left_out)
+    changed = model.generate(EMOTIONS, conditions={"tempo": torch.tensor([0.0, torch.nan, 0.5])}, **options)
+    assert (changed - plain).abs().amax(dim=(1, 2, 3)).gt(1e-4).tolist() == [True, False, True]
+    assert torch.equal(plain, model.generate(EMOTIONS, conditions={"gain": torch.zeros(3)}, **options))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ({"tempi": torch.zeros(3)}, "expected conditions out of tempo, got tempi"),
+        ({"tempo": torch.zeros(2)}, r"expected 3 values of tempo, one for each clip, got \(2,\)"),
+    ],
+)
+def test_conditions_that_are_none(unet, conditions, message):
+    with pytest.raises(ValueError, match=message):
+        unet(conditions=("tempo",)).generate(EMOTIONS, seed=0, conditions=conditions)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_frames": 0}, "expected at least 1 frame, got 0"),
+        ({"channels": (32, 32, 32)}, "attention for each"),
+        ({"n_mels": 100}, "mel bands that 8 divides"),
+        ({"channels": (32, 48)}, "of 32 with attention"),
+        ({"conditions": ("valence",)}, "expected different conditions"),
+    ],
+)
+def test_sizes_that_do_not_fit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        MusemoUNetGenerator(**(UNET | changes))
+
+
+@pytest.mark.parametrize(
+    ("emotion", "options", "message"),
+    [
+        ([[5.0, 6.0]], {}, r"in \[-1, 1\], got values from 5 to 6; DEAM's 1-9 maps"),
+        ([0.0, 0.0], {}, r"expected emotion of shape \(B, 2\)"),
+        (EMOTIONS, {"num_inference_steps": 0}, "expected at least 1 step"),
+        (EMOTIONS, {"num_inference_steps": 2.5}, "expected at least 1 step"),
+        (EMOTIONS, {"guidance_scale": float("nan")}, "a guidance scale from 0 on"),
+        (EMOTIONS, {"noise": torch.zeros(3, 7)}, r"expected noise of shape \(3, 5120\), got \(3, 7\)"),
+        (EMOTIONS, {"seed": [1, 2]}, "expected one seed, or 3 of them, got 2"),
+    ],
+)
+def test_bad_inputs_of_generate(unet, emotion, options, message):
+    with pytest.raises(ValueError, match=message):
+        unet().generate(emotion, **options)
+
+
+def test_half_precision_spares_the_bands(unet, tmp_path):
+    model = unet()
+    model.fit(0.3 * torch.randn(8, 1, 128, 40))
+    expected = model.generate(EMOTIONS, seed=0, num_inference_steps=2)
+    model.half().save_pretrained(tmp_path)
+    loaded = MusemoUNetGenerator.from_pretrained(tmp_path)
+    assert {value.dtype for value in loaded.parameters()} == {torch.float32}
+    assert (loaded.generate(EMOTIONS, seed=0, num_inference_steps=2) - expected).abs().mean() < 0.01
+    half = MusemoUNetGenerator.from_pretrained(tmp_path, torch_dtype=torch.bfloat16)
+    assert half.bands.mean.dtype == torch.float32
+    assert (half.generate(EMOTIONS, seed=0, num_inference_steps=2) - expected).abs().mean() < 0.05
