@@ -13,9 +13,8 @@ from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 from .decoding import LoadedAudio
-from .inputs import is_wrapped
 from .inversion import mel_to_audio
-from .loading import AudioInput, is_file, load_audio
+from .loading import AudioInput, is_file, is_wrapped, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
 from .verification import ChecksumsMixin
 from .vocoding import vocode

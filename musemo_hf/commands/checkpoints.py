@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
 
-PACKAGED = ("generator", "flow", "recogniser")
+PACKAGED = ("generator", "flow", "recogniser", "recogniser-yamnet")
 DEFAULTS = {"generator": "flow", "recogniser": "recogniser"}  # the flow is the better of the packaged generators
 
 
@@ -54,12 +54,20 @@ def load_pipeline(given: str | None, vocoder: str | None = None) -> "MusemoPipel
     return pipeline.to(_device())
 
 
-def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
+def load_recogniser(
+    given: str | None, with_embedder: bool = False
+) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
     """Load a recogniser for evaluation, on the GPU where there is one, and its feature extractor.
 
+    Args:
+        given: See `find_checkpoint`.
+        with_embedder: Whether the command may use a recogniser with an external embedder. What labels or judges
+            generated music may not: its labels would be made by the judge of generators.
+
     Raises:
-        ValueError: There is no such checkpoint (see `find_checkpoint`), or it is another kind of model.
-        OSError: The folder or repository lacks a file.
+        ValueError: There is no such checkpoint (see `find_checkpoint`), it is another kind of model, or it has an
+            external embedder and may not.
+        OSError: The folder or repository lacks a file, or the embedder lacks its file or its library.
     """
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
     from musemo_hf.pipelines.model_kind import check_kind
@@ -68,7 +76,32 @@ def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, 
     _quiet()
     check_kind(path, "recogniser")
     extractor = MusemoFeatureExtractor.from_pretrained(path)
-    return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
+    model = MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device())
+    if model.config.embedder is not None and not with_embedder:
+        raise ValueError(
+            f"expected a recogniser of log-mels alone, such as recogniser, got {given}, which uses the external "
+            f"embedder {model.config.embedder}"
+        )
+    if model.config.embedder is not None:
+        from musemo_hf.pipelines.embedders.find import find_embedder
+
+        find_embedder(model.config.embedder)  # what is missing is said once, before any song is read
+    return model, extractor
+
+
+def best_recogniser() -> str:
+    """Return the packaged recogniser that answers best here.
+
+    That is "recogniser-yamnet" where the extra `yamnet` is installed and the file of YAMNet is there, in the folder
+    that MUSEMO_PRETRAINED names or in the cache of the Hub; otherwise "recogniser". Nothing is downloaded.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("ai_edge_litert") is None:
+        return "recogniser"
+    from musemo_hf.pipelines.embedders.yamnet import YAMNET
+
+    return "recogniser-yamnet" if YAMNET.is_here() else "recogniser"
 
 
 def _device() -> str:

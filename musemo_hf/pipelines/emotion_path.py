@@ -37,6 +37,7 @@ class EmotionPath:
         own_deviation: Whether the deviation is predicted for each window (`deviation_scale` in the recogniser's
             configuration), and not one root mean square error for all windows (`emotion_error`).
         notes: Sentences on what makes the audio doubtful, such as silence.
+        embedder: The name of the external embedder that took part; None for log-mels alone.
     """
 
     emotion: np.ndarray
@@ -46,6 +47,7 @@ class EmotionPath:
     deviation: np.ndarray | None = None
     own_deviation: bool = False
     notes: tuple[str, ...] = ()
+    embedder: str | None = None
 
     @property
     def mean(self) -> np.ndarray:
@@ -102,6 +104,7 @@ class EmotionPath:
             "duration": self.duration,
             "window_seconds": self.window_seconds,
             "notes": list(self.notes),
+            "embedder": self.embedder,
             "path": [
                 {"start": float(start), "end": min(float(start) + self.window_seconds, self.duration)}
                 | {"valence": float(valence), "arousal": float(arousal), **span}
@@ -137,6 +140,7 @@ def emotion_path(
             positive numbers.
         FileNotFoundError: The file does not exist.
         AudioDecodingError: The file is not audio.
+        PretrainedModelError: The recogniser has an external embedder whose file or library is missing.
     """
     if extractor.n_frames != model.config.n_frames:
         raise ValueError(f"expected an extractor of {model.config.n_frames} frames, got {extractor.n_frames}")
@@ -154,7 +158,8 @@ def emotion_path(
     same = None if error is None else np.broadcast_to(error, emotion.shape)
     deviation = predicted if own else same
     seconds, notes = len(samples) / rate, tuple(loaded.notes)
-    return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes)
+    embedder = model.config.embedder
+    return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes, embedder)
 
 
 def _predict(
@@ -162,9 +167,19 @@ def _predict(
 ) -> np.ndarray:
     """Return (valence, arousal) of windows, followed by the deviations that the model predicts, `(n, 2 or 4)`."""
     spectrogram = extractor(list(windows), sampling_rate=extractor.sampling_rate)["spectrogram"]
-    output = model(spectrogram=spectrogram.to(model.device, model.dtype))
+    embedding = embed_windows(model.config.embedder, windows, extractor.sampling_rate)
+    output = model(spectrogram=spectrogram.to(model.device, model.dtype), embedding=embedding)
     parts = [output.emotion.clamp(-1, 1)] + ([] if output.deviation is None else [output.deviation])
     return torch.cat(parts, dim=1).float().cpu().double().numpy()
+
+
+def embed_windows(embedder: str | None, windows: Sequence[np.ndarray], sampling_rate: int) -> torch.Tensor | None:
+    """Return the features `(n, D)` of windows of audio by a recogniser's external embedder; None without one."""
+    if embedder is None:
+        return None
+    from musemo_hf.pipelines.embedders.find import find_embedder
+
+    return torch.from_numpy(find_embedder(embedder).embed_audio(list(windows), sampling_rate)).float()
 
 
 def _two_positive(config: Any, name: str) -> np.ndarray | None:
