@@ -13,11 +13,9 @@ from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 from .decoding import LoadedAudio
-from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, is_wrapped, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
 from .verification import ChecksumsMixin
-from .vocoding import vocode
 
 TENSOR_TYPES = ("pt", "np")
 MAX_SIZE = 2**24  # of a window, a hop or a spectrogram: such a spectrogram is as long as four days
@@ -170,7 +168,7 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         """Convert normalised log-mels to audio at true loudness.
 
         The default is non-negative least squares and Griffin-Lim, through which generators are compared. Its memory
-        grows with the song, by about 5 MB a second. A vocoder plays a long song in blocks of constant memory.
+        grows with the song, by about 2 MB a second. A vocoder plays a long song in blocks of constant memory.
 
         Args:
             spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
@@ -202,8 +200,13 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             raise ValueError(f"expected a normalised log-mel in [-1, 1], got {low:g} to {high:g}; is it in dB?")
         flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
         decibels = self.to_decibels(flat)
+        # imported here, since they load scipy and librosa, which a prediction does not wait for
         if vocoder is not None:
+            from .vocoding import vocode
+
             return vocode(decibels, vocoder, self.settings)
+        from .inversion import mel_to_audio
+
         return mel_to_audio(decibels, self.settings, n_iter, seed)
 
 

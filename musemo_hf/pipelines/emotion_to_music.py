@@ -20,16 +20,8 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
+from musemo_hf.pipelines.presets import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
-
-# the five published points of the valence-arousal plane
-PRESETS: dict[str, tuple[float, float]] = {
-    "sad & calm": (-0.8, -0.6),
-    "happy & energetic": (0.8, 0.7),
-    "angry & tense": (-0.3, 0.8),
-    "content & relaxed": (0.5, -0.5),
-    "neutral": (0.0, 0.0),
-}
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 

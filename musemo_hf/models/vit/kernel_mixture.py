@@ -17,6 +17,7 @@ STATISTICS = ("texture", "tonal", "patterns")
 EMBEDDING = "embedding"
 COMPONENTS = {"patterns": 64, EMBEDDING: 128}  # principal components that are kept; of other groups all statistics
 FARTHEST = 4.0  # limit of standardised statistics, which keeps a broken input near music
+NEVER = 1e9  # scale of a statistic without variance
 RIDGE = 0.5  # of the kernel matrix, whose diagonal is 1
 TAUGHT_RIDGE = 0.2  # for targets of a teacher, which carry less noise than labels
 PARTS = 4  # the weights of the groups are multiples of a quarter that sum to 1
@@ -164,7 +165,7 @@ class _Group(FullPrecision):
         """Fit to the statistics `(N, size)` of training songs, keep them, and return their kernel `(N, N)`."""
         deviation = values.std(dim=0, unbiased=False)
         self.mean.copy_(values.mean(dim=0))
-        self.scale.copy_(torch.where(deviation > 1e-5, deviation, torch.inf))  # what never varies says nothing
+        self.scale.copy_(deviation.where(deviation > 1e-5, NEVER))  # what never varies says nothing
         standard = self._standardised(values)
         self.variance.copy_(standard.var(dim=0, unbiased=False).sum().clamp(min=1e-6))
         if self.directions is not None:

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
 
 VARIABLE = "MUSEMO_PRETRAINED"
@@ -54,6 +54,13 @@ class PretrainedFile:
                 f"file, and {self._ways()}"
             )
         return path
+
+    def is_here(self) -> bool:
+        """Return whether `locate` would find a file without a download; its content is not looked at."""
+        folder = os.environ.get(VARIABLE)
+        if folder:
+            return (Path(folder).expanduser() / Path(self.filename).name).is_file()
+        return isinstance(try_to_load_from_cache(self.repository, self.filename, revision=self.revision), str)
 
     def _in_folder(self, folder: Path) -> Path:
         path = folder / Path(self.filename).name
