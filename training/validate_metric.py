@@ -4,8 +4,8 @@
 
 The script writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. Arrays take minutes on two
 cores, sound (some 2,000 clips, which are inverted and embedded by YAMNet) half an hour. What was measured of sound is
-kept in the user's cache, from which a run that was stopped goes on; that of arrays in `--cache-dir`. `--no-sound` leaves
-out sound, and needs no YAMNet.
+kept in the user's cache, from which a run that was stopped goes on; that of arrays in `--cache-dir`. `--no-sound`
+leaves out sound, and needs no YAMNet.
 """
 
 import argparse
