@@ -5,11 +5,13 @@ import contextlib
 import importlib
 import inspect
 import io
+import multiprocessing
 import os
 import pkgutil
 import platform
 import textwrap
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
@@ -48,7 +50,10 @@ def main():
     print('"quiet" is as the machine is, which other work makes less than quiet\n' if load > 0.5 else "")
     width = max(map(len, names()))
     for name in arguments.name or names():
-        for line in run(name, arguments.deam):
+        # a process of its own, so that a benchmark's peak of memory is not that of those before it
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            lines = process.submit(run, name, arguments.deam).result()
+        for line in lines:
             wrapped = textwrap.wrap(line, 118 - width)
             print(f"{name:{width}}  {wrapped[0]}")
             print(textwrap.indent("\n".join(wrapped[1:]), " " * (width + 2)))
