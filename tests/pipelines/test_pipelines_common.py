@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from musemo_hf import (
+    MusemoFeatureExtractor,
+    MusemoFlowGenerator,
+    MusemoGanConfig,
+    MusemoGanGenerator,
+    MusemoPipeline,
+    MusemoUNetGenerator,
+)
 
 HALF = [torch.float16, torch.bfloat16]
 FLOW = {"n_frames": 32, "patch_size": (32, 8), "n_components": 8, "width": 8, "depth": 1, "n_heads": 1}
@@ -25,7 +32,15 @@ def flow():
     return model.eval()
 
 
-@pytest.fixture(params=[gan, flow], ids=["gan", "flow"])
+def unet():
+    model = MusemoUNetGenerator(n_frames=32, channels=(32, 32), condition_width=8, attention=(False, True))
+    for value in model.parameters():
+        value.data.add_(torch.randn_like(value), alpha=0.05)
+    model.register_to_config(num_inference_steps=3)
+    return model.eval()
+
+
+@pytest.fixture(params=[gan, flow, unet], ids=["gan", "flow", "unet"])
 def components(request):
     """The components of every pipeline of the registry."""
     torch.manual_seed(0)
