@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end reliability bench quality style demo
+.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end reliability bench quality style demo docs
 
 install: $(VENV)/.installed
 
@@ -60,6 +60,10 @@ quality: install
 style: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# the site, in build/site; a broken link is an error
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean
 
 demo: install
 	$(BIN)/python spaces_demo/app.py

@@ -43,7 +43,9 @@ def main():
     if unknown:
         parser.error(f"expected names out of {', '.join(names())}, got {', '.join(unknown)}")
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print("medians of several repeats, in turns with what is compared\n")
+    load = os.getloadavg()[0]
+    print(f"medians of several repeats, in turns with what is compared; load {load:.1f} before the first")
+    print('"quiet" is as the machine is, which other work makes less than quiet\n' if load > 0.5 else "")
     width = max(map(len, names()))
     for name in arguments.name or names():
         for line in run(name, arguments.deam):

@@ -7,7 +7,7 @@ Importing this package loads nothing: each name below is imported from its modul
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # public name -> the module that defines it
 _EXPORTS = {

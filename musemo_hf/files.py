@@ -1,5 +1,7 @@
 """Files and folders that are written whole or not at all, so that a kill or a full disk leaves no half of one."""
 
+import ctypes
+import errno
 import json
 import os
 import re
@@ -14,6 +16,7 @@ from typing import Any
 
 STALE = 24 * 3600.0  # seconds after which a temporary file can only be that of a process that was killed
 _OURS = re.compile(r"\.[0-9a-f]{12}\.part$")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux, from fcntl.h and fs.h
 
 
 @contextmanager
@@ -45,12 +48,35 @@ def atomic_write(path: Path, content: str | bytes) -> None:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add text to the end of a file, whole or not at all; a full disk leaves the file as it was.
+
+    Several processes may add to one file, and their texts do not mix. A loss of power may leave a part of a text.
+    """
+    content = text.encode("utf-8")
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        before = os.fstat(descriptor).st_size
+        try:
+            if (written := os.write(descriptor, content)) != len(content):
+                raise OSError(errno.ENOSPC, f"expected to add {len(content)} bytes, added {written}", str(path))
+        except OSError:
+            os.ftruncate(descriptor, before)
+            raise
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give an empty temporary folder beside `path`, which replaces `path` when the block ends without an error.
 
-    Several processes may write the same folder; one of them is the last.
+    Several processes may write the same folder; one of them is the last. On Linux the two folders change their names in
+    one step. Elsewhere, and on file systems that cannot do that, the older folder is renamed first, so that for an
+    instant there is no folder of that name. A process that reads several files one after another may read them from two
+    folders.
     """
+    path = path.resolve() if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(path.parent.absolute())
     part = _beside(path)
@@ -60,20 +86,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         for inside in part.rglob("*"):
             _sync(inside)
         _sync(part)
-        _exchange(part, path)
+        _replace_folder(part, path)
         _sync(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _exchange(part: Path, path: Path) -> None:
-    """Give a folder its final name; an older one steps aside first, since a rename replaces no folder with content."""
-    if path.is_file():
-        raise NotADirectoryError(f"expected a folder or nothing at {path}, found a file")
+def _replace_folder(part: Path, path: Path) -> None:
+    """Give a folder its final name; an older folder of that name becomes the temporary one, or is removed."""
     while True:
+        if path.is_file():
+            raise NotADirectoryError(f"expected a folder or nothing at {path}, found a file")
         old = _beside(path)
         with suppress(FileNotFoundError):  # there is none, or another process has just moved it away
-            os.replace(path, old)
+            if _exchange(part, path):
+                return
+            os.replace(path, old)  # since a rename replaces no folder with content
         try:
             os.replace(part, path)
             return
@@ -85,6 +113,22 @@ def _exchange(part: Path, path: Path) -> None:
             # another process was faster: its folder is the older one now
         finally:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step, by Linux's renameat2; return whether the system could do it.
+
+    Raises:
+        FileNotFoundError: One of them is missing.
+    """
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if renameat2 is None:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    if ctypes.get_errno() == errno.ENOENT:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(other))
+    return False
 
 
 def _beside(path: Path) -> Path:
@@ -112,6 +156,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: `$MUSEMO_CACHE`, or `~/.cache/musemo_hf`."""
+    return Path(os.environ.get("MUSEMO_CACHE") or "~/.cache/musemo_hf").expanduser()
 
 
 def is_whole(path: Path) -> bool:

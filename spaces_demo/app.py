@@ -2,7 +2,8 @@
 
     python spaces_demo/app.py
 
-MUSEMO_GENERATOR and MUSEMO_RECOGNISER replace the packaged checkpoints by a folder or a Hub repository.
+MUSEMO_GENERATOR and MUSEMO_RECOGNISER replace the packaged checkpoints by a folder or a Hub repository. MUSEMO_VOCODER
+names a vocoder that plays the songs instead of Griffin-Lim.
 """
 
 import os

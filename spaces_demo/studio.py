@@ -22,11 +22,18 @@ WINDOWS_AT_ONCE = 8
 
 
 def checkpoint(name: str) -> str:
-    """Return MUSEMO_GENERATOR or MUSEMO_RECOGNISER, or the packaged checkpoint of "generator" or "recogniser"."""
-    from musemo_hf import embedded_checkpoint
+    """Return the checkpoint that MUSEMO_GENERATOR or MUSEMO_RECOGNISER names, or else the packaged one.
 
-    packaged = "flow" if name == "generator" else name  # the better of the packaged generators
-    return os.environ.get(f"MUSEMO_{name.upper()}") or embedded_checkpoint(packaged)
+    Args:
+        name: "generator" or "recogniser". The variable holds what the commands take as `--checkpoint`: a folder, a
+            repository or the name of a packaged checkpoint.
+
+    Raises:
+        ValueError: The variable names none of these.
+    """
+    from musemo_hf.commands.checkpoints import find_checkpoint
+
+    return find_checkpoint(os.environ.get(f"MUSEMO_{name.upper()}") or None, name)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,9 @@ class Recogniser:
 def _load_pipeline() -> Any:
     from musemo_hf import MusemoPipeline
 
-    pipeline = MusemoPipeline.from_pretrained(checkpoint("generator"))
+    vocoder = os.environ.get("MUSEMO_VOCODER")
+    options = {"vocoder": vocoder} if vocoder else {}
+    pipeline = MusemoPipeline.from_pretrained(checkpoint("generator"), **options)
     pipeline.set_progress_bar_config(disable=True)
     pipeline(0.0, 0.0, seed=0, n_iter=1)  # the first song of a process is slow
     return pipeline

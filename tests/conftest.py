@@ -181,6 +181,24 @@ def recogniser_training():
     return make
 
 
+@pytest.fixture(scope="session")
+def tiny_vocoder():
+    """`tiny_vocoder(n_mels, sampling_rate, upsample_rates, **configuration)` -> a SpeechT5HifiGan that plays noise."""
+    import torch
+    from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+    small = {"upsample_initial_channel": 32, "initializer_range": 0.2, "normalize_before": False}
+    small |= {"resblock_kernel_sizes": [3, 7], "resblock_dilation_sizes": [[1, 3], [1, 3]]}
+
+    def make(n_mels=128, sampling_rate=22050, upsample_rates=(8, 8, 4, 2), **changes):
+        torch.manual_seed(0)
+        sizes = {"model_in_dim": n_mels, "sampling_rate": sampling_rate, "upsample_rates": list(upsample_rates)}
+        sizes["upsample_kernel_sizes"] = [2 * rate for rate in upsample_rates]
+        return SpeechT5HifiGan(SpeechT5HifiGanConfig(**(small | sizes | changes))).eval()
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def _no_outside_caches(tmp_path_factory, monkeypatch):
     """Nothing a test does lands in the caches of the machine that runs it."""

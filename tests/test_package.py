@@ -1,13 +1,18 @@
 """The package imports lazily: nothing heavy, no network, and every public name is there."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 
 import musemo_hf
 
+ROOT = Path(__file__).resolve().parents[1]
 # runs in a fresh interpreter; the socket module is replaced before the import, so that any use of it fails
 FRESH = """
 import json, socket, sys
@@ -76,3 +81,19 @@ def test_an_unknown_name_is_an_attribute_error_that_lists_the_names():
 def test_an_unknown_checkpoint_is_named():
     with pytest.raises(ValueError, match=r"expected one of the packaged checkpoints .*, got 'drummer'"):
         musemo_hf.embedded_checkpoint("drummer")
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert project["version"] == citation["version"] == changes[1] == musemo_hf.__version__
+    assert citation["license"] == project["license"]
+
+
+def test_the_citation_names_no_one_but_the_placeholder_of_the_release_checklist():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    checklist = (ROOT / "docs" / "release-checklist.md").read_text(encoding="utf-8")
+    for author in citation["authors"]:
+        assert f'"{author["name"]}"' in checklist

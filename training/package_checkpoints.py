@@ -33,13 +33,22 @@ The report is `report.json` in the folder of the run. For a recogniser trained o
 only the packaged flow:
 
     python training/package_checkpoints.py --flow runs/flow
+
+A recogniser alone, with the report of its recipe, replaces only that one; one with YAMNet becomes `recogniser-yamnet`:
+
+    python training/train_regressor.py --config training/configs/recogniser_statistics_10s.yaml --data-dir DEAM \
+        --output-dir runs/statistics
+    python training/evaluate_recognisers.py --data-dir DEAM --output-dir runs/recognisers
+    python training/package_checkpoints.py --recogniser runs/statistics \
+        --recogniser-report runs/recognisers/report-statistics.json
 """
 
 import argparse
 from pathlib import Path
 
 import musemo_hf
-from musemo_hf.hub.packaging import package_checkpoints, package_flow
+from musemo_hf import MusemoViTConfig
+from musemo_hf.hub.packaging import package_checkpoints, package_flow, package_recogniser
 
 
 def main() -> None:
@@ -53,12 +62,19 @@ def main() -> None:
     )
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
     parser.add_argument("--flow", type=Path, help="The output folder of train_flow.py, with a report.")
-    parser.add_argument("--recogniser-report", type=Path, help="The report.json of an ablation with its recipe.")
+    parser.add_argument(
+        "--recogniser", dest="alone", type=Path, help="The output folder of train_regressor.py, to package alone."
+    )
+    parser.add_argument(
+        "--recogniser-report", type=Path, help="The report of the recogniser's recipe: of an ablation or comparison."
+    )
     arguments = parser.parse_args()
+    if arguments.alone is not None and arguments.recogniser_report is None:
+        parser.error("expected --recogniser-report with --recogniser, got none")
     if (arguments.run is None) != (arguments.recogniser is None):
         parser.error("expected the folders of a generator and of a recogniser, or neither, got a generator's alone")
-    if arguments.run is None and arguments.flow is None:
-        parser.error("expected the folders of a generator and of a recogniser, --flow, or all three, got nothing")
+    if arguments.run is None and arguments.flow is None and arguments.alone is None:
+        parser.error("expected the folders of a generator and of a recogniser, --flow or --recogniser, got nothing")
     made = {}
     if arguments.run is not None:
         made = package_checkpoints(
@@ -70,6 +86,11 @@ def main() -> None:
         )
     if arguments.flow is not None:
         made["flow"] = package_flow(arguments.flow / "generator", arguments.flow / "report.json", arguments.target)
+    if arguments.alone is not None:
+        folder = arguments.alone / "recogniser"
+        embedder = MusemoViTConfig.from_pretrained(folder).embedder
+        name = "recogniser" if embedder is None else "recogniser-yamnet"
+        made[name] = package_recogniser(folder, arguments.recogniser_report, arguments.target, name)
     for name, folder in made.items():
         print(f"{name}: {folder}")
 

@@ -9,6 +9,9 @@ Resumes from the last checkpoint in the output folder. The result is `recogniser
 With `recogniser.uncertainty=true` it also predicts a deviation, from errors and from the raters' spread. A tenth of the
 training songs, by artists of its own, is then used for calibration instead of training, and the report says how many
 labels lie in the intervals: of the held-out fold, or of that tenth if there is none.
+
+With `recogniser.network=false`, as in recogniser_statistics_10s.yaml and recogniser_yamnet_10s.yaml, nothing is trained
+by gradients: kernel regression is fitted in closed form. `evaluate_recognisers.py` measures these out of fold.
 """
 
 import json
@@ -16,6 +19,7 @@ from pathlib import Path
 
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig
 from musemo_hf.experiments.model_reports.recogniser import build_recogniser_report
+from musemo_hf.experiments.recognisers.comparison import embed_songs
 from musemo_hf.files import atomic_folder, atomic_write
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.identity import origin_of
@@ -32,7 +36,13 @@ def main() -> None:
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     n_frames, training = songs.spectrogram.shape[-1], configuration.recogniser_training
     config = MusemoViTConfig(n_frames=n_frames, **configuration.recogniser)
+    if config.embedder is not None and (arguments.data_dir is None or arguments.hold_out is not None):
+        raise SystemExit(
+            "expected --data-dir and no --hold-out for a recogniser with an embedder; "
+            "evaluate_recognisers.py measures it out of fold"
+        )
     training_songs = hold_out(songs, arguments.hold_out)
+    embedding = None if config.embedder is None else embed_songs(songs, arguments.data_dir, config.embedder)
     origin = origin_of(training_songs, configuration.data, arguments.hold_out)
     trained = train_recogniser(
         config,
@@ -42,6 +52,7 @@ def main() -> None:
         accelerator,
         origin,
         arguments.accept_other_hardware,
+        embedding,
     )
     if accelerator.is_main_process:
         folder = arguments.output_dir / "recogniser"

@@ -13,11 +13,8 @@ from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 from .decoding import LoadedAudio
-from .inputs import is_wrapped
-from .inversion import mel_to_audio
-from .loading import AudioInput, is_file, load_audio
+from .loading import AudioInput, is_file, is_wrapped, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
-from .song_windows import window_starts
 from .verification import ChecksumsMixin
 
 TENSOR_TYPES = ("pt", "np")
@@ -29,7 +26,12 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
 
     Args:
         n_frames: The number of frames of a spectrogram; 1292 are 30 s, 431 are 10 s.
-        sampling_rate, n_fft, hop_length, n_mels, min_db, max_db: See `MelSettings`.
+        sampling_rate: The sampling rate of the audio in Hz.
+        n_fft: The number of samples of a Fourier transform.
+        hop_length: The number of samples between frames.
+        n_mels: The number of mel bands.
+        min_db: The lowest level in dB; quieter values are raised to it.
+        max_db: The highest level in dB; louder values are lowered to it.
     """
 
     model_input_names = ["spectrogram"]  # noqa: RUF012 (the base class declares it so)
@@ -162,20 +164,27 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         return normalise(_as_tensor(decibels), self.settings)
 
     @torch.no_grad()
-    def invert(self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0) -> Tensor:
-        """Convert normalised log-mels to audio at true loudness, by non-negative least squares and Griffin-Lim.
+    def invert(self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0, vocoder: Any = None) -> Tensor:
+        """Convert normalised log-mels to audio at true loudness.
+
+        The default is non-negative least squares and Griffin-Lim, through which generators are compared. Its memory
+        grows with the song, by about 2 MB a second. A vocoder plays a long song in blocks of constant memory.
 
         Args:
             spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
             n_iter: The number of Griffin-Lim iterations.
-            seed: The seed of the initial phases.
+            seed: The seed of the initial phases of Griffin-Lim.
+            vocoder: A vocoder instead of Griffin-Lim, such as a `SpeechT5HifiGan`; see `vocode`. The log-mels are
+                converted to the grid that it expects.
 
         Returns:
-            The samples `(B, samples)`, float32, at `sampling_rate`; 10 s for 431 frames, 30 s for 1292.
+            The samples `(B, samples)`, float32, at `sampling_rate`; 10 s for 431 frames, 30 s for 1292. Those of a
+            vocoder are on the CPU.
 
         Raises:
             ValueError: There are no numbers, the shape is another, values are not finite or far outside [-1, 1] (as in
-                dB), or `n_iter` or `seed` is not a whole number from 0 on.
+                dB), `n_iter` or `seed` is not a whole number from 0 on, or the vocoder's grid is unknown.
+            TypeError: `vocoder` is no vocoder.
         """
         _whole(n_iter, "n_iter")
         _whole(seed, "seed", 0, 2**63 - 1)
@@ -190,7 +199,15 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             low, high = spectrogram.min().item(), spectrogram.max().item()
             raise ValueError(f"expected a normalised log-mel in [-1, 1], got {low:g} to {high:g}; is it in dB?")
         flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
-        return mel_to_audio(self.to_decibels(flat), self.settings, n_iter, seed)
+        decibels = self.to_decibels(flat)
+        # imported here, since they load scipy and librosa, which a prediction does not wait for
+        if vocoder is not None:
+            from .vocoding import vocode
+
+            return vocode(decibels, vocoder, self.settings)
+        from .inversion import mel_to_audio
+
+        return mel_to_audio(decibels, self.settings, n_iter, seed)
 
 
 def _as_tensor(values: Any) -> Tensor:
@@ -218,3 +235,15 @@ def _whole(value: Any, name: str, least: int = 0, most: int = MAX_SIZE) -> None:
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
+    """Return the starts of evenly spaced windows, int `(n,)`, at most `hop` samples apart up to the end of the signal.
+
+    Raises:
+        ValueError: The hop is shorter than one sample.
+    """
+    if not hop >= 1:
+        raise ValueError(f"expected a hop of at least one sample between windows, got {hop:g}")
+    last = max(0, n_samples - length)
+    return np.linspace(0, last, 1 + int(np.ceil(last / hop))).round().astype(int)

@@ -27,9 +27,9 @@ def _positive(text: str) -> int:
     return number
 
 
-def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser") -> None:
+def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser", default: str = "recogniser") -> None:
     """Add the argument that names a recogniser."""
-    what = "The folder or repository of a recogniser (default: the packaged one)."
+    what = f"The folder or repository of a recogniser, or the name of a packaged one (default: {default})."
     parser.add_argument(name, metavar="PATH_OR_REPO", help=what)
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.light_recogniser import LightRecogniser
 
-PACKAGED = ("generator", "flow", "recogniser")
+PACKAGED = ("generator", "flow", "recogniser", "recogniser-yamnet")
 DEFAULTS = {"generator": "flow", "recogniser": "recogniser"}  # the flow is the better of the packaged generators
 
 
@@ -34,8 +35,12 @@ def find_checkpoint(given: str | None, name: str) -> str:
     return given
 
 
-def load_pipeline(given: str | None) -> "MusemoPipeline":
+def load_pipeline(given: str | None, vocoder: str | None = None) -> "MusemoPipeline":
     """Load the pipeline of a generator, on the GPU where there is one.
+
+    Args:
+        given: See `find_checkpoint`.
+        vocoder: The folder or repository of a vocoder (default: that of the pipeline, else Griffin-Lim).
 
     Raises:
         ValueError: There is no such checkpoint (see `find_checkpoint`), or it is another kind of model.
@@ -45,26 +50,80 @@ def load_pipeline(given: str | None) -> "MusemoPipeline":
 
     path = find_checkpoint(given, "generator")
     _quiet()
-    pipeline = MusemoPipeline.from_pretrained(path)
+    pipeline = MusemoPipeline.from_pretrained(path, **({} if vocoder is None else {"vocoder": vocoder}))
     pipeline.set_progress_bar_config(disable=None)  # None: where standard error is not a terminal
     return pipeline.to(_device())
 
 
 def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
-    """Load a recogniser for evaluation, on the GPU where there is one, and its feature extractor.
+    """Load a recogniser of log-mels alone for evaluation, on the GPU where there is one, and its feature extractor.
+
+    What labels or judges generated music has no external embedder: its answers would be those of the judge.
 
     Raises:
-        ValueError: There is no such checkpoint (see `find_checkpoint`), or it is another kind of model.
+        ValueError: There is no such checkpoint (see `find_checkpoint`), it is another kind of model, or it has an
+            external embedder.
         OSError: The folder or repository lacks a file.
     """
+    model, extractor = _load_recogniser(find_checkpoint(given, "recogniser"))
+    if model.config.embedder is not None:
+        raise ValueError(
+            f"expected a recogniser of log-mels alone, such as recogniser, got {given}, which uses the external "
+            f"embedder {model.config.embedder}"
+        )
+    return model, extractor
+
+
+def load_predictor(
+    given: str | None,
+) -> "tuple[MusemoViTForEmotionRegression | LightRecogniser, MusemoFeatureExtractor]":
+    """Load the recogniser of `musemo predict`, which may have an external embedder.
+
+    One without a network is loaded without the model classes of transformers, whose import takes seconds.
+
+    Raises:
+        ValueError: As in `load_recogniser`.
+        OSError: The folder or repository lacks a file, or the embedder lacks its file or its library.
+    """
+    from musemo_hf.pipelines.light_recogniser import load_light_recogniser
+
+    path = find_checkpoint(given, "recogniser")
+    if (light := load_light_recogniser(path)) is None:
+        model, extractor = _load_recogniser(path)
+    else:
+        from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+
+        model, extractor = light.to(_device()), MusemoFeatureExtractor.from_pretrained(path)
+    if model.config.embedder is not None:
+        from musemo_hf.pipelines.embedders.find import find_embedder
+
+        find_embedder(model.config.embedder)  # what is missing is said once, before any song is read
+    return model, extractor
+
+
+def _load_recogniser(path: str) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
     from musemo_hf.pipelines.model_kind import check_kind
 
-    path = find_checkpoint(given, "recogniser")
     _quiet()
     check_kind(path, "recogniser")
     extractor = MusemoFeatureExtractor.from_pretrained(path)
     return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
+
+
+def best_recogniser() -> str:
+    """Return the packaged recogniser that answers best here.
+
+    That is "recogniser-yamnet" where the extra `yamnet` is installed and the file of YAMNet is there, in the folder
+    that MUSEMO_PRETRAINED names or in the cache of the Hub; otherwise "recogniser". Nothing is downloaded.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("ai_edge_litert") is None:
+        return "recogniser"
+    from musemo_hf.pipelines.embedders.yamnet import YAMNET
+
+    return "recogniser-yamnet" if YAMNET.is_here() else "recogniser"
 
 
 def _device() -> str:

@@ -4,7 +4,9 @@ musemo predict song.mp3 another.flac
 musemo predict music/ --json
 musemo predict song.mp3 --json --path-plot path.png
 
-A song that cannot be read is named with the reason, and the others are predicted.
+The packaged recogniser with YAMNet answers where the extra `yamnet` is installed and YAMNet's file is there (see
+MUSEMO_PRETRAINED), and otherwise the packaged recogniser of log-mels alone; `--checkpoint` chooses. A song that cannot
+be read is named with the reason, and the others are predicted.
 """
 
 import argparse
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musemo_hf.commands.arguments import add_hop, add_recogniser
+from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = "A wav, flac, ogg or mp3 of any length, or a folder of them, which is searched at any depth."
     add("songs", nargs="+", metavar="SONG", help=what)
-    add_recogniser(parser, "--checkpoint")
+    add_recogniser(parser, "--checkpoint", "recogniser-yamnet where it can answer, else recogniser")
     add_hop(parser)
     add("--json", action="store_true", help="Print JSON, with the path over time.")
     add("--path-plot", type=Path, metavar="FILE.png", help="Also draw the path, coloured by time.")
@@ -40,28 +43,32 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"expected --path-plot to end in .png, .svg or .pdf, got {args.path_plot}")
     if not any(Path(song).exists() for song in args.songs):  # before the model is loaded
         raise ValueError(f"expected audio files or folders of them, found none at {', '.join(args.songs)}")
-    paths, skipped = _read_songs(args)
+    from musemo_hf.commands.checkpoints import best_recogniser
+
+    checkpoint = best_recogniser() if args.checkpoint is None else args.checkpoint
+    paths, skipped = _read_songs(args, checkpoint)
     if args.json:
         songs = [{"file": song} | path.to_dict() for song, path in paths.items()]
         left_out = [{"file": song, "reason": reason} for song, reason in skipped.items()]
-        print(json.dumps({"songs": songs, "skipped": left_out}, indent=1))
+        print(json.dumps({"recogniser": checkpoint, "songs": songs, "skipped": left_out}, indent=1))
     elif paths:
-        print(table(paths))
+        print(table(paths, checkpoint))
     if args.path_plot is not None and paths:
         from musemo_hf.pipelines.emotion_path_figure import draw_emotion_paths
 
         figure = draw_emotion_paths({Path(song).name: path for song, path in paths.items()})
-        figure.savefig(args.path_plot, dpi=110)
+        with atomic_path(args.path_plot) as part:
+            figure.savefig(part, format=args.path_plot.suffix[1:].lower(), dpi=110)
     return 1 if skipped else 0
 
 
-def _read_songs(args: argparse.Namespace) -> "tuple[dict[str, EmotionPath], dict[str, str]]":
+def _read_songs(args: argparse.Namespace, checkpoint: str) -> "tuple[dict[str, EmotionPath], dict[str, str]]":
     """Predict the songs, and return the reasons why others cannot be read, which are printed when they arise."""
-    from musemo_hf.commands.checkpoints import load_recogniser
+    from musemo_hf.commands.checkpoints import load_predictor
     from musemo_hf.pipelines.emotion_path import emotion_path
     from musemo_hf.pipelines.song_files import UNREADABLE, shown, why
 
-    model, extractor = load_recogniser(args.checkpoint)
+    model, extractor = load_predictor(checkpoint)
     if args.hop is not None and not args.hop * extractor.sampling_rate >= 1:
         raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
     paths, skipped = {}, {}
@@ -84,8 +91,8 @@ def _files(songs: list[str]) -> list[Path]:
     return list(dict.fromkeys(file for part in parts for file in part))
 
 
-def table(paths: "dict[str, EmotionPath]") -> str:
-    """Write a line for each song, and a line on the kind of interval."""
+def table(paths: "dict[str, EmotionPath]", checkpoint: str) -> str:
+    """Write a line for each song, a line on the recogniser that answered, and one on the kind of interval."""
     width = max(len("song"), *(len(song) for song in paths))
     lines = [f"{'song':<{width}}  {'valence':<22}  {'arousal':<22}  {'length':>8}  windows"]
     for song, path in paths.items():
@@ -94,6 +101,8 @@ def table(paths: "dict[str, EmotionPath]") -> str:
             f"{song:<{width}}  {cells[0]:<22}  {cells[1]:<22}  {path.duration:6.1f} s  "
             f"{len(path.emotion)} of {path.window_seconds:.3g} s"
         )
+    embedder = next(iter(paths.values())).embedder
+    lines.append(f"recogniser: {checkpoint} ({'log-mels alone' if embedder is None else f'log-mels and {embedder}'})")
     lines += [f"[low, high]: {kind}" for kind in dict.fromkeys(path.interval_kind for path in paths.values())]
     short = [song for song, path in paths.items() if path.duration < path.window_seconds - 0.1]
     if short:

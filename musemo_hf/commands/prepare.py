@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "The folder of DEAM, flat or as its archive unpacks, or one of `musemo pseudo-label`."
     add("deam", type=Path, metavar="DEAM", help=what)
     add("--config-name", choices=CONFIGS, default=CONFIGS[0], help=f"The excerpt of each song (default: {CONFIGS[0]}).")
-    what = "The labels of the songs of 2013 (default: corrected)."
-    add("--labels", choices=("corrected", "published"), default="corrected", help=what)
+    what = "The labels of the songs of 2013 (default: corrected); refused for a folder of pseudo-labels."
+    add("--labels", choices=("corrected", "published"), help=what)
     add_preparation(parser)
     add("--pack", type=Path, metavar="FILE", help="Also write one file of at most 50 MB.")
     add("--output", type=Path, metavar="DIR", help="Also save the data set in a folder that `musemo score` reads.")
@@ -43,15 +43,19 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"expected a file as --pack, got the folder {args.pack}")
     if not args.deam.is_dir():
         raise ValueError(f"expected the folder of DEAM, found none at {args.deam}")
+    from musemo_hf.data.pseudo_labels import read_manifest
+
+    pseudo_labels, labels = read_manifest(args.deam), args.labels or "corrected"
+    if pseudo_labels is not None and args.labels is not None:
+        raise ValueError(f"expected no --labels, since {args.deam} holds {pseudo_labels.title}, got {args.labels}")
     import datasets
 
     from musemo_hf import DeamSpectrograms
     from musemo_hf.data.folds import artist_groups
-    from musemo_hf.data.pseudo_labels import read_manifest
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
-    builder = DeamSpectrograms(args.cache_dir, args.config_name, args.deam, args.labels)
+    builder = DeamSpectrograms(args.cache_dir, args.config_name, args.deam, labels)
     builder.jobs = args.jobs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of songs left out, which are listed below
@@ -60,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
     folds = Counter(songs.with_format(None)["fold"])
     artists = len(set(artist_groups(songs["artist"])))
     print(f"songs    {len(songs)} by {artists} artists, {args.config_name}, 128 x {builder.config.n_frames} dB")
-    pseudo_labels = read_manifest(args.deam)
-    print(f"labels   {args.labels if pseudo_labels is None else f'not of people: {pseudo_labels.title}'}")
+    print(f"labels   {labels if pseudo_labels is None else f'not of people: {pseudo_labels.title}'}")
     print(f"folds    {', '.join(f'{fold}: {folds[fold]}' for fold in sorted(folds))}")
     _print_skipped(builder)
     print(f"kept in  {builder.cache_dir}")
@@ -84,7 +87,7 @@ def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
         args.pack,
         load_arrays(builder.as_dataset("train")),
         config_name=args.config_name,
-        labels=args.labels,
+        labels=args.labels or "corrected",
         procedural=(args.deam / MANIFEST).is_file(),
         n_skipped=len(builder.skipped),
         pseudo_labels=None if pseudo_labels is None else pseudo_labels.title,

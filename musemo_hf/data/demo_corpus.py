@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
 from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
-from musemo_hf.files import atomic_path, atomic_write
+from musemo_hf.files import atomic_path, atomic_write, cache_folder
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ def demo_parameters(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -
 
 def demo_corpus_path(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
     """Return the folder of a corpus of these parameters, under `$MUSEMO_CACHE` or `~/.cache/musemo_hf`."""
-    cache = Path(os.environ.get("MUSEMO_CACHE") or "~/.cache/musemo_hf").expanduser()
-    return cache / f"demo-v{VERSION}-{n_songs}x{duration:g}s-seed{seed}"
+    return cache_folder() / f"demo-v{VERSION}-{n_songs}x{duration:g}s-seed{seed}"
 
 
 def demo_corpus_dir(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:

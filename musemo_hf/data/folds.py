@@ -112,6 +112,45 @@ def inner_split(
     return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
 
 
+def song_order(artists: Sequence[str], emotions: np.ndarray, years: Sequence[int], seed: int = 0) -> np.ndarray:
+    """Order songs at random such that the first n of them are a stratified draw by artist, for every n.
+
+    Each step takes all songs of one artist. The artist is the next of a random order among those whose most frequent
+    stratum lacks most songs, compared with its share of all songs. So smaller draws are parts of larger ones, and only
+    the last artist of a draw may be cut.
+
+    Args:
+        artists: The N names of artists, "" where unknown.
+        emotions: The (valence, arousal) in [-1, 1], of shape (N, 2).
+        years: The N years.
+        seed: The seed of the order of artists.
+
+    Returns:
+        The indices of all songs in their order, int `(N,)`.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(artist_groups(artists)):
+        members[group].append(index)
+    stratum = strata(emotions, years)
+    share = np.bincount(stratum) / len(stratum)
+    waiting: dict[int, list[list[int]]] = defaultdict(list)
+    names = sorted(members)
+    for place in np.random.default_rng((seed, len(names))).permutation(len(names)):
+        songs = members[names[place]]
+        waiting[int(np.bincount(stratum[songs]).argmax())].append(songs)
+    order: list[int] = []
+    counts = np.zeros(len(share))
+    while waiting:
+        lack = share * (len(order) + 1) - counts
+        chosen = max(waiting, key=lambda number: (lack[number], -number))
+        songs = waiting[chosen].pop(0)
+        if not waiting[chosen]:
+            del waiting[chosen]
+        counts += np.bincount(stratum[songs], minlength=len(share))
+        order += songs
+    return np.array(order)
+
+
 def random_split(n: int, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> list[np.ndarray]:
     """Split songs at random as published work does, so that songs of one artist are in several parts.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES, DeamError
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
 from musemo_hf.data.tables import read_table
-from musemo_hf.files import atomic_write
+from musemo_hf.files import append_text, atomic_write
 
 VERSION = 1
 MANIFEST = "pseudo_labels.json"
@@ -183,15 +183,14 @@ def read_songs(folder: Path) -> list[PseudoLabelledSong]:
 
 
 def append_song(folder: Path, song: PseudoLabelledSong) -> None:
-    """Add a line for a song; a new file begins with a header."""
+    """Add a line for a song, whole or not at all; a new file begins with a header."""
     path = _find(folder, SONGS_FILE)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if not path.exists() or not path.stat().st_size:
         writer.writerow([field.name for field in fields(PseudoLabelledSong)])
     writer.writerow(astuple(song))
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(text.getvalue())
+    append_text(path, text.getvalue())
 
 
 def write_tables(folder: Path, songs: Iterable[PseudoLabelledSong]) -> None:

@@ -16,13 +16,14 @@ COMMON_TAGS = ["music", "emotion", "valence", "arousal", "spectrogram", "musemo"
 PROCEDURAL = "musemo procedural corpus (not music)"
 DEAM = "DEAM"
 
-_GENERATED = ("quality_score", "skill", "coverage", "authenticity", "improvement_percent")
+_SOUND = ("external_skill", "detectability")
+_GENERATED = (*_SOUND, "quality_score", "skill", "coverage", "authenticity", "improvement_percent")
 # kind: (figures on the card, task for the model-index)
 _MEASURED: dict[str, tuple[tuple[str, ...], str]] = {
     "generator": (_GENERATED, "emotion-conditioned music generation"),
     "pipeline": (_GENERATED, "emotion-conditioned music generation"),
     "recogniser": (("ccc_real_only", "ccc_augmented"), "music emotion recognition"),
-    "space": (("quality_score", "skill", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
+    "space": ((*_SOUND, "quality_score", "skill", "ccc_real_only", "ccc_augmented", "improvement_percent"), ""),
 }
 
 
@@ -34,10 +35,10 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
         report: The `report.json` of `training/ablate.py` or of a checkpoint, of any shape. A figure that it lacks, or
             gives in another type (which warns), is shown as "not measured"; all of them are where it is None.
         **facts: The values that the template shows beside the figures. Every card needs `repo_id`. A model's card needs
-            the result of `model_facts`, and takes `picture` and `sound` (files in the repository); a generator's needs
-            `discriminator` (whether there is one); a data set's needs `n_songs`, `n_artists`, `n_folds`, `labels` and
-            `configs`; a metric's or a Space's needs `sdk_version`, and takes `metadata` (YAML, which takes precedence)
-            and `body` of its own README.
+            the result of `model_facts`, and takes `picture` and `sound` (files in the repository); a pipeline's takes
+            `vocoder`; a generator's needs `discriminator` (whether there is one); a data set's needs `n_songs`,
+            `n_artists`, `n_folds`, `labels` and `configs`; a metric's or a Space's needs `sdk_version`, and takes
+            `metadata` (YAML, which takes precedence) and `body` of its own README.
 
     Raises:
         ValueError: The kind is unknown, or a fact that the template needs is missing.
@@ -47,7 +48,7 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
     usable = usable_report(report)
     figures = read_figures(usable, _MEASURED.get(kind, ((), ""))[0])
     provenance = _provenance(usable) | {"measured": bool(report)}
-    context = {"picture": None, "sound": None, "body": None, "kernel_clips": None, **facts}
+    context = {"picture": None, "sound": None, "body": None, "kernel_clips": None, "vocoder": None, **facts}
     try:
         metadata: CardData
         if kind == "data_set":
@@ -105,11 +106,11 @@ def _model_data(
     # recogniser; a prompt in, an image out, as for diffusers, or labels with scores, as for a task of the Hub, are not
     # what these models do.
     own: dict[str, Any] = {"library_name": "transformers"}
-    if kind == "pipeline" or facts["architecture"] == "flow":
+    if kind == "pipeline" or facts["architecture"] in ("flow", "unet"):
         own["library_name"] = "musemo_hf"
     if kind == "recogniser":
         own["tags"] = ["vit", "music-emotion-recognition"]
-    elif facts["architecture"] == "flow":
+    elif facts["architecture"] in ("flow", "unet"):
         own["tags"] = ["flow-matching", "diffusion", "audio-generation"]
     else:
         own["tags"] = ["gan", "audio-generation"]

@@ -8,6 +8,18 @@ NOT_MEASURED = "not measured"
 
 # figure: (name on a card, type for the Hub's model-index, how to read it)
 KNOWN: dict[str, tuple[str, str, str]] = {
+    "external_skill": (
+        "Skill through sound",
+        "external_skill",
+        "the headline: in the space of a pretrained audio model that took no part in the training; 0 is the best "
+        "music-free noise, 1 is other real music",
+    ),
+    "detectability": (
+        "Detectability",
+        "detectability",
+        "how well a linear classifier on that space tells generated clips from real songs: 0.5 is not at all, 1 is "
+        "always",
+    ),
     "quality_score": (
         "Quality score",
         "spectrogram_quality",
@@ -15,9 +27,10 @@ KNOWN: dict[str, tuple[str, str, str]] = {
         "close to 100, so this alone proves nothing",
     ),
     "skill": (
-        "Skill",
+        "Skill in its own space, arrays",
         "spectrogram_quality_skill",
-        "0 is the best music-free noise, 1 is other real music, below 0 is worse than noise",
+        "by statistics of textures, no evidence for a generator that is built from them; 0 is the best music-free "
+        "noise, 1 is other real music, below 0 is worse than noise",
     ),
     "coverage": ("Coverage", "coverage", "share of real clips that have a generated one nearby"),
     "authenticity": ("Authenticity", "authenticity", "share of clips no closer to a training clip than real ones are"),

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 
+from diffusers import ModelMixin
 from transformers.dynamic_module_utils import custom_object_save
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.hub.cards import CardKind, render_card
 from musemo_hf.hub.pipeline_code import add_code
 from musemo_hf.hub.sample import add_sample
 from musemo_hf.hub.transfer import PushOptions, push_folder
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
+from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 from musemo_hf.pipelines.model_kind import check_kind
@@ -27,6 +30,7 @@ REPORT = "report.json"
 _ARCHITECTURES: dict[type, str] = {
     MusemoGanGenerator: "gan",
     MusemoFlowGenerator: "flow",
+    MusemoUNetGenerator: "unet",
     MusemoViTForEmotionRegression: "vit",
 }
 
@@ -40,9 +44,9 @@ def push_generator(
 ) -> str:
     """Push a generator as `<user>/musemo-generator`.
 
-    The repository gets the generator (a GAN or a flow) with its code and `preprocessor_config.json` at its root, the
-    discriminator in `discriminator/` where the checkpoint has one, a card with its report, and a song as picture and
-    sound. `AutoModel` of transformers (GAN) or of diffusers (flow) loads it without this package.
+    The repository gets the generator (a GAN, a flow or a U-Net) with its code and `preprocessor_config.json` at its
+    root, the discriminator in `discriminator/` where the checkpoint has one, a card with its report, and a song as
+    picture and sound. `AutoModel` of transformers (GAN) or of diffusers (the others) loads it without this package.
 
     Args:
         repo_id: The repository as "user/name".
@@ -69,9 +73,9 @@ def push_generator(
         with _shipping_code():
             generator.save_pretrained(folder)
             extractor.save_pretrained(folder)
-        if isinstance(generator, MusemoFlowGenerator):
+        if isinstance(generator, ModelMixin):
             custom_object_save(generator, folder)  # diffusers names the code in `auto_map`, and does not write it
-        files = add_sample(folder, _weights(folder), song, repo_id, options.get("token")) if sample else {}
+        files = add_sample(folder, [_weights(folder)], song, repo_id, options.get("token")) if sample else {}
         facts = model_facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
         write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload generator", **options)
@@ -106,22 +110,27 @@ def push_pipeline(
     checkpoint: str | Path,
     report: dict[str, Any] | None = None,
     sample: bool = True,
+    vocoder: str | Path | None = None,
     **options: Unpack[PushOptions],
 ) -> str:
     """Push a pipeline as `<user>/musemo`: its components with their code, a card, a picture and a sound.
 
     `DiffusionPipeline.from_pretrained(repo_id, trust_remote_code=True)` of diffusers loads it without this package.
-    Arguments and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline.
+    Arguments and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline. `vocoder` is
+    the folder or repository of a vocoder that becomes a component (default: that of the pipeline, if it has one), and
+    that the card names.
     """
     checkpoint = Path(checkpoint)
-    pipeline = MusemoPipeline.from_pretrained(checkpoint)
+    pipeline = MusemoPipeline.from_pretrained(checkpoint, **({} if vocoder is None else {"vocoder": vocoder}))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pipeline.save_pretrained(folder)
         add_code(folder, pipeline)
-        weights = f"generator/{_weights(folder / 'generator')}"
+        networks = ["generator"] if pipeline.vocoder is None else ["generator", "vocoder"]
+        weights = [f"{name}/{_weights(folder / name)}" for name in networks]
         files = add_sample(folder, weights, pipeline, repo_id, options.get("token")) if sample else {}
         facts = model_facts(pipeline.generator, pipeline.feature_extractor) | files
+        facts["vocoder"] = None if pipeline.vocoder is None else _vocoder_facts(pipeline.vocoder)
         write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload pipeline", **options)
 
@@ -134,6 +143,7 @@ def _shipping_code() -> Iterator[None]:
         (MusemoViTForEmotionRegression.config_class, "AutoConfig"),
         (MusemoGanGenerator, "AutoModel"),
         (MusemoFlowGenerator, "AutoModel"),
+        (MusemoUNetGenerator, "AutoModel"),
         (MusemoViTForEmotionRegression, "AutoModel"),
         (MusemoFeatureExtractor, "AutoFeatureExtractor"),
     ]
@@ -160,12 +170,12 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
     """Return what a card says of a model without measuring it.
 
     Returns:
-        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds` and `sampling_rate`; for a flow
-        also `num_inference_steps` and `guidance_scale`, its defaults; for a recogniser with a kernel head also
-        `kernel_clips` and `kernel_share`.
+        `architecture` ("gan", "flow", "unet" or "vit"), `n_parameters`, `n_frames`, `seconds` and `sampling_rate`; for
+        a flow or a U-Net also `num_inference_steps` and `guidance_scale`, its defaults; for a recogniser with a kernel
+        head also `kernel_clips` and `kernel_share`.
     """
     architecture = _ARCHITECTURES[type(model)]
-    sampling = ("num_inference_steps", "guidance_scale") if architecture == "flow" else ()
+    sampling = ("num_inference_steps", "guidance_scale") if architecture in ("flow", "unet") else ()
     kept = ("kernel_clips", "kernel_share") if getattr(model.config, "kernel_read_out", False) else ()
     return {name: getattr(model.config, name) for name in (*sampling, *kept)} | {
         "architecture": architecture,
@@ -174,6 +184,22 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
         "seconds": extractor.settings.n_samples(model.config.n_frames) / extractor.sampling_rate,
         "sampling_rate": extractor.sampling_rate,
     }
+
+
+def _vocoder_facts(vocoder: Any) -> dict[str, Any]:
+    """Return what a card says of a vocoder: its class, where it came from, its parameters, and the log-mel it takes."""
+    grid, source = grid_of(vocoder), str(vocoder.config.name_or_path)
+    facts = {"n_mels": grid.n_mels, "hop_length": grid.hop_length, "sampling_rate": grid.sampling_rate}
+    return facts | {
+        "class_name": type(vocoder).__name__,
+        "source": source if _is_repository(source) else None,
+        "n_parameters": sum(parameter.numel() for parameter in vocoder.parameters()),
+    }
+
+
+def _is_repository(name: str) -> bool:
+    """Return whether a name is that of a repository; a folder of somebody's machine is none of a card's business."""
+    return name.count("/") == 1 and not Path(name).exists() and not name.startswith((".", "/", "~"))
 
 
 def write_card(

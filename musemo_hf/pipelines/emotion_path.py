@@ -1,17 +1,22 @@
 """The emotion of a song over time: a recogniser on sliding windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.audio.feature_extraction_musemo import window_starts as window_starts  # its former home
 from musemo_hf.audio.loading import AudioInput
-from musemo_hf.audio.song_windows import window_starts as window_starts  # its former home
-from musemo_hf.models.gan import evaluating
-from musemo_hf.models.vit import MusemoViTForEmotionRegression
+
+if TYPE_CHECKING:
+    from musemo_hf.models.vit import MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.light_recogniser import LightRecogniser
+
+    Recogniser = MusemoViTForEmotionRegression | LightRecogniser
 
 NORMAL_95 = 1.96  # standard deviations of a normal distribution's 95 % interval
 KINDS = {
@@ -37,6 +42,7 @@ class EmotionPath:
         own_deviation: Whether the deviation is predicted for each window (`deviation_scale` in the recogniser's
             configuration), and not one root mean square error for all windows (`emotion_error`).
         notes: Sentences on what makes the audio doubtful, such as silence.
+        embedder: The name of the external embedder that took part; None for log-mels alone.
     """
 
     emotion: np.ndarray
@@ -46,6 +52,7 @@ class EmotionPath:
     deviation: np.ndarray | None = None
     own_deviation: bool = False
     notes: tuple[str, ...] = ()
+    embedder: str | None = None
 
     @property
     def mean(self) -> np.ndarray:
@@ -102,6 +109,7 @@ class EmotionPath:
             "duration": self.duration,
             "window_seconds": self.window_seconds,
             "notes": list(self.notes),
+            "embedder": self.embedder,
             "path": [
                 {"start": float(start), "end": min(float(start) + self.window_seconds, self.duration)}
                 | {"valence": float(valence), "arousal": float(arousal), **span}
@@ -111,7 +119,7 @@ class EmotionPath:
 
 
 def emotion_path(
-    model: MusemoViTForEmotionRegression,
+    model: "Recogniser",
     extractor: MusemoFeatureExtractor,
     audio_or_path: AudioInput,
     sampling_rate: Any = None,
@@ -137,6 +145,7 @@ def emotion_path(
             positive numbers.
         FileNotFoundError: The file does not exist.
         AudioDecodingError: The file is not audio.
+        PretrainedModelError: The recogniser has an external embedder whose file or library is missing.
     """
     if extractor.n_frames != model.config.n_frames:
         raise ValueError(f"expected an extractor of {model.config.n_frames} frames, got {extractor.n_frames}")
@@ -148,23 +157,44 @@ def emotion_path(
     samples, rate, length = loaded.samples, extractor.sampling_rate, extractor.settings.n_samples(extractor.n_frames)
     starts = extractor.window_starts(len(samples), hop_seconds)
     batches = np.split(starts, range(batch_size, len(starts), batch_size))
-    with evaluating(model):
+    with _evaluating(model):
         parts = [_predict(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
     emotion, predicted = np.split(np.concatenate(parts), [2], axis=1)
     same = None if error is None else np.broadcast_to(error, emotion.shape)
     deviation = predicted if own else same
     seconds, notes = len(samples) / rate, tuple(loaded.notes)
-    return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes)
+    embedder = model.config.embedder
+    return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes, embedder)
 
 
-def _predict(
-    model: MusemoViTForEmotionRegression, extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]
-) -> np.ndarray:
+def _predict(model: "Recogniser", extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]) -> np.ndarray:
     """Return (valence, arousal) of windows, followed by the deviations that the model predicts, `(n, 2 or 4)`."""
     spectrogram = extractor(list(windows), sampling_rate=extractor.sampling_rate)["spectrogram"]
-    output = model(spectrogram=spectrogram.to(model.device, model.dtype))
+    embedding = embed_windows(model.config.embedder, windows, extractor.sampling_rate)
+    output = model(spectrogram=spectrogram.to(model.device, model.dtype), embedding=embedding)
     parts = [output.emotion.clamp(-1, 1)] + ([] if output.deviation is None else [output.deviation])
     return torch.cat(parts, dim=1).float().cpu().double().numpy()
+
+
+@contextmanager
+def _evaluating(model: "Recogniser") -> Iterator[None]:
+    """Put a model into evaluation mode without gradient, and restore its mode afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def embed_windows(embedder: str | None, windows: Sequence[np.ndarray], sampling_rate: int) -> torch.Tensor | None:
+    """Return the features `(n, D)` of windows of audio by a recogniser's external embedder; None without one."""
+    if embedder is None:
+        return None
+    from musemo_hf.pipelines.embedders.find import find_embedder
+
+    return torch.from_numpy(find_embedder(embedder).embed_audio(list(windows), sampling_rate)).float()
 
 
 def _two_positive(config: Any, name: str) -> np.ndarray | None:

@@ -18,18 +18,11 @@ from diffusers.pipelines import pipeline_loading_utils
 from diffusers.utils import BaseOutput
 from transformers import PreTrainedModel, SequenceFeatureExtractor
 
+from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
+from musemo_hf.pipelines.presets import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
 from musemo_hf.pipelines.song_editing import SongEditingMixin, told
-
-# the five published points of the valence-arousal plane
-PRESETS: dict[str, tuple[float, float]] = {
-    "sad & calm": (-0.8, -0.6),
-    "happy & energetic": (0.8, 0.7),
-    "angry & tense": (-0.3, 0.8),
-    "content & relaxed": (0.5, -0.5),
-    "neutral": (0.0, 0.0),
-}
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 
@@ -67,13 +60,23 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
     Args:
         generator: The GAN, flow or U-Net that generates normalised log-mels.
         feature_extractor: The feature extractor that converts log-mels to decibels and audio.
+        vocoder: The vocoder that plays log-mels, such as a `SpeechT5HifiGan`, which may expect another log-mel (see
+            `grid_of`); None for Griffin-Lim.
     """
 
     _callback_tensor_inputs = ["latents"]  # noqa: RUF012 (the pipelines of diffusers declare it so)
+    _optional_components = ["vocoder"]  # noqa: RUF012
 
-    def __init__(self, generator: PreTrainedModel | ModelMixin, feature_extractor: SequenceFeatureExtractor) -> None:
+    def __init__(
+        self,
+        generator: PreTrainedModel | ModelMixin,
+        feature_extractor: SequenceFeatureExtractor,
+        vocoder: PreTrainedModel | None = None,
+    ) -> None:
         super().__init__()
-        self.register_modules(generator=generator, feature_extractor=feature_extractor)
+        if vocoder is not None:
+            grid_of(vocoder)  # refuses a model that it could not play
+        self.register_modules(generator=generator, feature_extractor=feature_extractor, vocoder=vocoder)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> "MusemoPipeline":
@@ -83,8 +86,9 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
             pretrained_model_name_or_path: The folder or the name of the repository.
             **kwargs: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download` and `subfolder` say where
                 the files are; `variant` and `use_safetensors` which weights; `dtype` (or `torch_dtype`) is the type of
-                the generator's weights; `device_map` is "cpu", "cuda" or "balanced"; `generator` and
-                `feature_extractor` replace a component. No code of the repository is run, with or without
+                the generator's weights; `device_map` is "cpu", "cuda" or "balanced"; `generator`,
+                `feature_extractor` and `vocoder` replace a component; a vocoder may be named by its folder or
+                repository, and None is Griffin-Lim. No code of the repository is run, with or without
                 `trust_remote_code`.
 
         Raises:
@@ -168,6 +172,35 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         output = _output(songs, output_type) if songs else MusemoPipelineOutput(torch.cat(mels), [])
         return output if return_dict else (output.audios,)  # type: ignore[return-value]
 
+    def to_audio(self, spectrogram: torch.Tensor, n_iter: int = 32) -> torch.Tensor:
+        """Convert normalised log-mels to audio at true loudness, by the vocoder or, without one, by Griffin-Lim.
+
+        A vocoder plays a long song in blocks, with constant memory. Generators are compared through Griffin-Lim, that
+        is `feature_extractor.invert(spectrogram)`, whatever the vocoder is.
+
+        Args:
+            spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
+            n_iter: The number of Griffin-Lim iterations.
+
+        Returns:
+            The samples `(B, samples)`, float32 on the CPU, at the sampling rate of the feature extractor.
+
+        Raises:
+            ValueError: See `MusemoFeatureExtractor.invert`.
+        """
+        return self.feature_extractor.invert(spectrogram, n_iter=n_iter, vocoder=self.vocoder).cpu()
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
+        """Save the pipeline as diffusers does.
+
+        Raises:
+            TypeError: The vocoder is not a model of transformers, such as a BigVGAN, which has a format of its own.
+        """
+        if self.vocoder is not None and not isinstance(self.vocoder, PreTrainedModel):
+            got = type(self.vocoder).__name__
+            raise TypeError(f"expected a SpeechT5HifiGan as the vocoder of a saved pipeline, got a {got}")
+        super().save_pretrained(save_directory, **kwargs)
+
     def enable_model_cpu_offload(self, *_: Any, **__: Any) -> None:
         """Refuse: the pipeline has one small network, so that nothing could be moved out of its way.
 
@@ -249,7 +282,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
     ) -> list[Song]:
         extractor = self.feature_extractor
         decibels = extractor.to_decibels(mels[:, 0].float().cpu()).numpy()
-        audio = extractor.invert(mels.float(), n_iter=n_iter).cpu().numpy()
+        audio = self.to_audio(mels.float(), n_iter).numpy()
         return [
             Song(audio[i], extractor.sampling_rate, decibels[i], float(v), float(a), seeds[i], extractor.hop_length)
             for i, (v, a) in enumerate(emotion.tolist())

@@ -11,11 +11,12 @@ from huggingface_hub.errors import EntryNotFoundError
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.pipelines.generators import load_generator
 from musemo_hf.pipelines.model_kind import HUB_OPTIONS
+from musemo_hf.pipelines.vocoders import load_vocoder
 
 INDEX = "model_index.json"
 PIPELINE = "MusemoPipeline"
 MODEL_OPTIONS = ("variant", "use_safetensors")
-COMPONENTS = ("generator", "feature_extractor")
+COMPONENTS = ("generator", "feature_extractor", "vocoder")
 DEVICE_MAPS = ("cpu", "cuda", "balanced")  # those of diffusers; "balanced" is the GPU, as there is one network
 OTHERS = ("torch_dtype", "dtype", "device_map", "trust_remote_code")
 
@@ -42,9 +43,10 @@ def load_components(path: str, **options: Any) -> tuple[dict[str, Any], str | No
     device = _device(options.get("device_map"))
     hub = {name: options[name] for name in HUB_OPTIONS if name in options}
     model = {name: options[name] for name in MODEL_OPTIONS if options.get(name) is not None}
-    dtype = _dtype(options)
+    dtype = _dtype(options, "generator")
     folders = dict.fromkeys(COMPONENTS, hub.pop("subfolder", None) or "")
-    if _holds_pipeline(path, folders["generator"], hub):
+    index = _read_index(path, folders["generator"], hub)
+    if index is not None:
         folders = {name: "/".join(filter(None, [folder, name])) for name, folder in folders.items()}
     components = {name: options[name] for name in COMPONENTS if options.get(name) is not None}
     if "generator" not in components:
@@ -52,6 +54,10 @@ def load_components(path: str, **options: Any) -> tuple[dict[str, Any], str | No
     if "feature_extractor" not in components:
         extractor = MusemoFeatureExtractor.from_pretrained(path, subfolder=folders["feature_extractor"], **hub)
         components["feature_extractor"] = extractor
+    if isinstance(options.get("vocoder"), (str, Path)):
+        components["vocoder"] = load_vocoder(options["vocoder"], _dtype(options, "vocoder"))
+    elif "vocoder" not in options and ((index or {}).get("vocoder") or [None])[0] is not None:
+        components["vocoder"] = load_vocoder(path, _dtype(options, "vocoder"), subfolder=folders["vocoder"], **hub)
     return components, device
 
 
@@ -61,18 +67,18 @@ def _device(device_map: Any) -> str | None:
     return "cuda" if device_map == "balanced" else device_map
 
 
-def _dtype(options: dict[str, Any]) -> torch.dtype | None:
-    """Return the type of the generator's weights, of `dtype` or its older name `torch_dtype`."""
+def _dtype(options: dict[str, Any], component: str) -> torch.dtype | None:
+    """Return the type of a component's weights, of `dtype` or its older name `torch_dtype`."""
     given = options.get("dtype", options.get("torch_dtype"))
     if isinstance(given, dict):  # by component, as diffusers has it
-        given = given.get("generator", given.get("default"))
+        given = given.get(component, given.get("default"))
     if given is not None and not isinstance(given, torch.dtype):
         raise TypeError(f"expected dtype to be a type such as torch.float16, got {given!r}")
     return given
 
 
-def _holds_pipeline(path: str, subfolder: str, hub: dict[str, Any]) -> bool:
-    """Return whether a folder or repository contains a pipeline, and not only a generator.
+def _read_index(path: str, subfolder: str, hub: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the components that a folder or repository of a pipeline names; None for that of a generator.
 
     Raises:
         ValueError: It is the pipeline of another class.
@@ -81,13 +87,14 @@ def _holds_pipeline(path: str, subfolder: str, hub: dict[str, Any]) -> bool:
     if Path(path).is_dir():
         local = Path(path) / file
         if not local.is_file():
-            return False
+            return None
     else:
         try:
             local = Path(hf_hub_download(path, file, **hub))
         except EntryNotFoundError:
-            return False
-    named = json.loads(local.read_text(encoding="utf-8")).get("_class_name")
+            return None
+    index = json.loads(local.read_text(encoding="utf-8"))
+    named = index.get("_class_name")
     if (named[-1] if isinstance(named, list) and named else named) != PIPELINE:
         raise ValueError(f"expected a {PIPELINE} at {path}, got a pipeline of the class {named!r}")
-    return True
+    return index

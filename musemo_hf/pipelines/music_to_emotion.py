@@ -49,11 +49,13 @@ class MusicToEmotionPipeline(ChunkPipeline):
             recogniser adds `valence_interval` and `arousal_interval`, 95 % intervals `[low, high]` within [-1, 1] of
             the raters' mean, and `interval`, their source: a deviation predicted for each window (`uncertainty` and
             `deviation_scale` in the configuration), or one error for all songs (`emotion_error`). Audio that is
-            doubtful, such as silence, adds `notes`, a list of sentences.
+            doubtful, such as silence, adds `notes`, a list of sentences. A recogniser with an external embedder adds
+            `embedder`, its name.
 
         Raises:
             ValueError: The list is empty, an array has no sampling rate, an input is not audio, or a URL has none.
             FileNotFoundError: The file does not exist.
+            OSError: The recogniser has an external embedder, and its package or its file is missing.
         """
         if isinstance(inputs, (list, tuple)) and not inputs:
             raise ValueError("expected at least one clip, got an empty list")
@@ -79,11 +81,15 @@ class MusicToEmotionPipeline(ChunkPipeline):
         rate, starts = loaded.sampling_rate, self.feature_extractor.window_starts(len(loaded.samples), hop_seconds)
         length = self.feature_extractor.settings.n_samples(self.feature_extractor.n_frames)
         for start in starts:
-            clip = self.feature_extractor(loaded.samples[start : start + length], sampling_rate=rate)
-            yield {"spectrogram": clip["spectrogram"], "notes": loaded.notes, "is_last": start == starts[-1]}
+            window = loaded.samples[start : start + length]
+            clip = self.feature_extractor(window, sampling_rate=rate)
+            embedding = {} if self._embedder is None else {"embedding": _embed(self._embedder, window, rate)}
+            notes = {"notes": loaded.notes, "is_last": start == starts[-1]}
+            yield {"spectrogram": clip["spectrogram"], **embedding, **notes}
 
     def _forward(self, model_inputs: dict[str, Any], **_: Any) -> dict[str, Any]:
-        output = self.model(spectrogram=model_inputs["spectrogram"].to(self.model.dtype))
+        embedding = {} if self._embedder is None else {"embedding": model_inputs["embedding"]}
+        output = self.model(spectrogram=model_inputs["spectrogram"].to(self.model.dtype), **embedding)
         emotion, source = output.emotion.float(), self._interval_source()
         outputs = {"emotion": emotion, "notes": model_inputs["notes"], "is_last": model_inputs["is_last"]}
         if source == "deviation":
@@ -91,6 +97,11 @@ class MusicToEmotionPipeline(ChunkPipeline):
         elif source == "error":
             outputs["deviation"] = emotion.new_tensor(self.model.config.emotion_error).expand_as(emotion)
         return outputs
+
+    @property
+    def _embedder(self) -> str | None:
+        """The name of the external embedder that the recogniser needs."""
+        return getattr(self.model.config, "embedder", None)
 
     def _interval_source(self) -> str | None:
         config = self.model.config
@@ -106,12 +117,26 @@ class MusicToEmotionPipeline(ChunkPipeline):
             half = NORMAL_95 * _mean(model_outputs, "deviation")
             ends = torch.stack([emotion - half, emotion + half], dim=1).clamp(-1, 1).tolist()
             answer |= {"valence_interval": ends[0], "arousal_interval": ends[1], "interval": INTERVALS[source]}
+        if self._embedder is not None:
+            answer["embedder"] = self._embedder
         return answer | ({"notes": list(notes)} if (notes := model_outputs[0]["notes"]) else {})
 
 
 def _mean(outputs: list[dict[str, Any]], name: str, limit: float = float("inf")) -> Tensor:
     """Return the mean over windows of (valence, arousal), `(2,)`, each clipped to `limit` before."""
     return torch.cat([output[name].reshape(1, 2) for output in outputs]).clamp(-limit, limit).mean(dim=0)
+
+
+def _embed(name: str, samples: Any, sampling_rate: int) -> Tensor:
+    """Return the features of a window of audio `(1, D)`."""
+    try:
+        from musemo_hf.pipelines.embedders.find import find_embedder
+    except ImportError as error:
+        raise OSError(
+            f"this recogniser needs the embedder {name}: expected the package musemo_hf, found none; install it with "
+            "`pip install 'musemo-hf[yamnet]'`"
+        ) from error
+    return torch.from_numpy(find_embedder(name).embed_audio([samples], sampling_rate)).float()
 
 
 def _fetch(url: str) -> bytes:

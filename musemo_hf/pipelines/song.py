@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
 from musemo_hf.audio.loudness import write_playback
+from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,19 +37,24 @@ class Song:
     hop_length: int = 512
 
     def save(self, path: str | Path) -> Path:
-        """Write the audio in the format of the path's suffix (wav, flac, ogg or mp3).
+        """Write the audio in the format of the path's suffix (wav, flac, ogg or mp3), whole or not at all.
 
         The audio is written at the one gain of all songs, 24 dB below its true loudness, because loudness is part of
         emotion; peaks beyond that are limited softly. The file names its gain, which `load_audio` undoes.
 
         Raises:
             ValueError: soundfile does not write that format.
+            OSError: The disk is full, or the folder cannot be written to.
         """
         path = Path(path)
         ending = path.suffix.lstrip(".").upper()
         if ending not in soundfile.available_formats():
             raise ValueError(f"expected a path that ends in .wav, .flac, .ogg or .mp3, got {path.name!r}")
-        write_playback(path, self.audio, self.sampling_rate, ending)
+        try:
+            with atomic_path(path) as part:
+                write_playback(part, self.audio, self.sampling_rate, ending)
+        except soundfile.SoundFileRuntimeError as error:  # how libsndfile says that the disk is full
+            raise OSError(f"could not write {path}: {error}") from error
         return path
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
@@ -62,14 +68,21 @@ class Song:
         seconds = len(self.audio) / self.sampling_rate
         return f"Song(valence={self.valence:g}, arousal={self.arousal:g}, seed={self.seed}, {seconds:.1f} s)"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # a notebook shows the player
-        import base64
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture of the spectrogram beside a player at the one gain of all songs."""
         import io
+
+        from matplotlib.figure import Figure
+
+        from musemo_hf.reporting.figures import to_data_uri, to_png
 
         buffer = io.BytesIO()
         write_playback(buffer, self.audio, self.sampling_rate, "WAV")
-        encoded = base64.b64encode(buffer.getvalue()).decode()
-        return {
-            "text/plain": repr(self),
-            "text/html": f'<audio controls src="data:audio/wav;base64,{encoded}"></audio>',
-        }
+        figure = Figure(figsize=(7, 2.6), layout="constrained")
+        self.plot(figure.add_subplot())
+        picture = to_data_uri(to_png(figure, dpi=70), "image/png")
+        return (
+            '<div style="display: flex; flex-wrap: wrap; align-items: center; gap: 1em">'
+            f'<img alt="Spectrogram of {self!r}" src="{picture}">'
+            f'<audio controls src="{to_data_uri(buffer.getvalue(), "audio/wav")}"></audio></div>'
+        )

@@ -91,7 +91,7 @@ def _validation(value: Any) -> dict[str, Any]:
     return named(text)({name: part for name, part in parts if not isinstance(part, (dict, list))})
 
 
-_GENERATED = ("quality_score", "skill", "coverage", "authenticity")
+_GENERATED = ("external_skill", "detectability", "quality_score", "skill", "coverage", "authenticity")
 _FIGURES = (*_GENERATED, "ccc_real_only", "ccc_augmented", "improvement_percent")
 
 _REPORT = record(

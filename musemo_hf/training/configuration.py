@@ -69,6 +69,11 @@ class AblationPlan:
         generator: "gan" (section `generator`), "flow" (section `flow`) or "unet" (section `unet`).
         synthetic_share: Synthetic clips per real one, for arms that give none; 2.3 is 3,200 / 1,395.
         emotions: "training" (density of the training labels) or "uniform" on the square, as published.
+        variation_strength: How far the arm `variations` changes real clips, in [0, 1], see `MusemoFlowGenerator.vary`.
+        n_real_songs: The numbers of real songs of a curve: generator, teacher and recogniser learn from that many songs
+            of each training part, and all songs of the test part are predicted. None for all songs, without a curve.
+        measure_generator: Whether to generate a clip at the emotion of each test song, by which the generator is
+            measured.
         n_resamples: The number of bootstrap resamples of artists.
         budget: The name that is printed with every table.
     """
@@ -82,6 +87,9 @@ class AblationPlan:
     generator: str = "gan"
     synthetic_share: float = 1.0
     emotions: str = "training"
+    variation_strength: float = 0.5
+    n_real_songs: list[int] | None = None
+    measure_generator: bool = True
     n_resamples: int = 10_000
     budget: str = "default"
 

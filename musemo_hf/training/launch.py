@@ -28,6 +28,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "Resume a run that was begun on another device or with another number of processes; it is recorded.",
     },
+    "plan": {
+        "action": "store_true",
+        "help": "Print what would be computed and the smallest effects that it could detect, and compute nothing.",
+    },
     "report-only": {"action": "store_true", "help": "Report what is finished, and compute nothing."},
 }
 

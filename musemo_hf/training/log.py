@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from musemo_hf.files import atomic_write
+from musemo_hf.files import append_text, atomic_write
 
 from .checkpoint import CheckpointError
 from .parallel import Parallel
@@ -33,8 +33,7 @@ class Statistics:
         """
         if self.parallel.is_main:
             try:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"step": step, **values}) + "\n")
+                append_text(self.path, json.dumps({"step": step, **values}) + "\n")
             except OSError as error:
                 raise CheckpointError(
                     f"could not write {self.path}: {error}; the last checkpoint still stands"

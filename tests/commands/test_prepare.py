@@ -1,10 +1,13 @@
+import shutil
 import warnings
 
 import datasets
 import pytest
 
+from musemo_hf import DeamSpectrograms
 from musemo_hf.data.demo_corpus import render_demo_corpus
 from musemo_hf.data.pack import read_pack
+from musemo_hf.data.pseudo_labels import PseudoLabelCorpus, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +76,16 @@ def test_no_deam(musemo, tmp_path):
     assert status == 1
     assert err.startswith("musemo prepare: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("labels", ["corrected", "published"])
+def test_labels_of_people_are_not_chosen_for_pseudo_labels(musemo, deam, tmp_path, labels):
+    folder = tmp_path / "corpus"
+    shutil.copytree(deam, folder)
+    corpus = PseudoLabelCorpus(1, "jazz", str(deam), "the packaged recogniser", "0" * 64, 10.0, n_songs=6)
+    write_manifest(folder, corpus)
+    status, out, err = musemo("prepare", folder, "--labels", labels, "--config-name", "excerpt_10s")
+    assert (status, out) == (1, "")
+    assert f"expected no --labels, since {folder} holds 6 songs of jazz, pseudo-labels by" in err
+    with pytest.raises(ValueError, match='got "published"'):
+        DeamSpectrograms(tmp_path / "cache", "excerpt_10s", folder, "published")

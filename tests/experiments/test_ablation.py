@@ -10,9 +10,11 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from musemo_hf.experiments.ablation.ablation import Ablation
-from musemo_hf.experiments.ablation.arms import ARMS, SHARED, Material, arm_and_share, draw_emotions
+from musemo_hf.experiments.ablation.arms import ARMS, SHARED, arm_and_share
 from musemo_hf.experiments.ablation.finished import Finished
+from musemo_hf.experiments.ablation.material import Material, draw_emotions
 from musemo_hf.experiments.ablation.tasks import run_ablation
+from musemo_hf.experiments.ablation.teacher import Teacher
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.gan.trainer import GanTrainer
@@ -107,20 +109,25 @@ def test_an_unknown_arm_is_refused_before_anything_is_trained(songs, tmp_path):
 def material(songs) -> Material:
     real = Clips.of_songs(songs)
     emotion = draw_emotions(real.emotion, 6, "training", seed=0)
-    return Material(real, emotion, lambda asked: torch.zeros(len(asked), 1, 128, N_FRAMES), seed=0)
+    silence = lambda asked: torch.zeros(len(asked), 1, 128, N_FRAMES)  # noqa: E731
+    vary = lambda clips, target: Clips(clips.spectrogram, torch.lerp(clips.emotion, target, 0.5))  # noqa: E731
+    teach = lambda external: Teacher(real, np.arange(N_SONGS) // 2 % 3)  # noqa: E731
+    return Material(real, emotion, silence, 0, vary, teach)
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_arms_are_what_they_say(material, name):
     arm = ARMS[name](material)
     n = len(material.real)
-    joined = name in SHARED - {"synthetic_only"}
+    joined = name in SHARED - {"synthetic_only", "pretrain_synthetic"}
     assert len(arm.clips) == (6 if name == "synthetic_only" else n + 6 if joined else n)
     if joined:
         assert torch.equal(arm.clips.spectrogram[:n], material.real.spectrogram)
         assert torch.equal(arm.clips.emotion[:n], material.real.emotion)
         same = torch.equal(arm.clips.emotion[n:], material.synthetic.emotion)
-        assert same != (name == "synthetic_shuffled")
+        others = ("synthetic_shuffled", "variations", "synthetic_taught", "synthetic_taught_external")
+        assert same != (name in others)
+    assert (arm.pretraining is not None) == (name == "pretrain_synthetic")
     if name == "copies":
         added = arm.clips.spectrogram[n:].flatten(1)
         assert (torch.cdist(added, material.real.spectrogram.flatten(1)).amin(1) < 1e-3).all()

@@ -39,6 +39,8 @@ def test_cards_read_what_was_measured_on_the_held_out_fold():
     assert ccc.interval[0] <= ccc.value <= ccc.interval[1]
     assert len(report["recogniser"]["rmse"]) == 2
     assert "20 songs of 10 other artists (fold 1)" in report["findings"][0]
+    assert report["held_out_fold"] == 1
+    assert "external" not in report
 
 
 def test_a_skill_that_is_not_defined_is_said_with_its_reason():

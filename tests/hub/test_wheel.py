@@ -1,4 +1,4 @@
-"""What is installed from a wheel serves the Space and pushes it, without the repository."""
+"""What is installed from a wheel has the commands, serves the Space and pushes it, without the repository."""
 
 import shutil
 import socket
@@ -6,17 +6,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-import zipfile
 from pathlib import Path
 
 import pytest
+
+import musemo_hf
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The folder that a wheel of this repository is unpacked in, as `pip install` does."""
+    """The folder that pip installs a wheel of this repository in, with the command in `bin`."""
     folder = tmp_path_factory.mktemp("wheel")
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("musemo_hf", "spaces_demo", "hub_cards"):
@@ -26,9 +27,23 @@ def installed(tmp_path_factory):
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     subprocess.run([*command, str(folder), str(folder / "source")], check=True)
     (wheel,) = folder.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(folder / "site")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+    subprocess.run([*install, "--target", str(folder / "site"), str(wheel)], check=True)
     shutil.rmtree(folder / "source")
     return folder / "site"
+
+
+def test_the_commands_work_from_a_wheel(new_client, installed):
+    client = new_client()
+
+    def musemo(*arguments):
+        done = client.start([str(installed / "bin" / "musemo"), *arguments], PYTHONPATH=str(installed))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert musemo("--version") == f"musemo-hf {musemo_hf.__version__}\n"
+    musemo("generate", "--preset", "happy", "--checkpoint", "generator", "--seed", "0", "--output", "happy.wav")
+    assert "happy.wav" in musemo("predict", "happy.wav").splitlines()[1]
 
 
 def test_the_space_is_pushed_from_a_wheel(hub, new_client, installed):

@@ -155,3 +155,13 @@ def test_missing_values_are_refused(model, tmp_path):
     (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(ValueError, match=f"expected (all|the) values of a .*{left_out}.*another version"):
         type(model).from_pretrained(tmp_path, torch_dtype=torch.bfloat16)
+
+
+def test_options_that_diffusers_would_drop_are_refused(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    settings = {"num_inference_steps": 7, "low_cpu_mem_usage": False, "use_safetensors": True}
+    assert type(model).from_pretrained(tmp_path, **settings).config.num_inference_steps == 7
+    for load in (type(model).from_pretrained, lambda _, **given: type(model).from_config(model.config, **given)):
+        expected = rf"expected options of {type(model).__name__} out of .*n_frames.*, got kind, typo"
+        with pytest.raises(TypeError, match=expected):
+            load(tmp_path, typo=1, kind="x")

@@ -237,6 +237,18 @@ def test_a_recogniser_of_another_size_is_refused(pretrained):
         FrozenFeatures(pretrained_config(str(pretrained / "vit")), 128, 48)
 
 
+def test_a_recogniser_that_reads_windows_is_refused_before_training(gan_config, vit_config, tmp_path):
+    MusemoViTForEmotionRegression(vit_config(n_frames=32, window_frames=16)).save_pretrained(tmp_path)
+    config = gan_config(preset="modern", pretrained_discriminator=str(tmp_path))
+    with pytest.raises(ValueError, match=r"whole spectrograms of 32 frames, got one that reads windows of 16"):
+        MusemoGanDiscriminator(config)
+    for windows in (None, 32):
+        folder = tmp_path / str(windows)
+        MusemoViTForEmotionRegression(vit_config(n_frames=32, window_frames=windows)).save_pretrained(folder)
+        model = MusemoGanDiscriminator(gan_config(preset="modern", pretrained_discriminator=str(folder)))
+        assert model(spectrogram=torch.zeros(3, 1, 128, 32), emotion=EMOTIONS).logits.shape == (3, 2)
+
+
 def test_log_mels_become_the_filter_banks_of_an_ast():
     """Against transformers' own extractor on the same sound: steady noise, whose level both measure."""
     rng = np.random.default_rng(0)

@@ -40,11 +40,16 @@ def unet():
     return model.eval()
 
 
-@pytest.fixture(params=[gan, flow, unet], ids=["gan", "flow", "unet"])
-def components(request):
-    """The components of every pipeline of the registry."""
+GENERATORS = {"gan": gan, "flow": flow, "unet": unet}
+
+
+@pytest.fixture(params=[*GENERATORS, "gan and vocoder"])
+def components(request, tiny_vocoder):
+    """The components of every pipeline of the registry, and of one with its optional component."""
+    vocoder = tiny_vocoder() if "vocoder" in request.param else None
     torch.manual_seed(0)
-    return {"generator": request.param(), "feature_extractor": MusemoFeatureExtractor(n_frames=32)}
+    generator = GENERATORS[request.param.split()[0]]()
+    return {"generator": generator, "feature_extractor": MusemoFeatureExtractor(n_frames=32), "vocoder": vocoder}
 
 
 @pytest.fixture

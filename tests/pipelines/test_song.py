@@ -1,6 +1,7 @@
 import base64
 import io
 
+import matplotlib.image
 import numpy as np
 import pytest
 import soundfile
@@ -46,7 +47,7 @@ def test_a_louder_song_is_louder_in_the_file_and_in_the_notebook(song, tmp_path)
 
 
 def player_samples(song):
-    encoded = song._repr_mimebundle_()["text/html"].split("base64,")[1].split('"')[0]
+    encoded = song._repr_html_().split("data:audio/wav;base64,")[1].split('"')[0]
     return soundfile.read(io.BytesIO(base64.b64decode(encoded)))[0]
 
 
@@ -66,10 +67,15 @@ def test_plot_has_seconds_and_hertz(song):
     assert "1,000" in [label.get_text() for label in axes.get_yticklabels()]
 
 
-def test_a_notebook_shows_a_player(song):
-    shown = song._repr_mimebundle_()
-    assert shown["text/plain"] == "Song(valence=0.8, arousal=-0.2, seed=7, 1.0 s)"
-    assert shown["text/html"].startswith('<audio controls src="data:audio/wav;base64,')
+def test_a_notebook_shows_the_picture_beside_the_player(song):
+    assert repr(song) == "Song(valence=0.8, arousal=-0.2, seed=7, 1.0 s)"
+    picture, player = song._repr_html_().split("<audio")
+    assert player.startswith(' controls src="data:audio/wav;base64,')
+    assert f'alt="Spectrogram of {song!r}"' in picture
+    encoded = picture.split("data:image/png;base64,")[1].split('"')[0]
+    pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(encoded)))
+    assert pixels.shape[:2] == (182, 490)
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20  # a drawing, not an empty canvas
 
 
 def test_a_saved_song_is_recognised_as_it_was_generated(tmp_path):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musemo_hf.commands.arguments import add_jobs, add_recogniser
+from musemo_hf.commands.checkpoints import find_checkpoint
 from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
 from musemo_hf.files import atomic_write
 
@@ -81,6 +82,10 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f"expected --n-frames of at least 2, got {args.n_frames}")
     if args.recogniser is not None and args.emotions is None:
         raise ValueError("expected --emotions with --recogniser: a table of the requested emotions")
+    if args.recogniser is not None:
+        find_checkpoint(args.recogniser, "recogniser")
+    if args.emotions is not None and not args.emotions.is_file():
+        raise ValueError(f"expected a table as --emotions, found no file at {args.emotions}")
     if (args.training is None) != (args.held_out is None):
         raise ValueError("expected --training and --held-out together, as they are compared")
     for path in (args.json if args.json != "-" else None, args.html):

@@ -28,7 +28,7 @@ from musemo_hf.runner.mapping import map_tasks
 
 logger = logging.getLogger(__name__)
 
-VERSION = "1.1.0"  # prepared data sets are cached by it: raise it when the same files give other values
+VERSION = "1.1.1"  # prepared data sets are cached by it: raise it when the same files give other values
 SKIPPED_FILE = "skipped.csv"
 _DESCRIPTION = (
     "DEAM (MediaEval Database for Emotional Analysis of Music): log-mel spectrograms of excerpts, with mean valence "
@@ -97,7 +97,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
 
     Raises:
         LayoutError: `data_dir` is not a folder of DEAM.
-        ValueError: `labels` or `config_name` is unknown.
+        ValueError: `labels` or `config_name` is unknown, or `labels` is "published" for a folder of pseudo-labels.
 
     Example:
         >>> deam = DeamSpectrograms(data_dir="DEAM")
@@ -147,6 +147,8 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
         else:
             layout = find_deam(data_dir)
             data_dir, fingerprint = layout.root, layout.fingerprint()
+            if labels == "published" and (pseudo_labels := read_manifest(data_dir)):
+                raise ValueError(f'expected labels "corrected" or none of {pseudo_labels.title}, got "published"')
         super().__init__(
             cache_dir=cache_dir if cache_dir is None else str(cache_dir),
             config_name=config_name,
@@ -354,20 +356,34 @@ def _labels(song: Song) -> dict[str, Any]:
 
 
 def _read(song: Song, n_frames: int, start: float, or_from_start: bool) -> dict[str, Any] | SkippedSong:
-    """Read duration and spectrogram of a song, or say why that cannot be done."""
+    """Read duration and spectrogram of a song from the first of its files that can be read, or say why none can."""
+    failures = []
+    for path in (song.path, *song.copies):
+        found = _read_file(path, song.song_id, n_frames, start, or_from_start)
+        if not isinstance(found, SkippedSong):
+            if failures:
+                logger.warning("song %d is read from %s: %s", song.song_id, path.name, failures[0].detail)
+            return found
+        failures.append(found)
+    return failures[0]
+
+
+def _read_file(
+    path: Path, song_id: int, n_frames: int, start: float, or_from_start: bool
+) -> dict[str, Any] | SkippedSong:
     settings = MelSettings()
     length = settings.n_samples(n_frames) / settings.sampling_rate
     try:
-        duration = file_duration(song.path)
+        duration = file_duration(path)
         begin = excerpt_start(duration, length, start, or_from_start)
-        return {"duration": duration, "spectrogram": excerpt_log_mel(song.path, begin, n_frames)}
+        return {"duration": duration, "spectrogram": excerpt_log_mel(path, begin, n_frames)}
     except TooShortError as error:
-        return SkippedSong(song.song_id, "too short", str(error))
+        return SkippedSong(song_id, "too short", str(error))
     except (AudioDecodingError, OSError) as error:  # OSError: such as a file that may not be read
-        if not song.path.is_file():
-            return SkippedSong(song.song_id, "missing audio", f"{song.path} has gone since the folder was listed")
-        detail = str(error) if song.path.name in str(error) else f"{song.path}: {error}"
-        return SkippedSong(song.song_id, "corrupt", detail)
+        if not path.is_file():
+            return SkippedSong(song_id, "missing audio", f"{path} has gone since the folder was listed")
+        detail = str(error) if path.name in str(error) else f"{path}: {error}"
+        return SkippedSong(song_id, "corrupt", detail)
 
 
 def _no_space(error: BaseException | None) -> OSError | None:

@@ -22,12 +22,14 @@ class Song:
         metadata: The artist, title and genre.
         path: The audio file.
         fold: The artist-disjoint fold.
+        copies: Further files of the song, which are tried in this order where the first cannot be read.
     """
 
     annotation: Annotation
     metadata: Metadata
     path: Path
     fold: int
+    copies: tuple[Path, ...] = ()
 
     @property
     def song_id(self) -> int:
@@ -66,22 +68,23 @@ def list_songs(
     known = [metadata.get(number, Metadata(number)) for number in ids]
     folds = _folds(known, [annotations[number].emotion for number in ids], n_folds, fold_seed)
     return [
-        Song(annotations[number], about, audio[number], fold)
+        Song(annotations[number], about, audio[number][0], fold, tuple(audio[number][1:]))
         for number, about, fold in zip(ids, known, folds, strict=True)
     ], skipped
 
 
-def _audio_by_id(layout: DeamLayout) -> tuple[dict[int, Path], list[SkippedSong]]:
-    audio: dict[int, Path] = {}
+def _audio_by_id(layout: DeamLayout) -> tuple[dict[int, list[Path]], list[SkippedSong]]:
+    audio: dict[int, list[Path]] = {}
     skipped = []
     for path in sorted(layout.audio_files(), key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower())):
         if not (path.stem.isascii() and path.stem.isdigit()):
             skipped.append(SkippedSong(-1, "no song id", f"expected <song_id>{path.suffix}, got {path.name}"))
-        elif int(path.stem) in audio:
-            detail = f"{audio[int(path.stem)].name} is read, {path.name} is not"
+            continue
+        files = audio.setdefault(int(path.stem), [])
+        if files:
+            detail = f"{path.name} is read only if {' and '.join(file.name for file in files)} cannot be"
             skipped.append(SkippedSong(int(path.stem), "duplicate audio", detail))
-        else:
-            audio[int(path.stem)] = path
+        files.append(path)
     return audio, skipped
 
 

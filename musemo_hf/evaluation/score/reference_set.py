@@ -9,7 +9,7 @@ from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.evaluation.distances.neighbours import authenticity, prdc
 from musemo_hf.evaluation.spaces.embedders import standardise
 from musemo_hf.evaluation.surrogates.samplers import PROTOCOL_NOISES
-from musemo_hf.evaluation.surrogates.skill import Skill
+from musemo_hf.evaluation.surrogates.skill_scale import Skill
 
 from .moments import mel_statistics
 from .reducer import DISTANCE_SPACE, ClipReducer

@@ -17,7 +17,8 @@ from musemo_hf.evaluation.spaces.embedders import standardise
 from musemo_hf.evaluation.statistics.bootstrap import check_confidence, check_draws
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
-from musemo_hf.evaluation.surrogates.skill import Skill, skill
+from musemo_hf.evaluation.surrogates.skill import skill
+from musemo_hf.evaluation.surrogates.skill_scale import Skill
 from musemo_hf.evaluation.threads import single_blas
 
 from .composite import quality_score

@@ -60,6 +60,7 @@ class Embedder:
 
 
 _REGISTRY: dict[str, Embedder] = {}
+_FACTORIES: dict[str, Callable[[], Embedder]] = {}  # of embedders that are made when they are first asked for
 
 
 def register_embedder(
@@ -82,16 +83,39 @@ def register_embedder(
     Raises:
         ValueError: The name has no version or is registered already.
     """
-    if not name.rpartition("-v")[2].isdigit():
-        raise ValueError(f"expected an embedder name with a version, such as 'loudness-v1', got {name!r}")
-    if name in _REGISTRY:
-        raise ValueError(f"expected a new embedder name, got {name!r}, which is registered; raise its version")
+    _check_new(name)
 
     def register(function: EmbedFunction) -> EmbedFunction:
         _REGISTRY[name] = Embedder(name, dimension, function, dict(feature_groups or {}))
         return function
 
     return register
+
+
+def register_embedder_factory(name: str, factory: Callable[[], Embedder]) -> None:
+    """Register a function that makes an embedder, such as one whose model is loaded when it is first asked for.
+
+    Args:
+        name: The name of the embedder that the function returns; it ends in `-v` and a number.
+        factory: A function without arguments. It is called once, unless it raises an error.
+
+    Raises:
+        ValueError: The name has no version or is registered already.
+    """
+    _check_new(name)
+    _FACTORIES[name] = factory
+
+
+def _check_new(name: str) -> None:
+    if not name.rpartition("-v")[2].isdigit():
+        raise ValueError(f"expected an embedder name with a version, such as 'loudness-v1', got {name!r}")
+    if name in embedder_names():
+        raise ValueError(f"expected a new embedder name, got {name!r}, which is registered; raise its version")
+
+
+def embedder_names() -> list[str]:
+    """Return the names of all registered embedders, sorted."""
+    return sorted({*_REGISTRY, *_FACTORIES})
 
 
 def get_embedder(name: str) -> Embedder:
@@ -101,7 +125,9 @@ def get_embedder(name: str) -> Embedder:
         ValueError: There is no such embedder.
     """
     if name not in _REGISTRY:
-        raise ValueError(f"expected an embedder out of {', '.join(sorted(_REGISTRY))}, got {name!r}")
+        if name not in _FACTORIES:
+            raise ValueError(f"expected an embedder out of {', '.join(embedder_names())}, got {name!r}")
+        _REGISTRY[name] = _FACTORIES[name]()
     return _REGISTRY[name]
 
 

@@ -22,12 +22,12 @@ from musemo_hf.training.identity import data_identity
 
 from .arms import arm_and_share, needs_generator
 from .leak_probes import leak_probes
-from .splits import Split, make_splits, splits_hash
+from .splits import Split, few_songs, make_splits, splits_hash
 
 logger = logging.getLogger(__name__)
 DATA_LINE = "# data "
 # The settings of the plan that decide a result's numbers; arms, seeds, folds and baselines may be added to a run later.
-DECIDING = ("protocol", "n_folds", "synthetic_share", "emotions", "generator")
+DECIDING = ("protocol", "n_folds", "synthetic_share", "emotions", "variation_strength", "generator")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +81,12 @@ class Ablation:
 
     @cached_property
     def splits(self) -> list[Split]:
-        """The splits of the plan."""
+        """The splits of the plan; with numbers of real songs, those of the first number come first."""
         chosen = range(len(self._all_splits)) if self.plan.folds is None else self.plan.folds
-        return [self._all_splits[number] for number in chosen]
+        splits = [self._all_splits[number] for number in chosen]
+        if self.plan.n_real_songs is None:
+            return splits
+        return [few_songs(split, self.songs, n) for n in self.plan.n_real_songs for split in splits]
 
     @cached_property
     def _first_line(self) -> str:
@@ -123,6 +126,11 @@ class Ablation:
             raise ValueError(f"expected baselines out of {', '.join(BASELINES)}, got {', '.join(unknown)}")
         if plan.generator not in GENERATOR_KINDS:
             raise ValueError(f"expected generator to be one of {', '.join(GENERATOR_KINDS)}, got {plan.generator!r}")
+        if not 0 <= plan.variation_strength <= 1:
+            raise ValueError(f"expected variation_strength in [0, 1], got {plan.variation_strength:g}")
+        sizes = plan.n_real_songs
+        if sizes is not None and (not sizes or len(set(sizes)) < len(sizes)):
+            raise ValueError(f"expected numbers of real songs, each once, got {sizes}")
         if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
             raise ValueError(f"expected seeds, each once, got {plan.seeds}")
 

@@ -2,75 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from musemo_hf.audio.mel import denormalise, normalise
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates.samplers import sample_surrogate
 from musemo_hf.training.clips import Clips
 
+from .material import Arm, Material
+
 EQUAL_EPOCHS = 3.3  # (3,200 + 1,395) / 1,395: updates at equal epochs for the published numbers of clips
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A training set, and how it is used.
-
-    Attributes:
-        clips: The clips, from which batches are drawn uniformly.
-        augmentation: The name of an augmentation in `training.recogniser.augmentation`.
-        steps_factor: The factor by which the common number of updates is multiplied.
-        n_real: The number of clips that are real songs of the training part.
-    """
-
-    clips: Clips
-    augmentation: str = "none"
-    steps_factor: float = 1.0
-    n_real: int = 0
-
-
-@dataclass(frozen=True)
-class Material:
-    """What arms are made of; all of it is learnt inside the training part.
-
-    Attributes:
-        real: The training songs.
-        emotion: The emotions `(M, 2)` of the clips that the arm adds.
-        generate: A function that generates normalised log-mels `(M, 1, n_mels, n_frames)` at emotions, by a generator
-            trained on `real`. Only the arms in `GENERATIVE` call it.
-        seed: The seed of the arm's own random draws.
-    """
-
-    real: Clips
-    emotion: Tensor
-    generate: Callable[[Tensor], Tensor]
-    seed: int
-
-    @property
-    def synthetic(self) -> Clips:
-        """The clips of the generator, with the requested emotions."""
-        return Clips(self.generate(self.emotion), self.emotion)
-
-    @property
-    def share(self) -> float:
-        """The number of added clips for each real one."""
-        return len(self.emotion) / len(self.real)
-
-    def rng(self) -> np.random.Generator:
-        """Return the generator of the arm's own random draws."""
-        return np.random.default_rng((self.seed, len(self.real)))
-
-    def with_real(self, other: Clips) -> Arm:
-        """Return an arm of the real songs and other clips."""
-        return Arm(Clips.joined(self.real, other), n_real=len(self.real))
-
-    def alone(self) -> Arm:
-        """Return an arm of the real songs alone."""
-        return Arm(self.real, n_real=len(self.real))
+TEACHER_SHARE = 0.5  # of the teacher's label of a real song, beside its own
 
 
 def real(material: Material) -> Arm:
@@ -152,6 +97,51 @@ def noise_equal_exposure(material: Material) -> Arm:
     return replace(noise(material), steps_factor=1 + material.share)
 
 
+def pretrain_synthetic(material: Material) -> Arm:
+    """Synthetic songs in the first half of the updates, real ones in the second (Kroher et al. 2024)."""
+    return replace(material.alone(), pretraining=material.synthetic)
+
+
+def variations(material: Material) -> Arm:
+    """Real songs and variations of them by the generator, towards other emotions, with blended labels.
+
+    Noise is added to a song part of the way, and removed again.
+    """
+    chosen = torch.arange(len(material.emotion)) % len(material.real)
+    return material.with_real(material.vary(material.real[chosen], material.emotion))
+
+
+def _synthetic_taught(material: Material, external: bool) -> Arm:
+    made = material.generate(material.emotion)
+    return material.with_real(Clips(made, material.teach(external).label(made)))
+
+
+def synthetic_taught(material: Material) -> Arm:
+    """Real and synthetic songs; these have the labels of a teacher, not the requested ones."""
+    return _synthetic_taught(material, external=False)
+
+
+def synthetic_taught_external(material: Material) -> Arm:
+    """Real and synthetic songs; these have the labels of a teacher that uses external data."""
+    return _synthetic_taught(material, external=True)
+
+
+def _real_taught(material: Material, external: bool) -> Arm:
+    real, taught = material.real, material.teach(external).cross_fitted()
+    labels = torch.lerp(real.emotion, taught.to(real.emotion), TEACHER_SHARE)
+    return Arm(Clips(real.spectrogram, labels), n_real=len(real))
+
+
+def real_taught(material: Material) -> Arm:
+    """Real songs; half of each label is the teacher's, cross-fitted: a control without synthetic songs."""
+    return _real_taught(material, external=False)
+
+
+def real_taught_external(material: Material) -> Arm:
+    """Real songs; half of each label is that of a teacher that uses external data, cross-fitted."""
+    return _real_taught(material, external=True)
+
+
 ARMS: dict[str, Callable[[Material], Arm]] = {
     make.__name__: make
     for make in (
@@ -168,14 +158,29 @@ ARMS: dict[str, Callable[[Material], Arm]] = {
         synthetic_equal_exposure,
         synthetic_shuffled,
         synthetic_only,
+        pretrain_synthetic,
+        variations,
+        synthetic_taught,
+        synthetic_taught_external,
+        real_taught,
+        real_taught_external,
     )
 }
+# the arms that learn from external data too, through their teacher; they are compared with each other and all others
+EXTERNAL = frozenset({"synthetic_taught_external", "real_taught_external"})
+# the arms that could make a recogniser better by synthetic songs; the other generative ones are controls
+PROPOSED = frozenset({"synthetic", "pretrain_synthetic", "variations", "synthetic_taught", "synthetic_taught_external"})
 # the arms that use the generator
-GENERATIVE = frozenset({"synthetic", "synthetic_equal_exposure", "synthetic_shuffled", "synthetic_only"})
+GENERATIVE = PROPOSED | {"synthetic_equal_exposure", "synthetic_shuffled", "synthetic_only"}
 # the arms that a user could train on instead of synthetic songs; shuffled labels, noise and copies are controls
-ALTERNATIVES = frozenset({"real", "real_longer", "real_resampled", "specaugment", "mixup", "shift_gain"})
+ALTERNATIVES = frozenset({"real", "real_longer", "real_resampled", "specaugment", "mixup", "shift_gain", "real_taught"})
 # the arms that add clips, which may have a share of their own
 SHARED = GENERATIVE | {"copies", "noise", "noise_equal_exposure"}
+
+
+def alternatives_of(arm: str) -> frozenset[str]:
+    """Return the arms without synthetic songs that an arm is compared with: with external data only if it has too."""
+    return ALTERNATIVES | (EXTERNAL - GENERATIVE if arm_and_share(arm)[0] in EXTERNAL else frozenset())
 
 
 def arm_and_share(name: str) -> tuple[str, float | None]:
@@ -201,26 +206,3 @@ def arm_and_share(name: str) -> tuple[str, float | None]:
 def needs_generator(name: str) -> bool:
     """Return whether an arm cannot do without a generator."""
     return arm_and_share(name)[0] in GENERATIVE
-
-
-def draw_emotions(training: Tensor, n: int, how: str, seed: int) -> Tensor:
-    """Draw the emotions of synthetic songs.
-
-    Args:
-        training: The labels `(N, 2)` of the training part.
-        n: The number of emotions to draw.
-        how: "training" for labels of the training part with Gaussian jitter of a tenth of their standard deviation;
-            "uniform" for the uniform distribution on the square, as published.
-        seed: The seed of the draws.
-
-    Returns:
-        Emotions `(n, 2)` in [-1, 1].
-    """
-    rng = np.random.default_rng((seed, n))
-    if how == "uniform":
-        return torch.from_numpy(rng.uniform(-1, 1, (n, 2))).float()
-    if how != "training":
-        raise ValueError(f"expected emotions to be 'training' or 'uniform', got {how!r}")
-    labels = training.numpy()
-    jitter = 0.1 * labels.std(axis=0) * rng.standard_normal((n, 2))
-    return torch.from_numpy(labels[rng.integers(0, len(labels), n)] + jitter).float().clamp(-1, 1)

@@ -35,8 +35,8 @@ class Finished:
     failures: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ablation: Ablation) -> "Finished":
-        """Find the results that are there.
+    def of(cls, ablation: Ablation, splits: list[Split] | None = None) -> "Finished":
+        """Find the results that are there, in all splits or in those given.
 
         Splits: those in which every arm of the first seed is finished; where there are none, those in which `real` is.
         Arms: those finished in all these splits. Seeds: those with which all these arms are.
@@ -45,7 +45,7 @@ class Finished:
             ValueError: No split has a result of the arm `real` with the first seed.
         """
         plan, first = ablation.plan, ablation.plan.seeds[0]
-        works = [SplitWork(ablation, split) for split in ablation.splits]
+        works = [SplitWork(ablation, split) for split in (ablation.splits if splits is None else splits)]
 
         def done(work: SplitWork, arm: str, seed: int) -> bool:
             return is_whole(work.path(arm, seed))

@@ -19,6 +19,8 @@ from musemo_hf.training.generators import create_trainer, save_generator
 from musemo_hf.training.loop import RedFlagError
 
 TEST_SEED = 10_000_000  # differs from the seeds of the synthetic clips of the training part
+VARIATION_SEED = 20_000_000  # is added to the seeds of variations
+BATCH = 16
 
 
 class FoldGenerator:
@@ -35,6 +37,11 @@ class FoldGenerator:
         self.kind, self.seed = configuration.ablation.generator, configuration.ablation.seeds[0]
 
     @property
+    def measured(self) -> bool:
+        """Whether the generator is there, with clips by which it is measured."""
+        return self.trained and self._has_clips()
+
+    @property
     def made(self) -> Path:
         """The file of the clips at the test songs' emotions, in dB, float16 `(N, n_mels, n_frames)`."""
         return self.folder / "generated.npy"
@@ -47,8 +54,9 @@ class FoldGenerator:
 
     @property
     def trained(self) -> bool:
-        """Whether generator and clips are there; an empty or broken file does not count."""
-        return is_whole(self.folder / "generator" / "config.json") and self._has_clips()
+        """Whether the generator is there, and its clips if they are wanted; an empty or broken file does not count."""
+        wanted = self.configuration.ablation.measure_generator
+        return is_whole(self.folder / "generator" / "config.json") and (not wanted or self._has_clips())
 
     def _has_clips(self) -> bool:
         try:
@@ -83,7 +91,7 @@ class FoldGenerator:
             except RedFlagError as error:
                 atomic_write(self.folder / "generator-failed.json", json.dumps({"error": str(error)}))
                 return
-        if not self._has_clips():
+        if self.configuration.ablation.measure_generator and not self._has_clips():
             decibels = denormalise(self.generate(emotion, TEST_SEED)[:, 0]).numpy().astype(np.float16)
             with atomic_path(self.made) as part, part.open("wb") as file:
                 np.save(file, decibels)
@@ -102,3 +110,23 @@ class FoldGenerator:
     def generate(self, emotion: torch.Tensor, seed: int) -> torch.Tensor:
         """Generate normalised log-mels `(N, 1, n_mels, n_frames)` of emotions `(N, 2)`, on the CPU."""
         return sample_clips(self.model, emotion, seed)
+
+    def vary(self, clips: Clips, emotion: torch.Tensor, strength: float, seed: int) -> Clips:
+        """Make a variation of each clip towards an emotion, with labels between, see `MusemoFlowGenerator.vary`.
+
+        Raises:
+            ValueError: The generator is of a kind that offers no variations.
+        """
+        if not hasattr(self.model, "vary"):
+            raise ValueError(f"expected a generator that makes variations, such as a flow, got {self.kind}")
+        parts = [
+            self.model.vary(
+                clips.spectrogram[start : start + BATCH],
+                clips.emotion[start : start + BATCH],
+                emotion[start : start + BATCH],
+                strength,
+                seed=seed + VARIATION_SEED + start,
+            )
+            for start in range(0, len(clips), BATCH)
+        ]
+        return Clips(*(torch.cat([value.float().cpu() for value in values]) for values in zip(*parts, strict=True)))

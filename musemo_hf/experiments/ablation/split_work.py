@@ -11,25 +11,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from musemo_hf.audio.mel import normalise
-from musemo_hf.data.folds import artist_folds
+from musemo_hf.audio.mel import denormalise, normalise
+from musemo_hf.data.folds import artist_folds, artist_groups
 from musemo_hf.experiments.ablation.baselines.kernel import fit_kernel
 from musemo_hf.experiments.ablation.baselines.regressors import INNER_FOLDS, SEEDED, Fitted, Songs, fit_baseline
 from musemo_hf.experiments.ablation.baselines.small_cnn import SmallCnnTrainer, fit_cnn
-from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
+from musemo_hf.models.vit import MusemoViTForEmotionRegression
+from musemo_hf.pipelines.embedders.sound_features import sound_features
 from musemo_hf.runner.task import SkipTask
 from musemo_hf.training.checkpoint import checkpoints
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.recogniser.prediction import predict
 from musemo_hf.training.recogniser.settings import RecogniserTraining
-from musemo_hf.training.recogniser.trainer import RecogniserTrainer
 
 from .ablation import Ablation
-from .arms import ARMS, Arm, Material, arm_and_share, draw_emotions, needs_generator
+from .arm_training import ArmTraining
+from .arms import ARMS, arm_and_share, needs_generator
 from .fold_generator import FoldGenerator
+from .material import Arm, Material, draw_emotions
 from .splits import Split
+from .teacher import Teacher
 
 RESCALING_CLIPS = 400  # training songs whose predictions give the constants of rescaling
+TEACHER_FOLDS = 5  # artist-disjoint, inside the training part
+EXTERNAL_EMBEDDER = "yamnet"
 
 
 class SplitWork:
@@ -45,6 +50,8 @@ class SplitWork:
         self.configuration, self.plan = ablation.configuration, ablation.plan
         self.generator = FoldGenerator(self.configuration, self.dir, ablation.accelerator)
         self._generated: torch.Tensor | None = None
+        self._varied: Clips | None = None
+        self._teachers: dict[bool, Teacher] = {}
 
     @cached_property
     def real(self) -> Clips:
@@ -92,13 +99,37 @@ class SplitWork:
             self._generated = self.generator.generate(emotion, self.plan.seeds[0])
         return self._generated
 
+    def vary(self, clips: Clips, emotion: torch.Tensor) -> Clips:
+        """Make variations of clips; the last ones are kept, as seeds share them."""
+        if self._varied is None or len(self._varied) != len(emotion):
+            self._varied = self.generator.vary(clips, emotion, self.plan.variation_strength, self.plan.seeds[0])
+        return self._varied
+
+    def teach(self, external: bool) -> Teacher:
+        """Fit a teacher to the training songs, once; an external one also learns from a pretrained audio model.
+
+        Raises:
+            PretrainedModelError: The pretrained audio model is not there.
+        """
+        if external not in self._teachers:
+            n_artists = len(set(artist_groups([self.ablation.songs.artist[i] for i in self.split.train])))
+            folds = self._inner_folds(self.real.emotion.double().numpy(), min(TEACHER_FOLDS, n_artists))
+            self._teachers[external] = Teacher(self.real, folds, _external_features if external else None)
+        return self._teachers[external]
+
+    def _inner_folds(self, emotion: np.ndarray, n_folds: int) -> np.ndarray:
+        """Return artist-disjoint folds of the training songs, `(N,)`."""
+        songs, train = self.ablation.songs, self.split.train
+        return artist_folds([songs.artist[i] for i in train], emotion, songs.year[train].tolist(), n_folds)
+
     def make_arm(self, arm: str, seed: int) -> Arm:
         """Make the training set of an arm."""
         base, share = arm_and_share(arm)
         emotion, n = self.emotions(share), self.split.n_synthetic_train
         if not self.split.mixed:
-            return ARMS[base](Material(self.real, emotion, self.generate, seed))
-        return ARMS[base](Material(self.real, emotion[:n], lambda _: self.generate(emotion)[:n], seed))
+            return ARMS[base](Material(self.real, emotion, self.generate, seed, self.vary, self.teach))
+        made = lambda _: self.generate(emotion)[:n]  # noqa: E731
+        return ARMS[base](Material(self.real, emotion[:n], made, seed, self.vary, self.teach))
 
     def train_arm(self, arm: str, seed: int) -> dict[str, Any]:
         """Train a recogniser on the training set of an arm, and predict the test songs.
@@ -109,31 +140,19 @@ class SplitWork:
         if needs_generator(arm) and self.generator.failure is not None:
             raise SkipTask(f"the generator of {self.split.name} failed: {self.generator.failure}")
         started = time.perf_counter()
-        made = self.make_arm(arm, seed)
-        training = replace(self.configuration.recogniser_training, seed=seed)
-        if made.augmentation not in ("none", *training.augmentation.split("+")):  # on top of what every arm gets
-            both = [name for name in (training.augmentation, made.augmentation) if name != "none"]
-            training = replace(training, augmentation="+".join(both))
-        if training.epochs is None:
-            training = replace(training, steps=round(training.steps * made.steps_factor))
-        config = MusemoViTConfig(n_frames=self.real.spectrogram.shape[-1], **self.configuration.recogniser)
         folder = self.path(arm, seed).with_suffix("")
-        trainer = RecogniserTrainer(
-            config, training, made.clips, folder, self.ablation.accelerator, data_parallel=False
-        )
-        model = trainer.train(self.ablation.accept_other_hardware)
+        training = ArmTraining(self.configuration, self.make_arm(arm, seed), seed, folder, self.ablation.accelerator)
+        model = training.train(self.ablation.accept_other_hardware)
         predicted = predict(model, self.test.spectrogram).double().numpy()
         result = {
             "song_id": self.ablation.songs.song_id[self.split.test].tolist(),
             "predictions": predicted.tolist(),
             "rescaled": self._rescale(model, predicted).tolist(),
-            "heard": self._recognised(model).tolist() if arm == "real" and self.generator.trained else None,
-            **_exposures(made, trainer.steps, training.batch_size),
+            "heard": self._recognised(model).tolist() if arm == "real" and self.generator.measured else None,
+            **training.exposures(),
             **self._mixed(model),
             "seconds": time.perf_counter() - started,
         }
-        for checkpoint in checkpoints(folder):
-            shutil.rmtree(checkpoint)  # the optimizer states of dozens of trainings would fill a disk
         return result
 
     def _mixed(self, model: MusemoViTForEmotionRegression) -> dict[str, Any]:
@@ -185,21 +204,15 @@ class SplitWork:
             if name == "cnn":
                 training = replace(self.configuration.recogniser_training, seed=seed)
                 return self._fit_cnn(train, training, labels)
-            artists, years = [songs.artist[i] for i in split.train], songs.year[split.train].tolist()
-            folds = artist_folds(artists, emotion[split.train], years, INNER_FOLDS)
-            return fit_kernel(train, self.test.spectrogram, folds)
+            return fit_kernel(train, self.test.spectrogram, self._inner_folds(emotion[split.train], INNER_FOLDS))
         all_songs = Songs(self.ablation.features, emotion, songs.artist, songs.year.tolist())
         return fit_baseline(name, all_songs[split.train], all_songs[split.test], seed)
 
 
-def _exposures(made: Arm, steps: int, batch_size: int) -> dict[str, float]:
-    drawn = steps * batch_size / len(made.clips)
-    return {
-        "steps": steps,
-        "n_clips": len(made.clips),
-        "times_each_real_clip": drawn if made.n_real else 0.0,
-        "times_each_synthetic_clip": drawn if len(made.clips) > made.n_real else 0.0,
-    }
+def _external_features(spectrogram: torch.Tensor) -> np.ndarray:
+    """Embed normalised log-mels by the pretrained audio model, through the inversion that all log-mels go through."""
+    decibels = denormalise(spectrogram[:, 0]).cpu().numpy()
+    return sound_features(decibels, EXTERNAL_EMBEDDER, n_frames=decibels.shape[-1], title="teacher").features
 
 
 @lru_cache(maxsize=1)  # only the latest split's clips are held

@@ -1,12 +1,12 @@
 """Splits of the songs into training and test parts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.data.folds import artist_folds, folds_hash, random_split
+from musemo_hf.data.folds import artist_folds, folds_hash, random_split, song_order
 from musemo_hf.training.configuration import AblationPlan
 
 PROTOCOLS = ("folds", "random", "as-run")
@@ -23,6 +23,7 @@ class Split:
         generator_train: The training songs of the generator: `train`, except in "as-run", where they are all songs.
         n_synthetic_train: The number of synthetic songs in the training part; 0 except in "as-run".
         n_synthetic_test: The number of synthetic songs in the test part; 0 except in "as-run".
+        n_real: The number of training songs, if they are a draw of `few_songs`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Split:
     generator_train: np.ndarray
     n_synthetic_train: int = 0
     n_synthetic_test: int = 0
+    n_real: int | None = None
 
     @property
     def mixed(self) -> bool:
@@ -59,6 +61,21 @@ def _folds(plan: AblationPlan, songs: SongArrays) -> Iterator[Split]:
     for fold in range(plan.n_folds):
         train = np.flatnonzero(folds != fold)
         yield Split(f"fold{fold}", train, np.flatnonzero(folds == fold), train)
+
+
+def few_songs(split: Split, songs: SongArrays, n: int) -> Split:
+    """Draw n songs of the training part, by artist and stratified (see `song_order`); the test part stays.
+
+    Raises:
+        ValueError: The training part has fewer songs, or generator and recogniser do not train on the same songs.
+    """
+    if split.mixed or not np.array_equal(split.generator_train, split.train):
+        raise ValueError("expected a protocol other than 'as-run' with n_real_songs")
+    if not 2 <= n <= len(split.train):
+        raise ValueError(f"expected n_real_songs from 2 to the {len(split.train)} songs of {split.name}, got {n}")
+    artists, emotion = [songs.artist[i] for i in split.train], songs.emotion[split.train]
+    drawn = np.sort(split.train[song_order(artists, emotion, songs.year[split.train].tolist())[:n]])
+    return replace(split, name=f"{split.name}-{n}songs", train=drawn, generator_train=drawn, n_real=n)
 
 
 def _as_run(n_songs: int, synthetic_share: float) -> Split:

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from musemo_hf.files import atomic_path, atomic_write
 from musemo_hf.reporting.templates import render
 
 from .evidence import COLUMNS, DIMENSIONS, DRAWS, RIDGE, Correlation, EmoMusicEvidence, LabelAudit
@@ -20,11 +21,10 @@ _YEARS = {"later": "2014-15", "2013": "2013"}
 def write_audit(audit: LabelAudit, folder: str | Path) -> Path:
     """Write `deam-labels.md` and `deam-labels.png` into a folder, and return the path of the page."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = draw_audit(audit)
-    figure.savefig(folder / "deam-labels.png", dpi=110, metadata={"Software": None})
+    with atomic_path(folder / "deam-labels.png") as part:
+        draw_audit(audit).savefig(part, format="png", dpi=110, metadata={"Software": None})
     page = folder / "deam-labels.md"
-    page.write_text(audit_page(audit), encoding="utf-8")
+    atomic_write(page, audit_page(audit))
     return page
 
 

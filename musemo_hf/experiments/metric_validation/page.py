@@ -13,10 +13,12 @@ from matplotlib.patches import Patch
 from musemo_hf.evaluation.score.reducer import SKILL_SPACE
 from musemo_hf.evaluation.spaces.embedders import get_embedder
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
+from musemo_hf.files import atomic_write
 from musemo_hf.reporting.figures import to_png
 from musemo_hf.reporting.templates import render
 
 from .attacks import HYBRIDS, NOISE_ATTACKS, STRIPPED
+from .sound_page import sound_context
 from .validation import SIZES, WITHIN_CLIPS
 
 # name: (heading, digits, +1 if more is better)
@@ -63,12 +65,11 @@ def write_page(results: Mapping[str, Any], folder: str | Path, command: str) -> 
         The path of the page.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {"ladder": scale_picture, "faults": faults_picture, "sizes": sizes_picture}
     for name, draw in pictures.items():
-        (folder / f"metric-validation-{name}.png").write_bytes(to_png(draw(results), dpi=80))
+        atomic_write(folder / f"metric-validation-{name}.png", to_png(draw(results), dpi=80))
     page = folder / "metric-validation.md"
-    page.write_text(markdown(results, command), encoding="utf-8")
+    atomic_write(page, markdown(results, command))
     return page
 
 
@@ -93,6 +94,7 @@ def markdown(results: Mapping[str, Any], command: str) -> str:
         targets=targets(results),
         differing=differing(results),
         skill_dimension=get_embedder(SKILL_SPACE).dimension,
+        **sound_context(results.get("sound")),
     )
 
 

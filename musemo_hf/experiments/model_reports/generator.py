@@ -12,6 +12,7 @@ from musemo_hf.audio.mel import denormalise, normalise
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.statistics.concordance import concordance_report
+from musemo_hf.experiments.sound_sets import SoundSets
 from musemo_hf.metrics import metric_path
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.generators import sample_clips
@@ -19,7 +20,10 @@ from musemo_hf.reporting.provenance import caveats, versions
 from musemo_hf.training.corpus import hold_out, select
 from musemo_hf.training.recogniser.prediction import predict
 
+from .external import external_findings, external_report
+
 SEED = 10_000_000  # seed of the generated clips, apart from the seeds of training
+HEADLINE = ("external_skill", "external_skill_interval", "detectability", "detectability_interval")
 AGREEMENT = ("ccc", "ccc_interval", "ccc_mean", "ccc_mean_interval", "rmse", "n")
 
 
@@ -32,6 +36,7 @@ def build_generator_report(
     command: str,
     budget: str,
     seeds: list[int],
+    sounds: SoundSets | None = None,
 ) -> dict[str, Any]:
     """Evaluate a generator on a fold that neither it nor the evaluator was trained on.
 
@@ -44,11 +49,14 @@ def build_generator_report(
         command: The command line that made the report.
         budget: The name of the configuration of both trainings.
         seeds: The seeds of the trainings.
+        sounds: Measures sound by an embedder that took no part in any training; None leaves out what decides.
 
     Returns:
-        The figures that cards read: `quality_score`, `quality` (of `spectrogram_quality`), `conditioning` (predicted
-        against requested emotion), `ccc_real_only` and `recogniser` (the evaluator against the labels of the held-out
-        songs), `findings`, `validation`, `corpus`, `budget`, `seeds`, `command`, `versions`.
+        The figures that cards read: `external_skill` and `detectability` (see `external_report`, whose whole answer is
+        `external`), the headline of a generator; of arrays, in its own space, `quality_score` and `quality` (of
+        `spectrogram_quality`); `conditioning` (predicted against requested emotion), `ccc_real_only` and `recogniser`
+        (the evaluator against the labels of the held-out songs); `findings`, `validation`, `held_out_fold`, `corpus`,
+        `budget`, `seeds`, `command`, `versions`.
     """
     training, held_out = hold_out(songs, fold), select(songs, np.flatnonzero(songs.fold == fold))
     groups, emotion = artist_groups(held_out.artist), held_out.emotion
@@ -68,11 +76,15 @@ def build_generator_report(
         "corpus": corpus
         | {"n_songs": len(songs), "n_training": len(training), "n_tested": len(held_out), "fold": fold}
         | {"n_artists": len(set(groups)), "n_frames": int(songs.spectrogram.shape[-1])},
+        "held_out_fold": fold,
         "budget": budget,
         "seeds": seeds,
         "command": command,
         "versions": versions(),
     }
+    if sounds is not None:
+        external = report["external"] = external_report(made, held_out, training, sounds)
+        report |= {name: external[name] for name in HEADLINE}
     report["findings"] = _findings(report)
     return json.loads(json.dumps(report, default=float))
 
@@ -102,7 +114,9 @@ def _findings(report: dict[str, Any]) -> list[str]:
         *caveats(corpus),
         f"Trained on {corpus['n_training']} songs, evaluated on {corpus['n_tested']} songs of {corpus['n_artists']} "
         f"other artists (fold {corpus['fold']}), one generated clip at the emotion of each.",
-        f"Quality score {quality['quality_score']:.1f} ({quality['tier']}){noise}; {_skill_in_words(quality)}.",
+        *(external_findings(report["external"]) if "external" in report else []),
+        f"Of arrays, in its own space: quality score {quality['quality_score']:.1f} ({quality['tier']}){noise}; "
+        f"{_skill_in_words(quality)}.",
         "Conditioning: the predictions of a recogniser that took no part in training the generator agree with the "
         f"requested emotion with CCC {generated['ccc'][0]:.2f} in valence and {generated['ccc'][1]:.2f} in arousal, "
         f"and with the labels of the real songs with {own['ccc'][0]:.2f} and {own['ccc'][1]:.2f}.",

@@ -13,7 +13,7 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
-from .generation import SeededGenerationMixin, evaluating
+from .generation import SeededGenerationMixin, check_emotion, evaluating
 from .modulation_transform import ModulationTransform
 from .patch_transform import PatchTransform
 from .principal_transform import PrincipalTransform
@@ -277,23 +277,90 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
         Raises:
             ValueError: See `prepare_inputs`; or the steps or the guidance scale are out of their range.
         """
+        steps, guidance = self._sampling(num_inference_steps, guidance_scale)
+        emotion, noise = self.prepare_inputs(emotion, seed, noise)
+        with evaluating(self):
+            latents, detail = self._split_noise(noise)
+            latents = self._integrate(latents, emotion, steps, guidance, callback)
+            # guidance exaggerates what the network learnt, not the regression on the emotion
+            return self.decode(latents, emotion, detail, strength=min(guidance, 1.0)).clamp(-1, 1)
+
+    def vary(
+        self,
+        spectrogram: Tensor,
+        emotion: Tensor | Sequence,
+        target: Tensor | Sequence,
+        strength: float = 0.5,
+        seed: int | Sequence[int] | None = None,
+        num_inference_steps: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Make variations of clips: noise is added part of the way and removed again (SDEdit, Meng et al. 2022).
+
+        The latents of a clip are moved along the straight path towards noise, up to the time `strength`, from where the
+        velocity is followed back under an emotion between that of the clip and the target. The detail is mixed with
+        new detail of the same deviation.
+
+        Args:
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)` of the clips.
+            emotion: The emotions `(B, 2)` (valence, arousal) of the clips, in [-1, 1].
+            target: The emotions `(B, 2)` to go towards.
+            strength: How far, in [0, 1]: 0 gives the clip itself, 1 a new clip of the target's emotion.
+            seed: The seed or seeds of the noise, see `sample_noise`.
+            num_inference_steps: The number of Euler steps that strength 1 would take, at least 1.
+
+        Returns:
+            The variations, of the shape of `spectrogram`, and their emotions `(B, 2)`, which are
+            (1 - strength) emotion + strength target.
+
+        Raises:
+            ValueError: The strength is out of its range, there is not one target for each clip, or see `generate`.
+        """
+        if not 0 <= strength <= 1:
+            raise ValueError(f"expected a strength in [0, 1], got {strength}")
+        steps, _ = self._sampling(num_inference_steps, 1.0)
+        emotion, noise = self.prepare_inputs(emotion, seed, None)
+        target = check_emotion(target).to(emotion)
+        if not len(spectrogram) == len(emotion) == len(target):
+            raise ValueError(
+                f"expected an emotion and a target for each of {len(spectrogram)} clips, got {len(emotion)} and "
+                f"{len(target)}"
+            )
+        with evaluating(self):
+            spectrogram, between = spectrogram.to(noise), torch.lerp(emotion, target, strength)
+            new, new_detail = self._split_noise(noise)
+            detail = self.patches.encode_detail(self.profile.encode(spectrogram)[1])
+            detail = (1 - strength**2) ** 0.5 * detail + strength * new_detail
+            latents = torch.lerp(self.encode(spectrogram, emotion), new, strength)
+            if strength:
+                latents = self._integrate(latents, between, max(1, round(strength * steps)), 1.0, start=strength)
+            return self.decode(latents, between, detail).clamp(-1, 1), between
+
+    def _sampling(self, num_inference_steps: int | None, guidance_scale: float | None) -> tuple[int, float]:
+        """Return the number of steps and the guidance scale, with the defaults of the configuration, once checked."""
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
         if not (isinstance(steps, Integral) and int(steps) >= 1 and 0 <= guidance < float("inf")):
             raise ValueError(f"expected at least 1 step and a guidance scale from 0 on, got {steps} and {guidance}")
-        emotion, noise = self.prepare_inputs(emotion, seed, noise)
-        detail_shape = (self.patches.rows, self.patches.columns, self.patches.n_detail)
-        with evaluating(self):
-            latents = self._integrate(noise[:, : self.n_latents], emotion, int(steps), float(guidance), callback)
-            detail = noise[:, self.n_latents :].unflatten(1, detail_shape)
-            # guidance exaggerates what the network learnt, not the regression on the emotion
-            return self.decode(latents, emotion, detail, strength=min(float(guidance), 1.0)).clamp(-1, 1)
+        return int(steps), float(guidance)
 
-    def _integrate(self, latents: Tensor, emotion: Tensor, steps: int, guidance: float, callback: Any = None) -> Tensor:
-        """Follow the velocity from noise to data by diffusers' Euler scheduler."""
+    def _split_noise(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Split noise `(B, noise_dim)` into that of the latents and of the detail, `(B, rows, columns, n_detail)`."""
+        latents, detail = noise.split([self.n_latents, noise.shape[1] - self.n_latents], dim=1)
+        return latents, detail.unflatten(1, (self.patches.rows, self.patches.columns, self.patches.n_detail))
+
+    def _integrate(
+        self,
+        latents: Tensor,
+        emotion: Tensor,
+        steps: int,
+        guidance: float,
+        callback: Any = None,
+        start: float = 1.0,
+    ) -> Tensor:
+        """Follow the velocity from the time `start` (1 is noise) to data by diffusers' Euler scheduler."""
         scheduler = FlowMatchEulerDiscreteScheduler()
         # explicit sigmas: by default the last step would be one of a thousandth
-        scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), device=latents.device)
+        scheduler.set_timesteps(sigmas=np.linspace(start, start / steps, steps), device=latents.device)
         for index, timestep in enumerate(scheduler.timesteps):
             velocity = self._guided(latents, scheduler.sigmas[index].expand(len(latents)), emotion, guidance)
             latents = scheduler.step(velocity, timestep, latents).prev_sample

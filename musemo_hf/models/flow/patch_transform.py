@@ -81,6 +81,10 @@ class PatchTransform(FullPrecision):
         steady = detail / energy**self.detail_power
         self.detail_deviation.copy_(steady.square().mean(dim=(0, 2)).sqrt()[:, None])
 
+    def _spread_of_detail(self, components: Tensor) -> Tensor:
+        """Return the standard deviation of the detail, `(B, rows, columns, n_detail)`."""
+        return self.detail_deviation * self._local_energy(components) ** self.detail_power
+
     def _local_energy(self, components: Tensor) -> Tensor:
         """Return the root mean square of the finer half of components, `(B, rows, columns, 1)`, in its usual units."""
         fine = components[..., -self.n_fine :] / self.fine_deviation
@@ -89,6 +93,15 @@ class PatchTransform(FullPrecision):
     def encode(self, spectrogram: Tensor) -> Tensor:
         """Return the components `(B, rows, columns, n_components)` of textures `(B, 1, n_mels, n_frames)`."""
         return (self._patches(spectrogram) - self.mean) @ self.basis[:, : self.n_components]
+
+    def encode_detail(self, spectrogram: Tensor) -> Tensor:
+        """Return the detail `(B, rows, columns, n_detail)` of textures `(B, 1, n_mels, n_frames)`, in its deviations.
+
+        `decode` of the components and of this detail gives the textures; the detail of a silent band is 0.
+        """
+        turned = (self._patches(spectrogram) - self.mean) @ self.basis
+        components, detail = turned.split([self.n_components, self.n_detail], dim=-1)
+        return detail / self._spread_of_detail(components).clamp(min=1e-6)
 
     def decode(self, components: Tensor, detail: Tensor | None = None) -> Tensor:
         """Invert `encode` up to the detail, without clamping.
@@ -102,8 +115,7 @@ class PatchTransform(FullPrecision):
         """
         patches = components @ self.basis[:, : self.n_components].T + self.mean
         if detail is not None:
-            deviation = self.detail_deviation * self._local_energy(components) ** self.detail_power
-            patches = patches + deviation * detail @ self.basis[:, self.n_components :].T
+            patches = patches + self._spread_of_detail(components) * detail @ self.basis[:, self.n_components :].T
         mels, frames = self.patch_size
         cells = patches.unflatten(-1, (mels, frames)).transpose(2, 3)  # (B, rows, mels, columns, frames)
         return cells.reshape(len(cells), 1, self.rows * mels, self.columns * frames)[..., : self.n_frames]

@@ -49,7 +49,7 @@ class FrozenFeatures(nn.Module):
         n_frames: The number of frames of the spectrograms.
 
     Raises:
-        ValueError: The model is our recogniser, for spectrograms of another size.
+        ValueError: The model is our recogniser, for spectrograms of another size or for windows of them.
     """
 
     def __init__(self, config: dict[str, Any], n_mels: int, n_frames: int) -> None:
@@ -59,6 +59,11 @@ class FrozenFeatures(nn.Module):
         if self.kind == "musemo_vit" and (made.n_mels, made.n_frames) != (n_mels, n_frames):
             raise ValueError(
                 f"expected a recogniser of spectrograms {(n_mels, n_frames)}, got one of {(made.n_mels, made.n_frames)}"
+            )
+        if self.kind == "musemo_vit" and made.window_frames not in (None, n_frames):
+            raise ValueError(
+                f"expected a recogniser that reads whole spectrograms of {n_frames} frames, got one that reads windows "
+                f"of {made.window_frames} (window_frames)"
             )
         self.model = AutoModel.from_config(
             made, dtype=torch.get_default_dtype()

@@ -7,6 +7,8 @@ from typing import Any
 
 from transformers import ASTConfig, AutoConfig, PreTrainedConfig, ViTConfig
 
+from .kernel_mixture import STATISTICS, mixture_sizes
+
 logger = logging.getLogger(__name__)
 
 BACKBONES: dict[str, type[PreTrainedConfig]] = {ASTConfig.model_type: ASTConfig, ViTConfig.model_type: ViTConfig}
@@ -41,6 +43,13 @@ class MusemoViTConfig(PreTrainedConfig):
             The network is trained alone.
         kernel_share: The weight of the kernel regression in that average, in [0, 1].
         kernel_clips: The number of training songs that the kernel regression keeps; set when it is fitted.
+        kernel_statistics: The groups of statistics of the kernel regression, "texture", "tonal" and "patterns" or some
+            of them, with a kernel each, see `KernelMixture`; None for texture alone, see `KernelHead`.
+        embedder: The name of the external embedder whose features of a clip's audio are one more group, such as
+            "yamnet-v1"; None for a recogniser of log-mels alone.
+        embedding_size: The number of features of `embedder`.
+        network: Whether there is a network. Without one the kernel regression answers alone, and `hidden_size` is the
+            number of its statistics, which are then the embedding of a clip.
         window_frames: The number of frames of the windows that the encoder is given: in training one window from a
             random place of each clip, otherwise as many windows as cover it, whose tokens are pooled together. None for
             the whole clip.
@@ -75,6 +84,10 @@ class MusemoViTConfig(PreTrainedConfig):
     kernel_read_out: bool = False
     kernel_share: float = 0.6
     kernel_clips: int = 0
+    kernel_statistics: list[str] | None = None
+    embedder: str | None = None
+    embedding_size: int = 0
+    network: bool = True
     window_frames: int | None = None
     uncertainty: bool = False
     deviation_scale: list[float] | None = None
@@ -100,7 +113,8 @@ class MusemoViTConfig(PreTrainedConfig):
                 f"expected patch_size (mel bands, frames) with mel bands that divide {self.n_mels}, "
                 f"got {self.patch_size}"
             )
-        if self.hidden_size % self.num_attention_heads:
+        self._check_kernel_statistics()
+        if self.network and self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"expected hidden_size to be a multiple of the {self.num_attention_heads} heads, got {self.hidden_size}"
             )
@@ -116,6 +130,27 @@ class MusemoViTConfig(PreTrainedConfig):
             )
         if len(scale) != 2 or not all(0 < factor < math.inf for factor in scale):  # also where NaN
             raise ValueError(f"expected deviation_scale of two positive numbers (valence, arousal), got {scale}")
+
+    def _check_kernel_statistics(self) -> None:
+        chosen = self.kernel_statistics
+        if chosen is not None and (
+            not self.kernel_read_out or not chosen or len(set(chosen)) < len(chosen) or set(chosen) - set(STATISTICS)
+        ):
+            raise ValueError(
+                f"expected kernel_statistics out of {', '.join(STATISTICS)}, each once, with kernel_read_out=True, "
+                f"got {chosen} with kernel_read_out={self.kernel_read_out}"
+            )
+        if (self.embedder is None) != (self.embedding_size == 0) or self.embedding_size < 0:
+            raise ValueError(
+                f"expected embedder and embedding_size together, got {self.embedder!r} and {self.embedding_size}"
+            )
+        if chosen is None and (self.embedder is not None or not self.network):
+            raise ValueError("expected kernel_statistics for an embedder, and for a recogniser without a network")
+        if not self.network:
+            if self.uncertainty or self.backbone_config is not None:
+                raise ValueError("expected uncertainty and backbone with a network only, got network=False")
+            sizes = mixture_sizes(self.n_frames, chosen or (), self.embedding_size)
+            self.hidden_size = sum(kept for _, kept in sizes.values())
 
     def _check_kernel_and_windows(self) -> None:
         if not 0 <= self.kernel_share <= 1:

@@ -25,7 +25,7 @@ def measure_quality(finished: Finished) -> dict[str, Any] | None:
 
     Authenticity compares both with the training songs of the first split. The answer is None without a generator.
     """
-    works = trained_works(finished)
+    works = [work for work in finished.works() if work.generator.measured]
     if not works:
         return None
     metric = evaluate.load(metric_path("spectrogram_quality"))

@@ -16,6 +16,12 @@ ARM_NAMES = {
     "synthetic_equal_exposure": "real + synthetic, equal real exposure",
     "synthetic_shuffled": "real + synthetic, labels shuffled",
     "synthetic_only": "synthetic only",
+    "pretrain_synthetic": "synthetic first, then real",
+    "variations": "real + variations of real",
+    "synthetic_taught": "real + synthetic, teacher's labels",
+    "synthetic_taught_external": "real + synthetic, teacher's labels (external data)",
+    "real_taught": "real, half the teacher's labels",
+    "real_taught_external": "real, half the teacher's labels (external data)",
 }
 BASELINE_NAMES = {
     "mean": "mean of training labels",
