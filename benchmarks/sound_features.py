@@ -1,4 +1,4 @@
-"""Features of sound by YAMNet: python -m benchmarks sound_features [--deam DIR]; the aim is 1,600 files in 4 minutes."""
+"""Features of sound by YAMNet: python -m benchmarks sound_features [--deam DIR]. The aim: 1,600 in 4 minutes."""
 
 import tempfile
 from pathlib import Path
