@@ -61,9 +61,8 @@ class Conditions(nn.Module):
         self.names = tuple(names)
         if self.names[:2] != EMOTION or len(set(self.names)) < len(self.names):
             raise ValueError(f"expected different conditions, the first of them valence and arousal, got {self.names}")
-        self.embed = nn.Sequential(
-            nn.Linear((1 + 2 * len(WAVES)) * len(self.names), width), nn.SiLU(), nn.Linear(width, width)
-        )
+        n_inputs = (1 + 2 * len(WAVES)) * len(self.names)
+        self.embed = nn.Sequential(nn.Linear(n_inputs, width), nn.SiLU(), nn.Linear(width, width))
 
     def check(self, others: Mapping[str, Tensor], n_clips: int) -> dict[str, Tensor]:
         """Return values `(n_clips,)` in [-1, 1] by name.

@@ -21,9 +21,9 @@ class UNetTraining:
         weight_decay: The weight decay of AdamW.
         warmup_steps: The number of updates in which the learning rate rises.
         gradient_norm: The norm to which the gradient is clipped.
-        time_mean: The mean of the logit of the times, which are logit-normal (Esser et al. 2024, section 3.1). The level
-            of a clip and the balance of its bands are decided at times near 1, since the noise of many cells averages
-            out; the larger the clips, the higher the mean has to be (Hoogeboom et al. 2023).
+        time_mean: The mean of the logit of the times, which are logit-normal (Esser et al. 2024, section 3.1). The
+            level of a clip and the balance of its bands are decided at times near 1, since the noise of many cells
+            averages out; the larger the clips, the higher the mean has to be (Hoogeboom et al. 2023).
         time_deviation: The deviation of the logit of the times.
         augmented_share: The share of crops, in [0, 1], to which each augmentation is applied. The generator has to name
             the augmentations in its `augmentations`: "gain" and "band_shift", see `augment`.
