@@ -13,11 +13,9 @@ from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 from .decoding import LoadedAudio
-from .inversion import mel_to_audio
 from .loading import AudioInput, is_file, is_wrapped, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
 from .verification import ChecksumsMixin
-from .vocoding import vocode
 
 TENSOR_TYPES = ("pt", "np")
 MAX_SIZE = 2**24  # of a window, a hop or a spectrogram: such a spectrogram is as long as four days
@@ -202,8 +200,13 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             raise ValueError(f"expected a normalised log-mel in [-1, 1], got {low:g} to {high:g}; is it in dB?")
         flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
         decibels = self.to_decibels(flat)
+        # imported here, since they load scipy and librosa, which a prediction does not wait for
         if vocoder is not None:
+            from .vocoding import vocode
+
             return vocode(decibels, vocoder, self.settings)
+        from .inversion import mel_to_audio
+
         return mel_to_audio(decibels, self.settings, n_iter, seed)
 
 

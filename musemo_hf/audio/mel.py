@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from librosa.filters import mel as slaney_filters
 from torch import Tensor
 from torch.nn import functional
+from transformers.audio_utils import mel_filter_bank
 
 from .clip_threads import clip_threads
 
@@ -53,8 +53,10 @@ class MelSettings:
 
 @lru_cache(maxsize=8)
 def mel_filters(settings: MelSettings) -> Tensor:
-    """Return librosa's Slaney filter matrix, float32 `(n_mels, 1 + n_fft // 2)`."""
-    return torch.from_numpy(slaney_filters(sr=settings.sampling_rate, n_fft=settings.n_fft, n_mels=settings.n_mels))
+    """Return the Slaney filter matrix, float32 `(n_mels, 1 + n_fft // 2)`; librosa has the same, and loads slowly."""
+    rate, n_bins = settings.sampling_rate, 1 + settings.n_fft // 2
+    filters = mel_filter_bank(n_bins, settings.n_mels, 0.0, rate / 2, rate, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(filters.T).float().contiguous()
 
 
 @lru_cache(maxsize=8)

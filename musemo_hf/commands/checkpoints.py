@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.light_recogniser import LightRecogniser
 
 PACKAGED = ("generator", "flow", "recogniser", "recogniser-yamnet")
 DEFAULTS = {"generator": "flow", "recogniser": "recogniser"}  # the flow is the better of the packaged generators
@@ -54,39 +55,60 @@ def load_pipeline(given: str | None, vocoder: str | None = None) -> "MusemoPipel
     return pipeline.to(_device())
 
 
-def load_recogniser(
-    given: str | None, with_embedder: bool = False
-) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
-    """Load a recogniser for evaluation, on the GPU where there is one, and its feature extractor.
+def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
+    """Load a recogniser of log-mels alone for evaluation, on the GPU where there is one, and its feature extractor.
 
-    Args:
-        given: See `find_checkpoint`.
-        with_embedder: Whether the command may use a recogniser with an external embedder. What labels or judges
-            generated music may not: its labels would be made by the judge of generators.
+    What labels or judges generated music has no external embedder: its answers would be those of the judge.
 
     Raises:
         ValueError: There is no such checkpoint (see `find_checkpoint`), it is another kind of model, or it has an
-            external embedder and may not.
-        OSError: The folder or repository lacks a file, or the embedder lacks its file or its library.
+            external embedder.
+        OSError: The folder or repository lacks a file.
     """
-    from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
-    from musemo_hf.pipelines.model_kind import check_kind
-
-    path = find_checkpoint(given, "recogniser")
-    _quiet()
-    check_kind(path, "recogniser")
-    extractor = MusemoFeatureExtractor.from_pretrained(path)
-    model = MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device())
-    if model.config.embedder is not None and not with_embedder:
+    model, extractor = _load_recogniser(find_checkpoint(given, "recogniser"))
+    if model.config.embedder is not None:
         raise ValueError(
             f"expected a recogniser of log-mels alone, such as recogniser, got {given}, which uses the external "
             f"embedder {model.config.embedder}"
         )
+    return model, extractor
+
+
+def load_predictor(
+    given: str | None,
+) -> "tuple[MusemoViTForEmotionRegression | LightRecogniser, MusemoFeatureExtractor]":
+    """Load the recogniser of `musemo predict`, which may have an external embedder.
+
+    One without a network is loaded without the model classes of transformers, whose import takes seconds.
+
+    Raises:
+        ValueError: As in `load_recogniser`.
+        OSError: The folder or repository lacks a file, or the embedder lacks its file or its library.
+    """
+    from musemo_hf.pipelines.light_recogniser import load_light_recogniser
+
+    path = find_checkpoint(given, "recogniser")
+    if (light := load_light_recogniser(path)) is None:
+        model, extractor = _load_recogniser(path)
+    else:
+        from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+
+        model, extractor = light.to(_device()), MusemoFeatureExtractor.from_pretrained(path)
     if model.config.embedder is not None:
         from musemo_hf.pipelines.embedders.find import find_embedder
 
         find_embedder(model.config.embedder)  # what is missing is said once, before any song is read
     return model, extractor
+
+
+def _load_recogniser(path: str) -> "tuple[MusemoViTForEmotionRegression, MusemoFeatureExtractor]":
+    from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.model_kind import check_kind
+
+    _quiet()
+    check_kind(path, "recogniser")
+    extractor = MusemoFeatureExtractor.from_pretrained(path)
+    return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
 
 
 def best_recogniser() -> str:

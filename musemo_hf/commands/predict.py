@@ -64,11 +64,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _read_songs(args: argparse.Namespace, checkpoint: str) -> "tuple[dict[str, EmotionPath], dict[str, str]]":
     """Predict the songs, and return the reasons why others cannot be read, which are printed when they arise."""
-    from musemo_hf.commands.checkpoints import load_recogniser
+    from musemo_hf.commands.checkpoints import load_predictor
     from musemo_hf.pipelines.emotion_path import emotion_path
     from musemo_hf.pipelines.song_files import UNREADABLE, shown, why
 
-    model, extractor = load_recogniser(checkpoint, with_embedder=True)
+    model, extractor = load_predictor(checkpoint)
     if args.hop is not None and not args.hop * extractor.sampling_rate >= 1:
         raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
     paths, skipped = {}, {}

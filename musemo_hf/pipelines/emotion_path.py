@@ -1,8 +1,9 @@
 """The emotion of a song over time: a recogniser on sliding windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,8 +11,12 @@ import torch
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.audio.feature_extraction_musemo import window_starts as window_starts  # its former home
 from musemo_hf.audio.loading import AudioInput
-from musemo_hf.models.gan import evaluating
-from musemo_hf.models.vit import MusemoViTForEmotionRegression
+
+if TYPE_CHECKING:
+    from musemo_hf.models.vit import MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.light_recogniser import LightRecogniser
+
+    Recogniser = MusemoViTForEmotionRegression | LightRecogniser
 
 NORMAL_95 = 1.96  # standard deviations of a normal distribution's 95 % interval
 KINDS = {
@@ -114,7 +119,7 @@ class EmotionPath:
 
 
 def emotion_path(
-    model: MusemoViTForEmotionRegression,
+    model: "Recogniser",
     extractor: MusemoFeatureExtractor,
     audio_or_path: AudioInput,
     sampling_rate: Any = None,
@@ -152,7 +157,7 @@ def emotion_path(
     samples, rate, length = loaded.samples, extractor.sampling_rate, extractor.settings.n_samples(extractor.n_frames)
     starts = extractor.window_starts(len(samples), hop_seconds)
     batches = np.split(starts, range(batch_size, len(starts), batch_size))
-    with evaluating(model):
+    with _evaluating(model):
         parts = [_predict(model, extractor, [samples[s : s + length] for s in batch]) for batch in batches]
     emotion, predicted = np.split(np.concatenate(parts), [2], axis=1)
     same = None if error is None else np.broadcast_to(error, emotion.shape)
@@ -162,15 +167,25 @@ def emotion_path(
     return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes, embedder)
 
 
-def _predict(
-    model: MusemoViTForEmotionRegression, extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]
-) -> np.ndarray:
+def _predict(model: "Recogniser", extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]) -> np.ndarray:
     """Return (valence, arousal) of windows, followed by the deviations that the model predicts, `(n, 2 or 4)`."""
     spectrogram = extractor(list(windows), sampling_rate=extractor.sampling_rate)["spectrogram"]
     embedding = embed_windows(model.config.embedder, windows, extractor.sampling_rate)
     output = model(spectrogram=spectrogram.to(model.device, model.dtype), embedding=embedding)
     parts = [output.emotion.clamp(-1, 1)] + ([] if output.deviation is None else [output.deviation])
     return torch.cat(parts, dim=1).float().cpu().double().numpy()
+
+
+@contextmanager
+def _evaluating(model: "Recogniser") -> Iterator[None]:
+    """Put a model into evaluation mode without gradient, and restore its mode afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
 
 
 def embed_windows(embedder: str | None, windows: Sequence[np.ndarray], sampling_rate: int) -> torch.Tensor | None:

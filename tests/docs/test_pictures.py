@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ def test_the_pictures_are_made_again(tmp_path):
     with Image.open(tmp_path / "space.webp") as film:
         shots = [np.asarray(shot.convert("L"), dtype=float) for shot in ImageSequence.Iterator(film)]
     assert len(shots) == 18
-    changes = [np.abs(after - before).mean() for before, after in zip(shots, shots[1:], strict=False)]
+    changes = [np.abs(after - before).mean() for before, after in pairwise(shots)]
     assert min(changes) > 0.01, "a picture is like the one before: the player did not move"
     with Image.open(tmp_path / "presets.png") as made, Image.open(ROOT / "docs" / "presets.png") as stored:
         assert made.size == stored.size

@@ -1,6 +1,9 @@
 """A recogniser that also hears sound through YAMNet: one answer from command, pipeline and function."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +12,9 @@ from transformers import pipeline
 
 from musemo_hf import MusemoFeatureExtractor, MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.cli import main
-from musemo_hf.commands.checkpoints import best_recogniser, load_recogniser
+from musemo_hf.commands.checkpoints import best_recogniser, load_predictor
 from musemo_hf.pipelines.emotion_path import emotion_path
+from musemo_hf.pipelines.light_recogniser import LightRecogniser
 from musemo_hf.pipelines.registration import register
 
 pytestmark = pytest.mark.pretrained
@@ -76,7 +80,7 @@ def test_command_pipeline_and_function_agree(folder, song, capsys):
         for name in ("valence", "arousal"):
             assert said[name] == pytest.approx(found[name], abs=1e-5)
             assert said[f"{name}_interval"] == pytest.approx(found[f"{name}_interval"], abs=1e-5)
-    path = emotion_path(*load_recogniser(str(folder), with_embedder=True), song)
+    path = emotion_path(*load_predictor(str(folder)), song)
     assert path.mean == pytest.approx([found["valence"], found["arousal"]], abs=1e-6)
     assert np.ptp(path.emotion, axis=0).max() > 0.01  # the windows sound unlike each other
 
@@ -87,7 +91,7 @@ def test_the_table_says_which_recogniser_answered(folder, song, capsys):
 
 
 def test_the_sound_itself_counts(folder):
-    model, extractor = load_recogniser(str(folder), with_embedder=True)
+    model, extractor = load_predictor(str(folder))
     spectrogram = extractor([sound(3)], sampling_rate=RATE)["spectrogram"]
     with torch.no_grad():
         answers = [model(spectrogram=spectrogram, embedding=torch.full((1, 2048), level)).emotion for level in (0.0, 1)]
@@ -106,10 +110,26 @@ def test_the_packaged_one_is_used_where_the_file_is(monkeypatch, tmp_path):
     assert best_recogniser() == "recogniser"
 
 
-def test_a_missing_file_is_one_clear_error(folder, song, monkeypatch, tmp_path, capsys):
-    from musemo_hf.pipelines.embedders import yamnet
+def test_a_missing_file_is_one_clear_error(folder, song, tmp_path):
+    environment = os.environ | {"MUSEMO_PRETRAINED": str(tmp_path)}  # another process, since this one has loaded it
+    command = [sys.executable, "-m", "musemo_hf.cli", "predict", str(song), str(song), "--checkpoint", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("expected the file lite-model_yamnet_classification_tflite_1.tflite") == 1
 
-    yamnet.load_yamnet.cache_clear()
-    monkeypatch.setenv("MUSEMO_PRETRAINED", str(tmp_path))
-    assert main(["predict", str(song), "--checkpoint", str(folder)]) == 1
-    assert "expected the file lite-model_yamnet_classification_tflite_1.tflite" in capsys.readouterr().err
+
+def test_it_answers_without_the_model_classes_of_transformers(folder, song):
+    model, _ = load_predictor(str(folder))
+    assert isinstance(model, LightRecogniser)
+    spectrogram, embedding = torch.rand(3, 1, 128, N_FRAMES) * 2 - 1, torch.rand(3, 2048)
+    whole = MusemoViTForEmotionRegression.from_pretrained(folder).eval()
+    with torch.no_grad():
+        expected = whole(spectrogram=spectrogram, embedding=embedding).emotion
+        assert torch.equal(model(spectrogram=spectrogram, embedding=embedding).emotion, expected)
+    script = f"""import sys
+from musemo_hf.cli import main
+assert main(["predict", {str(song)!r}, "--checkpoint", {str(folder)!r}]) == 0
+slow = ("transformers.modeling_utils", "diffusers", "librosa.filters", "scipy.signal", "matplotlib", "datasets")
+print("loaded:", [name for name in slow if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "loaded: []" in done.stdout
