@@ -21,7 +21,7 @@ from musemo_hf.experiments.vocoders.page import write_page
 from musemo_hf.experiments.vocoders.players import write_players
 from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
-from musemo_hf.pipelines.vocoders import load_vocoder
+from musemo_hf.pipelines.vocoders.load import load_vocoder
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
