@@ -19,7 +19,7 @@ from musemo_hf.pipelines.emotion_to_music import PRESETS
 
 GENERATORS = ("flow", "generator")
 N_SONGS, N_EMOTIONS = 100, 40
-HEADROOMS = (12, 15, 18, 20, 22, 24)  # dB
+HEADROOMS = (15, 18, 21, 23, 24)  # dB
 SEED = 1000
 
 

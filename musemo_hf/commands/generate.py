@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from musemo_hf.commands.checkpoints import find_checkpoint
 from musemo_hf.data.tables import read_table
 from musemo_hf.files import atomic_path
-from musemo_hf.pipelines.presets import PRESETS
 
 if TYPE_CHECKING:
     from musemo_hf.pipelines.song import Song
@@ -127,6 +126,8 @@ def _point(args: argparse.Namespace) -> tuple[float, float]:
 
 def _preset(name: str) -> tuple[float, float]:
     """Return the point of a preset, which its first letters can name."""
+    from musemo_hf.pipelines.song import PRESETS
+
     found = [point for preset, point in PRESETS.items() if preset.startswith(name.strip().lower())]
     if len(found) != 1 or not name.strip():
         raise ValueError(f"expected --preset to be one of {', '.join(map(repr, PRESETS))}, got {name!r}")

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
 from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, told
-from musemo_hf.pipelines.presets import PRESETS as PRESETS
+from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
 
 OUTPUT_TYPES = ("np", "pt", "latent")

@@ -40,8 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "A table of the requested emotions, with the columns file, valence and arousal."
     parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help=what)
     add_recogniser(parser)
-    what = "The embedder of KID, precision, recall, density and coverage (default: modulation-v1)."
-    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help=what)
+    what = (
+        "The embedder of KID, precision, recall, density and coverage: a name, or the repository or folder of a "
+        "Hugging Face audio model (default: modulation-v1)."
+    )
+    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME_OR_REPO", help=what)
+    what = (
+        "The embedder that judges both sides as sound: yamnet, or the repository or folder of a Hugging Face audio "
+        "model; none for no such figures (default: yamnet)."
+    )
+    parser.add_argument("--external", default="yamnet", metavar="NAME_OR_REPO", help=what)
     what = "The confidence level of intervals; 0 for none (default: 0.95)."
     parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help=what)
     what = "The number of bootstrap draws (default: 400)."
@@ -100,12 +108,15 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
     from musemo_hf import metric_path
 
     datasets.disable_progress_bars()
+    from musemo_hf.commands.score.external import check_judge, external_features
+
+    check_judge(args.external)  # before minutes of work are lost
     confidence = args.confidence or None
     conditioning = _conditioning(args)
     n_frames, normalised = _form(args.n_frames, sides.values())
     with tempfile.TemporaryDirectory() as cache:
         path = metric_path("spectrogram_quality")
-        metric = evaluate.load(path, embedder=args.embedder, cache_dir=cache)
+        metric = evaluate.load(path, embedder=_embedder(args.embedder), cache_dir=cache)
         for _, clips in _progress(sides["REAL"], n_frames, normalised):
             metric.add_batch(references=clips)
         for names, clips in _progress(sides["FAKE"], n_frames, normalised):
@@ -116,7 +127,12 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             side: _features(metric, path, side, n_frames, args.jobs)
             for side, path in (("training", args.training), ("held_out", args.held_out))
         }
-        answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
+        external, missing = external_features(args.external, sides, metric.reducer.statistics, n_frames, args.seed)
+        answer = metric.compute(
+            confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, external=external, **more
+        )
+    if missing is not None:
+        answer["notes"]["external_skill"] = missing
     conditioned = None if conditioning is None else conditioning.compute(confidence)
     given = {
         "confidence": confidence,
@@ -131,6 +147,16 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
         **answer,
         "conditioning": conditioned,
     }
+
+
+def _embedder(name: str) -> Any:
+    from musemo_hf.evaluation.spaces.embedders import embedder_names
+
+    if name in embedder_names():
+        return name
+    from musemo_hf.pipelines.embedders.find import find_embedder
+
+    return find_embedder(name)
 
 
 def _conditioning(args: argparse.Namespace) -> Conditioning | None:
