@@ -98,7 +98,7 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
             init.zeros_(module.bias)
         elif isinstance(module, FullPrecision):
             for name, value in (*module.named_buffers(recurse=False), *module.named_parameters(recurse=False)):
-                init.constant_(value, float(name in ("scale", "variance")))
+                init.constant_(value, float(name in ("scale", "varying")))
         else:
             super()._init_weights(module)
 
