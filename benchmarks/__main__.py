@@ -1,37 +1,24 @@
 """Run benchmarks and print one table: python -m benchmarks [--deam DIR] [name ...]."""
 
 import argparse
-import contextlib
-import importlib
-import inspect
-import io
+import multiprocessing
 import os
 import pkgutil
 import platform
 import textwrap
-import warnings
+from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
 import benchmarks
+from benchmarks.printed import printed
 
-HELPERS = {"__main__", "baseline_gan", "reliability", "timing"}
+HELPERS = {"__main__", "baseline_gan", "printed", "reliability", "timing"}
 
 
 def names():
     """Every module of this folder that has a `main`."""
     return sorted({module.name for module in pkgutil.iter_modules(benchmarks.__path__)} - HELPERS)
-
-
-def run(name, deam):
-    """What a benchmark prints, line by line."""
-    main = importlib.import_module(f"benchmarks.{name}").main
-    arguments = {"deam": deam} if "deam" in inspect.signature(main).parameters else {}
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        main(**arguments)
-    return printed.getvalue().splitlines()
 
 
 def main():
@@ -43,10 +30,15 @@ def main():
     if unknown:
         parser.error(f"expected names out of {', '.join(names())}, got {', '.join(unknown)}")
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print("medians of several repeats, in turns with what is compared\n")
+    load = os.getloadavg()[0]
+    print(f"medians of several repeats, in turns with what is compared; load {load:.1f} before the first")
+    print('"quiet" is as the machine is, which other work makes less than quiet\n' if load > 0.5 else "")
     width = max(map(len, names()))
     for name in arguments.name or names():
-        for line in run(name, arguments.deam):
+        # a process of its own, so that a benchmark's peak of memory is not that of those before it
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            lines = process.submit(printed, name, arguments.deam).result()
+        for line in lines:
             wrapped = textwrap.wrap(line, 118 - width)
             print(f"{name:{width}}  {wrapped[0]}")
             print(textwrap.indent("\n".join(wrapped[1:]), " " * (width + 2)))

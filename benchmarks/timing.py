@@ -1,5 +1,9 @@
 """Wall-clock medians, and audio to measure on."""
 
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
@@ -8,6 +12,8 @@ import numpy as np
 import torch
 
 from musemo_hf.audio.decoding import read_audio
+
+CONDITIONS = ("quiet", "beside a busy core")  # of the pairs of `quiet_and_busy`
 
 
 def seconds(*functions, repeats=5, clock=perf_counter):
@@ -25,6 +31,24 @@ def seconds(*functions, repeats=5, clock=perf_counter):
             if repeat:
                 times.append(clock() - start)
     return [median(times) for times in taken]
+
+
+@contextmanager
+def busy_core():
+    """Keep one core busy, of those that this process may use, with a process that computes all the time."""
+    code = "import os\nwhile os.getppid() == " + str(os.getpid()) + ": sum(range(10**6))"  # it ends with this process
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def quiet_and_busy(*functions, **options):
+    """The median times of `seconds`, first as the machine is and then beside a busy core, as one pair a function."""
+    quiet = seconds(*functions, **options)
+    with busy_core():
+        return list(zip(quiet, seconds(*functions, **options), strict=True))
 
 
 def threads():

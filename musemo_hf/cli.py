@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from musemo_hf import __version__
 from musemo_hf.commands import audit_labels, demo, generate, predict, prepare, pseudo_label, push
+from musemo_hf.commands.completion import SHELLS, PrintCompletion
 from musemo_hf.commands.score import command as score
 
 COMMANDS = {
@@ -28,7 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands, without importing torch or transformers."""
     parser = argparse.ArgumentParser(prog="musemo", description="Music and emotion for the Hugging Face ecosystem.")
     parser.add_argument("--version", action="version", version=f"musemo-hf {__version__}")
-    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+    parser.add_argument("--traceback", action="store_true", help="Show where in the code an error arose.")
+    what = 'Print the script that completes commands in a shell, as in: eval "$(musemo --print-completion bash)".'
+    parser.add_argument("--print-completion", choices=SHELLS, action=PrintCompletion, help=what)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in (*COMMANDS, *FORMER_NAMES):
         module = COMMANDS[FORMER_NAMES.get(name, name)]

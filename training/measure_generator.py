@@ -47,7 +47,6 @@ def main() -> None:
     parser.add_argument("--hold-out", type=int, default=0, metavar="FOLD", help="The held-out fold.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="The seeds of the trainings, for the card.")
     parser.add_argument("--no-sound", action="store_true", help="Leave out what another model hears, which decides.")
-    parser.add_argument("--cache-dir", type=Path, help="The folder of what was measured of sounds before.")
     parser.add_argument("--log", type=Path, default=LOG, help="The log of readings of folds.")
     parser.add_argument("--note", default="", help="What the fold is read for, for the log.")
     parser.add_argument("--read-again", action="store_true", help="Read a fold that was read before for this recipe.")
@@ -73,7 +72,7 @@ def main() -> None:
         command=command,
         budget=budget,
         seeds=arguments.seeds,
-        sounds=None if arguments.no_sound else SoundSets(yamnet_embedder(), arguments.cache_dir),
+        sounds=None if arguments.no_sound else SoundSets(yamnet_embedder()),
     )
     report["weights"] = weights
     if not corpus["procedural"]:

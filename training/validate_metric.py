@@ -1,10 +1,11 @@
 """Measure on real songs whether the evaluation distinguishes music from noise, and write the page.
 
-    MUSEMO_PRETRAINED=DIR python training/validate_metric.py --data-dir DEAM --cache-dir runs/validate_metric
+    MUSEMO_PRETRAINED=DIR python training/validate_metric.py --data-dir DEAM
 
 The script writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. Arrays take minutes on two
-cores, sound (some 2,000 clips, which are inverted and embedded by YAMNet) half an hour; what was measured is kept in
-the cache folder, from which a run that was stopped goes on. `--no-sound` leaves out sound, and needs no YAMNet.
+cores, sound (some 2,000 clips, which are inverted and embedded by YAMNet) half an hour. What was measured of sound is
+kept in the user's cache, from which a run that was stopped goes on; that of arrays in `--cache-dir`. `--no-sound`
+leaves out sound, and needs no YAMNet.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main() -> None:
         help="The number of arrays of a set, at most a quarter of the songs.",
     )
     parser.add_argument("--n-sounds", type=int, default=120, help="The number of clips of a set of sound.")
-    parser.add_argument("--cache-dir", type=Path, help="The folder of what was measured before.")
+    parser.add_argument("--cache-dir", type=Path, help="A folder that keeps what was measured of arrays.")
     parser.add_argument("--no-sound", action="store_true", help="Measure arrays alone.")
     parser.add_argument("--json", type=Path, help="A file to write the numbers to.")
     arguments = parser.parse_args()
@@ -75,7 +76,7 @@ def sound(arguments: argparse.Namespace) -> dict[str, Any]:
     songs, _ = load_songs(settings, arguments.data_dir, Accelerator())
     folders = {name: embedded_checkpoint(checkpoint) for name, checkpoint in GENERATORS.items()}
     generators = {name: MusemoPipeline.from_pretrained(folder).generator for name, folder in folders.items()}
-    sounds = SoundSets(yamnet_embedder(), arguments.cache_dir)
+    sounds = SoundSets(yamnet_embedder())
     return validate_sound(songs, generators, sounds, n_clips=arguments.n_sounds)
 
 

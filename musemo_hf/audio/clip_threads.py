@@ -23,26 +23,23 @@ def clip_threads(
     """Give a function that applies a function to items in threads, and returns the results in order.
 
     There are as many threads as torch has in the calling thread, each with one thread of torch and without gradients.
-    Where that is one, as within such a thread, the calling thread does the work.
+    Where that is one, as within such a thread, the calling thread does the work. Meanwhile it, too, has one thread of
+    torch.
 
     Args:
         most: The largest number of threads; None for as many as torch has.
     """
     threads = torch.get_num_threads()
-    if min(threads, most or threads) < 2:
-        with torch.no_grad():
-            _set_threads(1, threads)
-            try:
-                yield lambda function, items: [function(item) for item in items]
-            finally:
-                _set_threads(threads, 1)
-        return
-    pool = ThreadPoolExecutor(min(threads, most or threads), initializer=_begin)
+    workers = min(threads, threads if most is None else most)
+    pool = ThreadPoolExecutor(workers, initializer=_begin) if workers > 1 else None
+    torch.set_num_threads(1)
     try:
-        yield lambda function, items: list(pool.map(function, items))
+        with torch.no_grad():
+            yield lambda function, items: list((pool.map if pool else map)(function, items))
     finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # the workers set it for themselves, and for threads that begin later
+        if pool:
+            pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # also for threads that begin later
 
 
 def map_clips(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -54,8 +51,3 @@ def map_clips(function: Callable[[Item], Result], items: Sequence[Item]) -> list
 def _begin() -> None:
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-
-
-def _set_threads(threads: int, before: int) -> None:
-    if threads != before:
-        torch.set_num_threads(threads)

@@ -13,8 +13,7 @@ from torch.nn import functional
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 from .decoding import LoadedAudio
-from .inputs import is_wrapped
-from .loading import AudioInput, is_file, load_audio
+from .loading import AudioInput, is_file, is_wrapped, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
 from .verification import ChecksumsMixin
 
@@ -169,7 +168,7 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         """Convert normalised log-mels to audio at true loudness.
 
         The default is non-negative least squares and Griffin-Lim, through which generators are compared. Its memory
-        grows with the song, by about 5 MB a second. A vocoder plays a long song in blocks of constant memory.
+        grows with the song, by about 2 MB a second. A vocoder plays a long song in blocks of constant memory.
 
         Args:
             spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.

@@ -5,8 +5,20 @@ peaks reach many times full scale, which a file of 16 bits does not hold. Every 
 the same gain. A file names its gain in a comment, and `decode_audio` undoes it, so that a song that was saved is
 recognised as it was generated.
 
-The headroom is measured: at 24 dB the limiter acts on at most 1 % of the songs of every preset, over both packaged
-generators (`python -m benchmarks loudness`).
+The headroom is measured (`python -m benchmarks loudness`). It is the smallest whole number of decibels with which at
+most 1 of 100 songs of every preset exceeds full scale, in each packaged generator. Of 100 songs there exceed it
+
+                          flow at 15, 18, 21, 23, 24 dB     GAN at 15, 18, 21, 23, 24 dB
+    sad & calm                  2   2   2   2   1                 0   0   0   0   0
+    happy & energetic           6   4   1   0   0                 1   0   0   0   0
+    angry & tense               3   0   0   0   0                 4   2   0   0   0
+    content & relaxed           0   0   0   0   0                 0   0   0   0   0
+    neutral                     2   2   1   1   1                 1   1   0   0   0
+
+The price is a quiet file for readers that do not know the comment: a typical song of "happy & energetic" by the flow,
+with a median level of -12 dB, is written at -36 dBFS. Saving costs less than 0.01 of the agreement of 40 random emotions
+with those recognised. CCC of valence and arousal: the flow's songs as generated 0.143 / 0.502, saved at 24 dB 0.144 /
+0.501, at 18 dB 0.145 / 0.499; the GAN's as generated 0.234 / 0.687, at 24 dB 0.236 / 0.688, at 18 dB 0.235 / 0.687.
 """
 
 import io

@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.audio_utils import hertz_to_mel, mel_filter_bank, mel_to_hertz
 
+from .clip_threads import clip_threads
+
 FRAMES_AT_ONCE = 256
+FRAMES_OF_A_THREAD = 1024
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,6 @@ def _filter_blocks(settings: MelSettings) -> list[tuple[slice, slice, Tensor]]:
     return blocks
 
 
-@torch.no_grad()
 def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
     """Return the power mel spectrogram of `librosa.feature.melspectrogram(pad_mode="constant")`, without gradient.
 
@@ -88,23 +90,7 @@ def mel_power(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor
     Returns:
         The power `(..., n_mels, 1 + samples // hop_length)`.
     """
-    n_fft, half = settings.n_fft, settings.n_fft // 2
-    window = torch.hann_window(n_fft, dtype=waveform.dtype, device=waveform.device)
-    blocks = [(bands, bins, weights.to(waveform)) for bands, bins, weights in _filter_blocks(settings)]
-    flat = waveform.reshape(-1, waveform.shape[-1])
-    power = flat.new_empty(len(flat), settings.n_mels, settings.n_frames(flat.shape[1]))
-    windowed = flat.new_empty(FRAMES_AT_ONCE, n_fft)
-    spectrum = windowed.new_empty(FRAMES_AT_ONCE, half + 1, dtype=windowed.dtype.to_complex())
-    for clip, mel in zip(flat, power, strict=True):
-        frames = functional.pad(clip, (half, half)).unfold(-1, n_fft, settings.hop_length)
-        # a few frames at a time, in buffers made once, stay within the cache: twice as fast as torch.stft on the batch
-        for part, out in zip(frames.split(FRAMES_AT_ONCE), mel.split(FRAMES_AT_ONCE, dim=1), strict=True):
-            torch.mul(part, window, out=windowed[: len(part)])
-            torch.fft.rfft(windowed[: len(part)], out=spectrum[: len(part)])
-            squares = torch.view_as_real(spectrum[: len(part)]).flatten(-2).square_().T
-            for bands, bins, weights in blocks:
-                torch.mm(weights, squares[bins], out=out[bands])
-    return power.reshape(*waveform.shape[:-1], *power.shape[-2:])
+    return _spectrogram(waveform, settings, decibels=False)
 
 
 def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
@@ -124,7 +110,44 @@ def log_mel(waveform: Tensor, settings: MelSettings = MelSettings()) -> Tensor:
         raise ValueError(
             f"expected floating-point audio of shape (..., samples), got {waveform.dtype} {tuple(waveform.shape)}"
         )
-    return mel_power(waveform, settings).clamp_min_(1e-10).log10_().mul_(10)
+    return _spectrogram(waveform, settings, decibels=True)
+
+
+def _spectrogram(waveform: Tensor, settings: MelSettings, decibels: bool) -> Tensor:
+    clips = waveform.detach().reshape(-1, waveform.shape[-1])
+    n_frames, half = settings.n_frames(waveform.shape[-1]), settings.n_fft // 2
+    starts = range(0, n_frames, FRAMES_OF_A_THREAD)
+    with clip_threads(len(clips) * len(starts)) as over:
+        mels = clips.new_empty(len(clips), settings.n_mels, n_frames)
+        padded = over(lambda clip: functional.pad(clip, (half, half)), list(clips))
+        parts = [
+            part
+            for clip, mel in zip(padded, mels, strict=True)
+            for part in zip(
+                clip.unfold(-1, settings.n_fft, settings.hop_length).split(FRAMES_OF_A_THREAD),
+                mel.split(FRAMES_OF_A_THREAD, dim=1),
+                strict=True,
+            )
+        ]
+        over(lambda part: _fill(*part, settings, decibels), parts)
+    return mels.reshape(*waveform.shape[:-1], *mels.shape[-2:])
+
+
+def _fill(frames: Tensor, mel: Tensor, settings: MelSettings, decibels: bool) -> None:
+    """Write the mel spectrogram `(n_mels, n)` of frames `(n, n_fft)`."""
+    window = torch.hann_window(settings.n_fft, dtype=frames.dtype, device=frames.device)
+    blocks = [(bands, bins, weights.to(frames)) for bands, bins, weights in _filter_blocks(settings)]
+    # a few frames at a time, in buffers made once, stay within the cache: twice as fast as torch.stft on the batch
+    windowed = frames.new_empty(FRAMES_AT_ONCE, settings.n_fft)
+    spectrum = windowed.new_empty(FRAMES_AT_ONCE, settings.n_fft // 2 + 1, dtype=windowed.dtype.to_complex())
+    for part, out in zip(frames.split(FRAMES_AT_ONCE), mel.split(FRAMES_AT_ONCE, dim=1), strict=True):
+        torch.mul(part, window, out=windowed[: len(part)])
+        torch.fft.rfft(windowed[: len(part)], out=spectrum[: len(part)])
+        squares = torch.view_as_real(spectrum[: len(part)]).flatten(-2).square_().T
+        for bands, bins, weights in blocks:
+            torch.mm(weights, squares[bins], out=out[bands])
+    if decibels:
+        mel.clamp_min_(1e-10).log10_().mul_(10)
 
 
 def normalise(decibels: Tensor, settings: MelSettings = MelSettings()) -> Tensor:

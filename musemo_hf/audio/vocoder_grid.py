@@ -158,6 +158,8 @@ def grid_of(vocoder: Any) -> VocoderGrid:
         if missing := [name for name in names if own.get(name) is None]:
             raise ValueError(f"expected a vocoder's configuration with {', '.join(names)}, got no {', '.join(missing)}")
         sampling_rate, n_mels, hop_length, n_fft = (own[name] for name in names)
+        if (window := own.get("win_size", n_fft)) != n_fft:
+            raise ValueError(f"expected a vocoder whose window is as long as n_fft {n_fft}, got win_size {window}")
         grid = VocoderGrid(
             sampling_rate, n_mels, hop_length, n_fft, f_min=own.get("fmin") or 0.0, f_max=own.get("fmax")
         )

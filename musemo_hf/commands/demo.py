@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     app = args.folder / "app.py"
     if not app.is_file():
         raise ValueError(f"expected the folder of a Space with app.py as --folder, found none in {args.folder}")
+    if args.port is not None and not 0 <= args.port <= 65535:
+        raise ValueError(f"expected --port from 0 to 65535, got {args.port}")
     if find_spec("gradio") is None:
         raise ValueError('expected gradio, which is not installed: pip install "musemo-hf[space]"')
     models = {"generator": args.generator, "recogniser": args.recogniser}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musemo_hf.commands.arguments import add_hop, add_recogniser
+from musemo_hf.commands.checkpoints import find_checkpoint, load_recogniser
 
 if TYPE_CHECKING:
     from musemo_hf.pipelines.pseudo_labelling import PseudoLabelling
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
     if not args.audio.is_dir():  # before the model is loaded
         raise ValueError(f"expected a folder of songs, found none at {args.audio}")
-    from musemo_hf.commands.checkpoints import load_recogniser
+    find_checkpoint(args.recogniser, "recogniser")
     from musemo_hf.pipelines.pseudo_labelling import label_folder
 
     model, extractor = load_recogniser(args.recogniser)

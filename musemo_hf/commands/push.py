@@ -8,9 +8,12 @@ The token comes from HF_TOKEN or `hf auth login`.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from musemo_hf.commands.checkpoints import find_checkpoint
 
 HELP = "push a model, a data set, a metric or the Space to the Hub"
 # kind -> the options that it takes beside those of every push
@@ -48,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Push, and print the commit; the exit status is 1 where the Hub or the input refuses."""
+    _check_options(args)
+    if not re.fullmatch(r"[^/\s]+/[^/\s]+", args.repo):
+        raise ValueError(f"expected a repository as user/name, got {args.repo!r}")
     from musemo_hf.hub import HubPushError
 
     try:
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Refuse options that another kind of repository takes.
+    """Refuse options that another kind of repository takes, and files that are not there.
 
     Raises:
         ValueError: There is one.
@@ -68,13 +74,18 @@ def _check_options(args: argparse.Namespace) -> None:
     others = sorted({name for names in KINDS.values() for name in names} - set(KINDS[args.kind]))
     if wrong := [f"--{name.replace('_', '-')}" for name in others if getattr(args, name) not in (None, False)]:
         raise ValueError(f"expected no {' or '.join(wrong)} with {args.kind}, which has no use for it")
+    if args.report is not None and not args.report.is_file():
+        raise ValueError(f"expected a report.json as --report, found no file at {args.report}")
+    if args.kind == "dataset" and args.data is None:
+        raise ValueError("expected the folder of DEAM, as in --data DEAM, got none")
+    if args.kind in ("generator", "pipeline", "recogniser"):
+        _checkpoint(args)
 
 
 def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
     from musemo_hf import hub
     from musemo_hf.reporting.stored_report import read_report
 
-    _check_options(args)
     if args.kind == "dataset":
         return hub.push_dataset(args.repo, _data_sets(args), labels=args.labels or "corrected", **options)
     if args.kind == "metric":
@@ -83,17 +94,16 @@ def _push(args: argparse.Namespace, options: dict[str, Any]) -> str:
     if args.kind == "space":
         return hub.push_space(args.repo, args.folder, report, **options)
     if args.kind == "recogniser":
-        return hub.push_recogniser(args.repo, _checkpoint(args, "recogniser"), report, **options)
-    checkpoint, sample = _checkpoint(args, "generator"), not args.no_sample
+        return hub.push_recogniser(args.repo, _checkpoint(args), report, **options)
+    checkpoint, sample = _checkpoint(args), not args.no_sample
     if args.kind == "generator":
         return hub.push_generator(args.repo, checkpoint, report, sample, **options)
     return hub.push_pipeline(args.repo, checkpoint, report, sample, args.vocoder, **options)
 
 
-def _checkpoint(args: argparse.Namespace, name: str) -> Path:
+def _checkpoint(args: argparse.Namespace) -> Path:
     """Return the folder of the checkpoint that `musemo generate` or `musemo predict` would use."""
-    from musemo_hf.commands.checkpoints import find_checkpoint
-
+    name = "recogniser" if args.kind == "recogniser" else "generator"
     folder = Path(find_checkpoint(args.checkpoint, name))
     if not folder.is_dir():
         raise ValueError(f"expected the folder of a {name} as --checkpoint, got {args.checkpoint}")
@@ -104,8 +114,6 @@ def _data_sets(args: argparse.Namespace) -> dict[str, Any]:
     from musemo_hf import DeamSpectrograms
     from musemo_hf.data.pseudo_labels import read_manifest
 
-    if args.data is None:
-        raise ValueError("expected the folder of DEAM, as in --data DEAM, got none")
     if pseudo_labels := read_manifest(args.data):
         raise ValueError(f"expected DEAM with labels of people, as the card says, got {pseudo_labels.title}")
     data_sets = {}

@@ -107,11 +107,11 @@ def _model_data(
     # recogniser; a prompt in, an image out, as for diffusers, or labels with scores, as for a task of the Hub, are not
     # what these models do.
     own: dict[str, Any] = {"library_name": "transformers"}
-    if kind == "pipeline" or facts["architecture"] == "flow":
+    if kind == "pipeline" or facts["architecture"] in ("flow", "unet"):
         own["library_name"] = "musemo_hf"
     if kind == "recogniser":
         own["tags"] = ["vit", "music-emotion-recognition"]
-    elif facts["architecture"] == "flow":
+    elif facts["architecture"] in ("flow", "unet"):
         own["tags"] = ["flow-matching", "diffusion", "audio-generation"]
     else:
         own["tags"] = ["gan", "audio-generation"]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 
+from diffusers import ModelMixin
 from transformers.dynamic_module_utils import custom_object_save
 
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
@@ -17,6 +18,7 @@ from musemo_hf.hub.sample import add_sample
 from musemo_hf.hub.transfer import PushOptions, push_folder
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
+from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 from musemo_hf.pipelines.model_kind import check_kind
@@ -28,6 +30,7 @@ REPORT = "report.json"
 _ARCHITECTURES: dict[type, str] = {
     MusemoGanGenerator: "gan",
     MusemoFlowGenerator: "flow",
+    MusemoUNetGenerator: "unet",
     MusemoViTForEmotionRegression: "vit",
 }
 
@@ -41,9 +44,9 @@ def push_generator(
 ) -> str:
     """Push a generator as `<user>/musemo-generator`.
 
-    The repository gets the generator (a GAN or a flow) with its code and `preprocessor_config.json` at its root, the
-    discriminator in `discriminator/` where the checkpoint has one, a card with its report, and a song as picture and
-    sound. `AutoModel` of transformers (GAN) or of diffusers (flow) loads it without this package.
+    The repository gets the generator (a GAN, a flow or a U-Net) with its code and `preprocessor_config.json` at its
+    root, the discriminator in `discriminator/` where the checkpoint has one, a card with its report, and a song as
+    picture and sound. `AutoModel` of transformers (GAN) or of diffusers (the others) loads it without this package.
 
     Args:
         repo_id: The repository as "user/name".
@@ -70,7 +73,7 @@ def push_generator(
         with _shipping_code():
             generator.save_pretrained(folder)
             extractor.save_pretrained(folder)
-        if isinstance(generator, MusemoFlowGenerator):
+        if isinstance(generator, ModelMixin):
             custom_object_save(generator, folder)  # diffusers names the code in `auto_map`, and does not write it
         files = add_sample(folder, [_weights(folder)], song, repo_id, options.get("token")) if sample else {}
         facts = model_facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
@@ -140,6 +143,7 @@ def _shipping_code() -> Iterator[None]:
         (MusemoViTForEmotionRegression.config_class, "AutoConfig"),
         (MusemoGanGenerator, "AutoModel"),
         (MusemoFlowGenerator, "AutoModel"),
+        (MusemoUNetGenerator, "AutoModel"),
         (MusemoViTForEmotionRegression, "AutoModel"),
         (MusemoFeatureExtractor, "AutoFeatureExtractor"),
     ]
@@ -166,12 +170,12 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
     """Return what a card says of a model without measuring it.
 
     Returns:
-        `architecture` ("gan", "flow" or "vit"), `n_parameters`, `n_frames`, `seconds` and `sampling_rate`; for a flow
-        also `num_inference_steps` and `guidance_scale`, its defaults; for a recogniser with a kernel head also
-        `kernel_clips`, `kernel_share`, `kernel_statistics`, `network` and `embedder`.
+        `architecture` ("gan", "flow", "unet" or "vit"), `n_parameters`, `n_frames`, `seconds` and `sampling_rate`; for
+        a flow or a U-Net also `num_inference_steps` and `guidance_scale`, its defaults; for a recogniser with a kernel
+        head also `kernel_clips`, `kernel_share`, `kernel_statistics`, `network` and `embedder`.
     """
     architecture = _ARCHITECTURES[type(model)]
-    sampling = ("num_inference_steps", "guidance_scale") if architecture == "flow" else ()
+    sampling = ("num_inference_steps", "guidance_scale") if architecture in ("flow", "unet") else ()
     head = ("kernel_clips", "kernel_share", "kernel_statistics", "network", "embedder")
     kept = head if getattr(model.config, "kernel_read_out", False) else ()
     return {name: getattr(model.config, name) for name in (*sampling, *kept)} | {

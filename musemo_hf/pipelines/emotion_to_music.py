@@ -4,7 +4,7 @@ The class is pushed to the Hub with its code: it works without this package, exc
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -20,16 +20,9 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
+from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
-
-# the five published points of the valence-arousal plane
-PRESETS: dict[str, tuple[float, float]] = {
-    "sad & calm": (-0.8, -0.6),
-    "happy & energetic": (0.8, 0.7),
-    "angry & tense": (-0.3, 0.8),
-    "content & relaxed": (0.5, -0.5),
-    "neutral": (0.0, 0.0),
-}
+from musemo_hf.pipelines.song_editing import SongEditingMixin, told
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 
@@ -61,11 +54,11 @@ class MusemoPipelineOutput(BaseOutput):
         return len(self["audios"])
 
 
-class MusemoPipeline(DiffusionPipeline):
-    """Turns valence and arousal into music.
+class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
+    """Turns valence and arousal into music; with a U-Net also songs into other songs, see `SongEditingMixin`.
 
     Args:
-        generator: The GAN or flow that generates normalised log-mels.
+        generator: The GAN, flow or U-Net that generates normalised log-mels.
         feature_extractor: The feature extractor that converts log-mels to decibels and audio.
         vocoder: The vocoder that plays log-mels, such as a `SpeechT5HifiGan`, which may expect another log-mel (see
             `grid_of`); None for Griffin-Lim.
@@ -121,6 +114,7 @@ class MusemoPipeline(DiffusionPipeline):
         batch_size: int = 8,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        conditions: Mapping[str, float | Sequence[float]] | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "np",
         return_dict: bool = True,
@@ -136,8 +130,10 @@ class MusemoPipeline(DiffusionPipeline):
             seed: An integer gives the i-th song the seed `seed + i`; a sequence gives each song its own.
             n_iter: The number of Griffin-Lim iterations.
             batch_size: The number of songs made at once, which changes memory but not the songs.
-            num_inference_steps: The number of sampling steps of a flow (default: the generator's own setting).
-            guidance_scale: The guidance scale of a flow (default: the generator's own setting).
+            num_inference_steps: The number of sampling steps of a flow or a U-Net (default: the generator's own).
+            guidance_scale: The guidance scale of a flow or a U-Net (default: the generator's own).
+            conditions: Further wishes that a U-Net can follow, by name, such as `{"tempo": 120}`: one value, or one for
+                each song; see its configuration's `conditions`.
             generator: A random generator from which the seed of each song is drawn, or a list with one for each song;
                 instead of `seed`. It is not the component of this name.
             output_type: "np" or "pt" for audio as an array of numpy or a tensor, or "latent" for normalised log-mels
@@ -150,7 +146,7 @@ class MusemoPipeline(DiffusionPipeline):
         Raises:
             ValueError: Emotions are outside [-1, 1], not finite or of unequal length, the number of seeds is wrong,
                 both `seed` and `generator` are given, the output type or a name of a tensor is unknown, or the
-                generator has no steps or guidance.
+                generator has no steps, guidance or conditions, or not these.
         """
         if output_type not in OUTPUT_TYPES:
             raise ValueError(f"expected output_type out of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
@@ -162,9 +158,14 @@ class MusemoPipeline(DiffusionPipeline):
         if given and not hasattr(self.generator.config, "num_inference_steps"):
             names = ", ".join(given).replace("callback", "callback_on_step_end")
             raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
+        if conditions and not hasattr(self.generator.config, "conditions"):
+            raise ValueError(f"expected conditions for a U-Net only, got a {type(self.generator).__name__}")
+        wishes = told({"conditions": conditions}, len(emotion))["conditions"] or {}
         mels, songs = [], []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)
+            if wishes:
+                given["conditions"] = {name: values[part] for name, values in wishes.items()}
             mels.append(self.generator.generate(emotion[part], seed=seeds[part], **given))
             if output_type != "latent":
                 songs += self._to_songs(mels.pop(), emotion[part], seeds[part], n_iter)
@@ -259,8 +260,7 @@ class MusemoPipeline(DiffusionPipeline):
         else:
             noise = _great_circle(noise[0], noise[1], share)
             seeds[1:] = [None] * (steps - 2) + [end_seed]  # no seed gives what lies between two
-        mels = self.generator.generate(emotion, noise=noise)
-        return _output(self._to_songs(mels, emotion, seeds, n_iter))
+        return self._sung(self.generator.generate(emotion, noise=noise), emotion, seeds, n_iter)
 
     @staticmethod
     def _emotions(valence: float | Sequence[float], arousal: float | Sequence[float]) -> torch.Tensor:
@@ -270,6 +270,12 @@ class MusemoPipeline(DiffusionPipeline):
                 f"expected as many values of valence as of arousal, got {pair[0].shape} and {pair[1].shape}"
             )
         return check_emotion(torch.from_numpy(np.stack(pair, axis=1)))
+
+    def _sung(
+        self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int
+    ) -> MusemoPipelineOutput:
+        """Return normalised log-mels `(B, 1, n_mels, n_frames)` of emotions `(B, 2)` as an output with sound."""
+        return _output(self._to_songs(mels, emotion, seeds, n_iter))
 
     def _to_songs(
         self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int

@@ -1,4 +1,4 @@
-"""One generated song, with its audio, its spectrogram and the requested emotion."""
+"""One generated song, with its audio, its spectrogram and the requested emotion; and the emotions that have names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,15 @@ from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+# the five published points of the valence-arousal plane; here, since this module is quick to load
+PRESETS: dict[str, tuple[float, float]] = {
+    "sad & calm": (-0.8, -0.6),
+    "happy & energetic": (0.8, 0.7),
+    "angry & tense": (-0.3, 0.8),
+    "content & relaxed": (0.5, -0.5),
+    "neutral": (0.0, 0.0),
+}
 
 
 @dataclass

@@ -1,5 +1,5 @@
 """Training of all models.
 
-`loop.py` is the training loop; `gan`, `flow` and `recogniser` hold each model's training step. Checkpoints, batches,
-configuration and data loading are shared.
+`loop.py` is the training loop; `gan`, `flow`, `unet` and `recogniser` hold each model's training step. Checkpoints,
+batches, configuration and data loading are shared.
 """

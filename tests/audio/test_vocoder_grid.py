@@ -163,6 +163,9 @@ def test_what_is_no_vocoder_is_refused():
     with pytest.raises(TypeError, match="expected a vocoder such as SpeechT5HifiGan, got Linear"):
         grid_of(torch.nn.Linear(2, 2))
     incomplete = torch.nn.Linear(2, 2)
+    incomplete.h = AttrDict({"sampling_rate": 22050, "num_mels": 80, "hop_size": 256, "n_fft": 1024, "win_size": 800})
+    with pytest.raises(ValueError, match="expected a vocoder whose window is as long as n_fft 1024, got win_size 800"):
+        grid_of(incomplete)
     incomplete.h = AttrDict({"num_mels": 80, "hop_size": 256})
     with pytest.raises(ValueError, match="got no sampling_rate, n_fft"):
         grid_of(incomplete)

@@ -1,9 +1,10 @@
+import argparse
 import subprocess
 import sys
 
 import pytest
 
-from musemo_hf.cli import COMMANDS
+from musemo_hf.cli import COMMANDS, build_parser
 from musemo_hf.commands.push import HELP
 
 HEAVY = ("torch", "transformers", "diffusers", "datasets", "evaluate", "librosa", "matplotlib", "scipy")
@@ -63,3 +64,87 @@ def test_the_installed_command_fails_without_a_traceback(tmp_path):
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
     assert "no such folder" in done.stderr
+
+
+BAD = [
+    ("generate --valence 3 --arousal 0 --output x.wav", "expected --valence in [-1, 1], got 3; DEAM's 1-9"),
+    ("generate --preset furious --output x.wav", "expected --preset to be one of"),
+    ("generate --preset sad --num-samples 0 --output x", "expected --num-samples of at least 1, got 0"),
+    ("generate --preset sad --num-inference-steps 0 --output x.wav", "--num-inference-steps of at least 1, got 0"),
+    ("generate --preset sad --guidance-scale nan --output x.wav", "--guidance-scale as a number from 0 on, got nan"),
+    ("generate --preset sad --checkpoint none --output x.wav", "expected a generator's folder"),
+    ("generate --preset sad --arrays --output x.wav", "a file that ends in .npy, got x.wav"),
+    ("score . . --confidence 3", "expected --confidence in [0, 1), got 3"),
+    ("score . . --emotions none.csv", "expected a table as --emotions, found no file at none.csv"),
+    ("score . . --emotions {here} --recogniser none", "expected a recogniser's folder"),
+    ("pseudo-label . out --recogniser none", "expected a recogniser's folder"),
+    ("pseudo-label . out --hop -1", "expected a positive --hop"),
+    ("push metric noslash", "expected a repository as user/name, got 'noslash'"),
+    ("push generator user/a --data .", "expected no --data with generator"),
+    ("push generator user/a --checkpoint none", "expected a generator's folder"),
+    ("push space user/a --report none.json", "found no file at none.json"),
+    ("push dataset user/a", "expected the folder of DEAM, as in --data DEAM, got none"),
+    ("prepare none", "expected the folder of DEAM, found none at none"),
+    ("audit-labels none", "expected a folder, found none at none"),
+    ("demo --port 99999", "expected --port from 0 to 65535, got 99999"),
+    ("demo --generator none", "expected a generator's folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_values_are_one_line(musemo, arguments, message):
+    status, out, err = musemo(*arguments.format(here=__file__).split())
+    assert (status, out) == (1, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_bad_values_are_refused_before_anything_heavy_is_loaded():
+    commands = [arguments.format(here=__file__).split() for arguments, _ in BAD]
+    code = (
+        "import sys\nfrom musemo_hf.cli import main\n"
+        f"for arguments in {commands!r}:\n"
+        "    assert main(arguments) == 1, arguments\n"
+        f"    assert not set({HEAVY!r}) & set(sys.modules), arguments\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_completes_commands_and_options(musemo, shell):
+    status, out, err = musemo("--print-completion", shell)
+    assert status == 0, err
+    for word in ("pseudo-label", "num-inference-steps", "print-completion"):
+        assert word in out
+
+
+def test_bash_completes(musemo, tmp_path):
+    (tmp_path / "song one.wav").touch()
+    script = tmp_path / "completion"
+    script.write_text(musemo("--print-completion", "bash")[1])
+
+    def completed(*words):
+        given = " ".join(f"'{word}'" for word in words)
+        code = f"source {script}; COMP_WORDS=({given}); COMP_CWORD={len(words) - 1}; "
+        code += "_shtab_musemo; printf '%s\n' \"${COMPREPLY[@]}\""
+        done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+        return done.stdout.split("\n")
+
+    assert "generate" in completed("musemo", "gen")
+    assert "--num-samples" in completed("musemo", "generate", "--num-s")
+    assert "song one.wav" in completed("musemo", "predict", "so")
+
+
+def test_help_is_made_of_sentences():
+    def actions(parser):
+        for action in parser._actions:
+            yield parser.prog, action
+            for command in getattr(action, "choices", None) or {}:
+                if isinstance(action.choices, dict) and hasattr(action.choices[command], "_actions"):
+                    yield from actions(action.choices[command])
+
+    for name, action in actions(build_parser()):
+        if action.help in (None, argparse.SUPPRESS) or action.dest in ("help", "version", "command"):
+            continue
+        assert action.help[0].isupper(), f"{name} {action.dest}: {action.help}"
+        assert action.help.endswith((".", ".)")), f"{name} {action.dest}: {action.help}"

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from musemo_hf import MusemoPipeline
+from musemo_hf.commands.score.clips import open_clips
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 
 
@@ -79,7 +80,7 @@ def test_steps_and_guidance_are_of_a_flow(musemo, generator, flow, tmp_path):
     assert "expected guidance_scale for a flow only, got a MusemoGanGenerator" in err
     status, _, err = musemo(*arguments, flow, "--num-inference-steps", 0)
     assert status == 1
-    assert "expected at least 1 step" in err
+    assert "expected --num-inference-steps of at least 1, got 0" in err
     assert not list(tmp_path.iterdir())
 
 
@@ -90,10 +91,10 @@ def test_steps_and_guidance_are_of_a_flow(musemo, generator, flow, tmp_path):
         ([], "got neither"),
         (["--valence", 0.8, "--arousal", 0, "--preset", "neutral"], "got --valence and --arousal and --preset"),
         (["--valence", 7, "--arousal", 5], "DEAM's 1-9 maps by (x - 5) / 4"),
-        (["--valence", "nan", "--arousal", 0], "got NaN or infinity"),
+        (["--valence", "nan", "--arousal", 0], "expected a finite --valence, got nan"),
         (["--preset", "furious"], "'angry & tense'"),
         (["--preset", ""], "expected --preset to be one of"),
-        (["--preset", "neutral", "--num-samples", 0], "expected num_samples of at least 1, got 0"),
+        (["--preset", "neutral", "--num-samples", 0], "expected --num-samples of at least 1, got 0"),
     ],
 )
 def test_bad_requests_write_nothing(musemo, generator, tmp_path, arguments, message):
@@ -127,3 +128,24 @@ def test_checkpoints_that_are_none(musemo, recogniser, tmp_path):
     status, _, err = musemo(*arguments, "nobody/nothing")  # a repository, and no network
     assert status == 1
     assert err.count("\n") == 1
+
+
+def test_arrays_are_the_log_mels_of_the_songs(musemo, generator, tmp_path):
+    folder = tmp_path / "arrays"
+    common = ["generate", "--preset", "sad & calm", "--seed", 5, "--checkpoint", generator, "--arrays", "--plot"]
+    status, out, err = musemo(*common, "--num-samples", 2, "--output", folder)
+    assert status == 0, err
+    assert out.splitlines()[0].endswith("seed 5, 48 frames")
+    listed = requests(folder)
+    assert set(listed) == {path.name for path in folder.glob("*.npy")}
+    songs = MusemoPipeline.from_pretrained(generator)(*PRESETS["sad & calm"], num_samples=2, seed=5).songs
+    for name, song in zip(sorted(listed), songs, strict=True):
+        np.testing.assert_allclose(np.load(folder / name), song.spectrogram, atol=1e-4)
+        assert (folder / name).with_suffix(".png").is_file()
+    assert not list(folder.glob("*.wav"))
+    assert musemo(*common, "--output", tmp_path / "one.npy")[0] == 0
+    np.testing.assert_allclose(np.load(tmp_path / "one.npy"), np.load(folder / sorted(listed)[0]), atol=1e-2)
+    clips = open_clips(folder, "FAKE")  # as `musemo score` reads them
+    assert [(names, len(batch)) for names, batch in clips.batches(None, normalised=False)] == [
+        ([name], 1) for name in sorted(listed)
+    ]

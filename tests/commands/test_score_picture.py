@@ -3,7 +3,14 @@
 import pytest
 
 from musemo_hf.commands.score.picture import draw_score
-from musemo_hf.commands.score.verdict import best_noise, headline, scale_groups, score_sentence, skill_sentence
+from musemo_hf.commands.score.verdict import (
+    best_noise,
+    headline,
+    scale_groups,
+    score_sentence,
+    skill_sentence,
+    skill_sentences,
+)
 
 LADDER = {"copies": 100.0, "real": 99.1, "joint-gaussian": 98.6, "blur": 93.9, "joint-gaussian (unclamped)": 80.0}
 LADDER |= {"mean-spectrogram": 60.5, "white": 20.9, "band-white": None}
@@ -80,3 +87,27 @@ def test_names_of_crowded_noises_do_not_overlap():
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text().split()[0] in noises]
     assert len(boxes) == 4
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+
+
+def external(**changes):
+    return report(external_skill=0.7, external_embedder="ears-v1", external_best_noise="white") | changes
+
+
+def test_the_external_skill_decides():
+    result = external()
+    assert headline(result) == "Score 64 of 100. Is it music? 70% of the way from noise to music"
+    first, second = skill_sentences(result)
+    assert first.startswith("Skill as sound, in the space of ears-v1, which decides, 0.70: 70% of the way")
+    assert second.startswith("Skill 0.42")
+    beneath = draw_score(result).axes[1]
+    assert [line.get_xdata()[0] for line in beneath.lines if line.get_markersize() > 20] == [0.7]
+    assert "ears-v1" in beneath.get_title(loc="left")
+    assert "best noise\n(white)" in [text.get_text() for text in beneath.texts]
+
+
+@pytest.mark.parametrize("changes", [{}, {"external_skill": None, "external_embedder": "ears-v1"}])
+def test_where_the_external_skill_is_not_known_the_other_stands_with_the_reason(changes):
+    result = report(notes={"external_skill": "expected at least 50 clips"}) | changes
+    assert headline(result).endswith("42% of the way from noise to music")
+    assert "not defined (expected at least 50 clips)" in skill_sentences(result)[0]
+    assert skill_sentences(report()) == [skill_sentence(report())]

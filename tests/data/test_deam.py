@@ -123,23 +123,6 @@ def test_bad_files_are_listed_and_nothing_else_is_lost(deam_folder, make_tone, p
     assert folds_hash(songs["song_id"], songs["fold"]) in songs.info.description
 
 
-@pytest.mark.parametrize("hidden", ["damaged", "too short"])
-def test_a_file_that_cannot_be_read_hides_no_good_one_of_the_same_song(deam_folder, make_tone, prepare, hidden, caplog):
-    song = deam_folder.add(5, b"no audio" if hidden == "damaged" else make_tone(0.5), suffix=".wav")
-    deam_folder.add(5, make_tone(1.1), suffix=".mp3")
-    deam_folder.add(6, b"no audio", suffix=".wav")
-    deam_folder.add(6, b"nor this", suffix=".mp3")
-    deam_folder.add(7, make_tone(1.1))
-    with pytest.warns(UserWarning, match="songs were skipped: corrupt 1, duplicate audio 2"):
-        builder, songs = prepare(deam_folder.write(), **SECOND)
-    assert songs["song_id"] == [5, 7]
-    np.testing.assert_allclose(songs["duration"], 1.1, atol=0.06)
-    assert "song 5 is read from 5.mp3" in caplog.text
-    details = {(each.song_id, each.reason): each.detail for each in builder.skipped}
-    assert details[5, "duplicate audio"] == "5.mp3 is read only if 5.wav cannot be"
-    assert song.name not in details.get((5, "corrupt"), "")
-
-
 def test_processes_do_not_change_the_data_set(deam_folder, make_tone, tmp_path):
     for song_id in range(1, 8):
         deam_folder.add(song_id, make_tone(1.1, 100 * song_id))

@@ -77,6 +77,7 @@ def place(materials, tmp_path, monkeypatch):
         (tmp_path / part.name).symlink_to(part)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("MUSEMO_PRETRAINED", raising=False)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     matplotlib.use("agg")
     return tmp_path

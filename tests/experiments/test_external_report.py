@@ -42,7 +42,7 @@ def sounds():
         ]
         return np.array([np.concatenate([b.mean(axis=1), b.std(axis=1)]) for b in bands], dtype=np.float32)
 
-    return SoundSets(audio_embedder("bands-v1", 32, 22050, embed), progress=False)
+    return SoundSets(audio_embedder("bands-v1", 32, 22050, embed), cache=False)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from musemo_hf import MusemoUNetGenerator
+from musemo_hf.models.unet.conditions import SCALES
 
 UNET = {"n_frames": 40, "channels": (32, 32), "attention": (False, True), "condition_width": 16}
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
@@ -43,6 +44,27 @@ def test_latents_have_mean_0_and_variance_1_in_each_band(unet):
     torch.testing.assert_close(model.bands.decode(latents), music)
     with pytest.raises(ValueError, match=r"expected \(N, 1, 128, n_frames\), got \(8, 128, 50\)"):
         model.fit(music[:, 0])
+
+
+def test_units_become_the_same_steps_of_the_scale():
+    values = SCALES["tempo"].normalise(torch.tensor([40.0, 60.0, 120.0, 240.0, torch.nan]))
+    assert values[[0, 3]].tolist() == [-1, 1]
+    assert (values[2] - values[1]).item() == pytest.approx((values[3] - values[2]).item(), abs=1e-5)
+    assert values[4].isnan()
+    assert SCALES["loudness"].normalise(torch.tensor([-10.0, 20.0])).tolist() == [-1, 0]
+
+
+def test_white_noise_stays_white_and_smooth_music_has_slow_cosines(unet):
+    cosines = unet().cosines
+    torch.testing.assert_close(cosines.basis @ cosines.basis.T, torch.eye(16), atol=1e-5, rtol=0)
+    latents = torch.randn(2, 1, 128, 40)
+    torch.testing.assert_close(cosines.decode(cosines.encode(latents)), latents, atol=1e-5, rtol=1e-5)
+    smooth = torch.randn(8, 1, 33, 11).repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, 2:130, 2:42]
+    cosines.fit(smooth + 0.1 * torch.randn_like(smooth))
+    deviation = cosines.deviation.mean(dim=1).flatten()
+    assert deviation.argmax() == 0
+    assert deviation[-1] < 0.2 * deviation[0]
+    assert (cosines.deviation.square().sum(dim=0) / 16).mean().item() == pytest.approx(1.01, abs=0.2)
 
 
 @pytest.mark.parametrize("n_frames", [8, 40, 320])
@@ -92,7 +114,7 @@ def test_guidance_leaves_the_emotion_out_at_0_and_extrapolates_above_1(unet):
 
 
 def test_the_callback_sees_each_step_and_may_change_it(unet):
-    model, seen = unet(), []
+    model, seen = unet(shift=1.0), []
 
     def callback(index, timestep, latents):
         seen.append((index, round(timestep.item())))
@@ -109,7 +131,7 @@ def test_a_condition_is_left_out_where_it_is_missing_or_nan(unet):
     plain = model.generate(EMOTIONS, **options)
     left_out = model.generate(EMOTIONS, conditions={"tempo": torch.full((3,), torch.nan)}, **options)
     assert torch.equal(plain, left_out)
-    changed = model.generate(EMOTIONS, conditions={"tempo": torch.tensor([0.0, torch.nan, 0.5])}, **options)
+    changed = model.generate(EMOTIONS, conditions={"tempo": torch.tensor([60.0, torch.nan, 120.0])}, **options)
     assert (changed - plain).abs().amax(dim=(1, 2, 3)).gt(1e-4).tolist() == [True, False, True]
     assert torch.equal(plain, model.generate(EMOTIONS, conditions={"gain": torch.zeros(3)}, **options))
 
@@ -117,13 +139,16 @@ def test_a_condition_is_left_out_where_it_is_missing_or_nan(unet):
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
-        ({"tempi": torch.zeros(3)}, "expected conditions out of tempo, got tempi"),
+        ({"tempi": torch.zeros(3)}, "expected conditions out of tempo, gain, got tempi"),
         ({"tempo": torch.zeros(2)}, r"expected 3 values of tempo, one for each clip, got \(2,\)"),
+        ({"tempo": torch.tensor([90.0, 0.0, 90.0])}, "expected tempo from 40 to 240 beats per minute, got .* 0 to 90"),
+        ({"tempo": torch.tensor([1000.0] * 3)}, "expected tempo from 40 to 240 .* got values from 1000 to 1000"),
+        ({"gain": torch.tensor([0.0, 2.0, 0.0])}, "expected gain from -1 to 1, got values from 0 to 2"),
     ],
 )
 def test_conditions_that_are_none(unet, conditions, message):
     with pytest.raises(ValueError, match=message):
-        unet(conditions=("tempo",)).generate(EMOTIONS, seed=0, conditions=conditions)
+        unet(conditions=("tempo",), augmentations=("gain",)).generate(EMOTIONS, seed=0, conditions=conditions)
 
 
 @pytest.mark.parametrize(

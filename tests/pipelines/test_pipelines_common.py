@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from musemo_hf import (
+    MusemoFeatureExtractor,
+    MusemoFlowGenerator,
+    MusemoGanConfig,
+    MusemoGanGenerator,
+    MusemoPipeline,
+    MusemoUNetGenerator,
+)
 
 HALF = [torch.float16, torch.bfloat16]
 FLOW = {"n_frames": 32, "patch_size": (32, 8), "n_components": 8, "width": 8, "depth": 1, "n_heads": 1}
@@ -25,12 +32,23 @@ def flow():
     return model.eval()
 
 
-@pytest.fixture(params=["gan", "flow", "gan and vocoder"])
+def unet():
+    model = MusemoUNetGenerator(n_frames=32, channels=(32, 32), condition_width=8, attention=(False, True))
+    for value in model.parameters():
+        value.data.add_(torch.randn_like(value), alpha=0.05)
+    model.register_to_config(num_inference_steps=3)
+    return model.eval()
+
+
+GENERATORS = {"gan": gan, "flow": flow, "unet": unet}
+
+
+@pytest.fixture(params=[*GENERATORS, "gan and vocoder"])
 def components(request, tiny_vocoder):
     """The components of every pipeline of the registry, and of one with its optional component."""
     vocoder = tiny_vocoder() if "vocoder" in request.param else None
     torch.manual_seed(0)
-    generator = flow() if request.param == "flow" else gan()
+    generator = GENERATORS[request.param.split()[0]]()
     return {"generator": generator, "feature_extractor": MusemoFeatureExtractor(n_frames=32), "vocoder": vocoder}
 
 

@@ -101,7 +101,7 @@ def test_a_file_that_many_write_is_always_whole(tmp_path, tally, long_form, work
 @pytest.mark.parametrize("kind", ["file", "lines", "folder"])
 def test_a_reader_beside_a_writer_that_is_killed(tmp_path, tally, long_form, kind):
     rng = np.random.default_rng(0)
-    for trial in range(40 if long_form else 2):
+    for trial in range(15 if long_form else 2):
         path = tmp_path / f"{kind}{trial}"
         writer = multiprocessing.get_context("spawn").Process(target=write_for_ever, args=(kind, path))
         writer.start()

@@ -76,12 +76,12 @@ def test_weights_without_a_file(tmp_path):
 
 def commands_in(text):
     """The commands of a page's code blocks that read a held-out fold of real songs."""
-    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    blocks = "\n".join(re.findall(r"^```[ \w]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     return [line for line in blocks.splitlines() if "measure_generator.py" in line or "training/study.py" in line]
 
 
 def test_every_figure_of_a_released_model_has_its_line():
-    """Packaged generators by their weights, pages of out-of-fold tables by their name, README by its commands."""
+    """Packaged generators by their weights, pages of out-of-fold tables by their name, and commands on pages."""
     readings = read_log(LOG)
     for name in ("flow", "generator"):
         folder = embedded_checkpoint(name)
@@ -94,6 +94,12 @@ def test_every_figure_of_a_released_model_has_its_line():
         if page.name != "ablation-as-run.md":  # a random split, in which no fold is held out
             assert any(f"docs/{page.name}" in own.note for own in readings), page.name
     logged = {re.search(r"--config (\S+)", own.command)[1] for own in readings}
-    for command in commands_in((ROOT / "README.md").read_text(encoding="utf-8")):
-        if "--hold-out" in command:
-            assert re.search(r"--config (\S+)", command)[1] in logged, command
+    commands = [
+        command
+        for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/results/*.md"))]
+        for command in commands_in(page.read_text(encoding="utf-8"))
+        if "--hold-out" in command
+    ]
+    assert commands
+    for command in commands:
+        assert re.search(r"--config (\S+)", command)[1] in logged, command

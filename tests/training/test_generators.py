@@ -1,4 +1,4 @@
-"""One interface for generators of both kinds: create, train, save, load, sample."""
+"""One interface for generators of all kinds: create, train, save, load, sample."""
 
 import json
 
@@ -6,20 +6,33 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from musemo_hf import MusemoFlowGenerator, MusemoGanDiscriminator, MusemoGanGenerator, MusemoPipeline
+from musemo_hf import (
+    MusemoFlowGenerator,
+    MusemoGanDiscriminator,
+    MusemoGanGenerator,
+    MusemoPipeline,
+    MusemoUNetGenerator,
+)
 from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.training.configuration import Configuration, merge
 from musemo_hf.training.flow.trainer import FlowTrainer
 from musemo_hf.training.gan.trainer import GanTrainer
 from musemo_hf.training.generators import create_trainer, save_generator
+from musemo_hf.training.unet.trainer import UNetTrainer
 
 TINY = {
     "generator": {"generator_channels": 16, "discriminator_channels": 4, "group_norm_groups": 2},
     "flow": {"patch_size": [128, 4], "n_components": 8, "width": 16, "depth": 1, "n_heads": 2},
     "gan_training": {"steps": 2, "batch_size": 4, "seed": 5, "check_every": 0},
     "flow_training": {"steps": 2, "batch_size": 4, "seed": 5},
+    "unet": {"channels": [32, 32], "attention": [False, True], "condition_width": 16, "num_inference_steps": 2},
+    "unet_training": {"steps": 2, "batch_size": 4, "seed": 5, "crop_frames": 16, "pictures": 0},
 }
-CLASSES = {"gan": (GanTrainer, MusemoGanGenerator), "flow": (FlowTrainer, MusemoFlowGenerator)}
+CLASSES = {
+    "gan": (GanTrainer, MusemoGanGenerator),
+    "flow": (FlowTrainer, MusemoFlowGenerator),
+    "unet": (UNetTrainer, MusemoUNetGenerator),
+}
 
 
 @pytest.fixture
@@ -47,7 +60,8 @@ def test_trained_saved_and_loaded_by_the_kind_that_the_folder_names(create, clip
     made = sample_clips(loaded, clips.emotion, 7, batch_size=16)
     assert made.shape == (40, 1, 128, 32)
     assert made.dtype == torch.float32
-    torch.testing.assert_close(made[20:21], loaded.generate(clips.emotion[20:21], seed=7 + 20))
+    alone = loaded.generate(clips.emotion[20:21], seed=7 + 20)
+    torch.testing.assert_close(made[20:21], alone, atol=1e-5, rtol=1e-4)  # sums of other batches round otherwise
     song = MusemoPipeline.from_pretrained(tmp_path / "generator")(0.1, 0.2, n_iter=1).songs[0]
     assert song.spectrogram.shape == (128, 32)
     if kind == "gan":
@@ -56,8 +70,9 @@ def test_trained_saved_and_loaded_by_the_kind_that_the_folder_names(create, clip
         assert named == ["MusemoGanGenerator"]
 
 
-def test_options_of_a_flow_reach_it(create):
-    flow = create("flow").train()
+@pytest.mark.parametrize("kind", ["flow", "unet"])
+def test_options_of_a_flow_reach_it(create, kind):
+    flow = create(kind).train()
     emotion = torch.zeros(3, 2)
     one, four = (sample_clips(flow, emotion, 0, num_inference_steps=steps) for steps in (1, 4))
     assert not torch.equal(one, four)
@@ -68,8 +83,9 @@ def test_the_seed_may_be_another(create, kind):
     assert create(kind, seed=9).settings["seed"] == 9
 
 
-def test_seconds_end_the_training_of_a_flow_only(create):
-    trainer = create("flow", seconds=0.2)
+@pytest.mark.parametrize("kind", ["flow", "unet"])
+def test_seconds_end_the_training_of_a_flow_only(create, kind):
+    trainer = create(kind, seconds=0.2)
     trainer.train()
     assert trainer.seconds >= 0.2
     assert trainer.steps > 1000
@@ -78,7 +94,7 @@ def test_seconds_end_the_training_of_a_flow_only(create):
 
 
 def test_an_unknown_kind(create):
-    with pytest.raises(ValueError, match=r"expected kind to be one of \('gan', 'flow'\), got 'diffusion'"):
+    with pytest.raises(ValueError, match=r"expected kind to be one of \('gan', 'flow', 'unet'\), got 'diffusion'"):
         create("diffusion")
 
 

@@ -19,15 +19,20 @@ from musemo_hf.training.log import read_statistics
 from musemo_hf.training.loop import RedFlagError, is_due
 from musemo_hf.training.recogniser.masked_pretraining import MaskedPretraining
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
+from musemo_hf.training.unet.settings import UNetTraining
+from musemo_hf.training.unet.trainer import UNetTrainer
 
 STEPS = 8
 FLOW = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
+UNET = {"n_frames": 32, "channels": (32, 32), "attention": (False, True), "condition_width": 8}
 FULL_RECOGNISER = {"window_frames": 24, "uncertainty": True}
 KINDS = {  # name: (statistics and class of the trainer, changes of its training)
     "gan": ("gan", {}),
     "gan, balanced often": ("gan", {"balance_window": 2, "accuracy_band": (0.0, 1e-6)}),
     "flow": ("flow", {}),
     "flow, rolled and mixed": ("flow", {"roll": True, "profile_mix": 0.3}),
+    "U-Net": ("unet", {"augmented_share": 0.0, "whole_share": 0.0}),
+    "U-Net, augmented, on whole clips too": ("unet", {"augmented_share": 0.5, "whole_share": 0.4}),
     "recogniser": ("recogniser", {}),
     "recogniser, every value": (
         "recogniser",
@@ -50,6 +55,10 @@ def trainer(gan_config, gan_training, vit_config, recogniser_training, clips, tm
         if name == "flow":
             short = {"steps": STEPS, "batch_size": 4, "log_every": 1, "checkpoint_every": 3, "warmup_steps": 2}
             return FlowTrainer(FLOW, FlowTraining(**(short | changes)), clips, run_dir)
+        if name == "unet":
+            short = {"steps": STEPS, "batch_size": 2, "crop_frames": 16, "log_every": 1, "checkpoint_every": 3}
+            config = UNET | {"augmentations": ("gain", "band_shift")}
+            return UNetTrainer(config, UNetTraining(**(short | {"pictures": 0} | changes)), clips, run_dir)
         if name == "recogniser":
             full = FULL_RECOGNISER if given else {}
             config = MusemoViTConfig(**{**vit_config.to_diff_dict(), **full})
@@ -243,6 +252,8 @@ from musemo_hf.training import checkpoint
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.recogniser.settings import RecogniserTraining
 from musemo_hf.training.recogniser.trainer import RecogniserTrainer
+from musemo_hf.training.unet.settings import UNetTraining
+from musemo_hf.training.unet.trainer import UNetTrainer
 import torch
 
 generator = torch.Generator().manual_seed(0)

@@ -65,6 +65,23 @@ class Clips:
             why = "; ".join(list(self.left_out.values())[:3]) or "empty arrays"
             raise ValueError(f"{self.path}: expected clips, got none from {len(self.files)} files: {why}")
 
+    def sample(self, most: int) -> list[Any]:
+        """Return evenly spaced clips among those that `batches` has read: files of audio, or stored clips.
+
+        Args:
+            most: The largest number of clips.
+        """
+        import numpy as np
+
+        from musemo_hf.evaluation.arrays import evenly_spaced
+
+        if self.kind == "audio":
+            read = [file for file in self.files if self._name(file) not in self.left_out]
+            return [read[index] for index in evenly_spaced(np.arange(len(read)), most)]
+        wanted = {int(index) for index in evenly_spaced(np.arange(self.n_read), most)}
+        stored = (clip for _, clips in self._stored() for clip in clips)
+        return [clip for index, clip in enumerate(stored) if index in wanted]
+
     def lengths(self) -> list[int]:
         """Return the longest of `LENGTHS` that each audio file holds, without files that hold none."""
         held = (next((length for length in LENGTHS if frames >= length), None) for frames in map(_frames, self.files))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musemo_hf.commands.arguments import add_jobs, add_recogniser
+from musemo_hf.commands.checkpoints import find_checkpoint
 from musemo_hf.commands.score.clips import LENGTHS, Batch, Clips, open_clips
 from musemo_hf.files import atomic_write
 
@@ -39,8 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "A table of the requested emotions, with the columns file, valence and arousal."
     parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help=what)
     add_recogniser(parser)
-    what = "The embedder of KID, precision, recall, density and coverage (default: modulation-v1)."
-    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME", help=what)
+    what = (
+        "The embedder of KID, precision, recall, density and coverage: a name, or the repository or folder of a "
+        "Hugging Face audio model (default: modulation-v1)."
+    )
+    parser.add_argument("--embedder", default="modulation-v1", metavar="NAME_OR_REPO", help=what)
+    what = (
+        "The embedder that judges both sides as sound: yamnet, or the repository or folder of a Hugging Face audio "
+        "model; none for no such figures (default: yamnet)."
+    )
+    parser.add_argument("--external", default="yamnet", metavar="NAME_OR_REPO", help=what)
     what = "The confidence level of intervals; 0 for none (default: 0.95)."
     parser.add_argument("--confidence", type=float, default=0.95, metavar="C", help=what)
     what = "The number of bootstrap draws (default: 400)."
@@ -81,6 +90,10 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f"expected --n-frames of at least 2, got {args.n_frames}")
     if args.recogniser is not None and args.emotions is None:
         raise ValueError("expected --emotions with --recogniser: a table of the requested emotions")
+    if args.recogniser is not None:
+        find_checkpoint(args.recogniser, "recogniser")
+    if args.emotions is not None and not args.emotions.is_file():
+        raise ValueError(f"expected a table as --emotions, found no file at {args.emotions}")
     if (args.training is None) != (args.held_out is None):
         raise ValueError("expected --training and --held-out together, as they are compared")
     for path in (args.json if args.json != "-" else None, args.html):
@@ -95,12 +108,15 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
     from musemo_hf import metric_path
 
     datasets.disable_progress_bars()
+    from musemo_hf.commands.score.external import check_judge, external_features
+
+    check_judge(args.external)  # before minutes of work are lost
     confidence = args.confidence or None
     conditioning = _conditioning(args)
     n_frames, normalised = _form(args.n_frames, sides.values())
     with tempfile.TemporaryDirectory() as cache:
         path = metric_path("spectrogram_quality")
-        metric = evaluate.load(path, embedder=args.embedder, cache_dir=cache)
+        metric = evaluate.load(path, embedder=_embedder(args.embedder), cache_dir=cache)
         for _, clips in _progress(sides["REAL"], n_frames, normalised):
             metric.add_batch(references=clips)
         for names, clips in _progress(sides["FAKE"], n_frames, normalised):
@@ -111,7 +127,12 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             side: _features(metric, path, side, n_frames, args.jobs)
             for side, path in (("training", args.training), ("held_out", args.held_out))
         }
-        answer = metric.compute(confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, **more)
+        external, missing = external_features(args.external, sides, metric.reducer.statistics, n_frames, args.seed)
+        answer = metric.compute(
+            confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, external=external, **more
+        )
+    if missing is not None:
+        answer["notes"]["external_skill"] = missing
     conditioned = None if conditioning is None else conditioning.compute(confidence)
     given = {
         "confidence": confidence,
@@ -126,6 +147,16 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
         **answer,
         "conditioning": conditioned,
     }
+
+
+def _embedder(name: str) -> Any:
+    from musemo_hf.evaluation.spaces.embedders import embedder_names
+
+    if name in embedder_names():
+        return name
+    from musemo_hf.pipelines.embedders.find import find_embedder
+
+    return find_embedder(name)
 
 
 def _conditioning(args: argparse.Namespace) -> Conditioning | None:

@@ -42,6 +42,25 @@ READING = {
     ),
 }
 
+EXTERNAL = {
+    "external_skill": Figure("Skill, which decides", 3, "0 is the best noise, 1 is other real music"),
+    "external_skill_frechet": Figure("Skill, by the Fréchet distance", 3, "the same in 32 principal components"),
+    "detectability": Figure("Detectability", 3, "a classifier tells these clips from real songs; 0.5 is chance"),
+    "detectability_real": Figure("Detectability of real songs", 3, "the same of one half of the real songs"),
+    "external_kid": Figure("KID", 3, "distance of the sets"),
+    "external_kid_real": Figure("KID of real songs", 3, "the same of one half of the real songs"),
+    "external_kid_noise": Figure("KID of the best noise", 3, "the same of noise without music"),
+    "external_coverage": Figure("Coverage", 3, "share of real clips with one of these near by"),
+    "external_coverage_real": Figure("Coverage of real songs", 3, "the same of one half of the real songs"),
+}
+
+
+def external_title(result: dict[str, Any]) -> str | None:
+    """Return the heading of the external figures, or None where there are none."""
+    if "external_skill" not in result:
+        return None
+    return f"As sound, in the space of {result['external_embedder']}, through one inversion on all sides"
+
 
 def figure_rows(result: dict[str, Any], figures: dict[str, Figure]) -> list[tuple[str, str, str]]:
     """Return the title, the value with its interval, and the meaning of each figure."""

@@ -2,8 +2,16 @@
 
 from typing import Any
 
-from musemo_hf.commands.score.figures import PARTS, READING, Figure, conditioning_rows, figure_rows
-from musemo_hf.commands.score.verdict import score_sentence, skill_sentence
+from musemo_hf.commands.score.figures import (
+    EXTERNAL,
+    PARTS,
+    READING,
+    Figure,
+    conditioning_rows,
+    external_title,
+    figure_rows,
+)
+from musemo_hf.commands.score.verdict import score_sentence, skill_sentences
 
 WIDTH = 32  # characters of the first column
 
@@ -16,9 +24,11 @@ def score_table(result: dict[str, Any]) -> str:
     """
     interval = f"with {result['confidence']:.0%} interval" if result["confidence"] else ""
     lines = [_side(name, side) for name, side in result["sides"].items()]
-    lines += ["", score_sentence(result), skill_sentence(result), ""]
+    lines += ["", score_sentence(result), *skill_sentences(result), ""]
     lines += [f"{'the score, of 100':<{WIDTH}}{interval}".rstrip(), *_lines(result, PARTS)]
-    lines += ["", f"how to read the score (in {result['embedder']})", *_lines(result, READING)]
+    if title := external_title(result):
+        lines += ["", title[0].lower() + title[1:], *_lines(result, EXTERNAL)]
+    lines += ["", f"how to read the score (arrays, in {result['embedder']})", *_lines(result, READING)]
     lines += _reference_scale(result)
     lines += _conditioning(result["conditioning"])
     lines += [f"note: {name}: {note}" for name, note in result.get("notes", {}).items()]

@@ -40,19 +40,43 @@ def score_sentence(result: dict[str, Any]) -> str:
 
 def skill_sentence(result: dict[str, Any]) -> str:
     """Say how far a set is from noise towards music, or why that is not defined."""
-    skill = result.get("skill")
+    return _skill_in_words("Skill", result, "skill")
+
+
+def external_sentence(result: dict[str, Any]) -> str:
+    """Say how far a set is from noise towards music as sound, which decides, or why that is not known."""
+    name = "External skill"
+    if result.get("external_embedder"):
+        name = f"Skill as sound, in the space of {result['external_embedder']}, which decides,"
+    return _skill_in_words(name, result, "external_skill")
+
+
+def skill_sentences(result: dict[str, Any]) -> list[str]:
+    """Return the sentences on the skill, the one that decides first; without `--external`, the other alone."""
+    known = "external_skill" in result or "external_skill" in result.get("notes", {})
+    return [*([external_sentence(result)] if known else []), skill_sentence(result)]
+
+
+def deciding_skill(result: dict[str, Any]) -> float | None:
+    """Return the external skill if it is defined, and otherwise that of arrays."""
+    external = result.get("external_skill")
+    return result.get("skill") if external is None else external
+
+
+def _skill_in_words(name: str, result: dict[str, Any], key: str) -> str:
+    skill = result.get(key)
     if skill is None:
-        return f"Skill: not defined ({result.get('notes', {}).get('skill', 'no reason given')})."
+        return f"{name}: not defined ({result.get('notes', {}).get(key, 'no reason given')})."
     if skill < 0:
-        return f"Skill {skill:.2f}: further from real music than noise is."
+        return f"{name} {skill:.2f}: further from real music than noise is."
     if skill < AS_MUSIC:
-        return f"Skill {skill:.2f}: {skill:.0%} of the way from the best noise to other real music."
-    return f"Skill {skill:.2f}: as near to real music as other real music is."
+        return f"{name} {skill:.2f}: {skill:.0%} of the way from the best noise to other real music."
+    return f"{name} {skill:.2f}: as near to real music as other real music is."
 
 
 def headline(result: dict[str, Any]) -> str:
     """Summarise a report in a few words for the top of a picture."""
-    skill = result.get("skill")
+    skill = deciding_skill(result)
     if skill is None:
         words = "cannot be said: no skill"
     elif skill < 0:

@@ -59,11 +59,8 @@ def external_figures(
         first, second = _halves(len(reference), reference_groups, seed)
         base, other = reference[first], reference[second]
         base_groups, other_groups = (_picked(reference_groups, half) for half in (first, second))
-    groups = {
-        side: own
-        for side, own in (("reference", base_groups), ("held_out", other_groups))
-        if own is not None  # each song its own group
-    }
+    given = {"reference": base_groups, "held_out": other_groups}
+    groups = {side: own for side, own in given.items() if own is not None}
     kid, frechet = (
         external_skill(base, other, candidate, noises, groups, distance, n_resamples, confidence, seed)
         for distance in ("kid", "frechet")

@@ -28,12 +28,9 @@ from .gradient_attack import noise_by_gradient
 SEED = 10_000_000  # of generated clips, as in the report of a generator
 STRONG = ("modulation-gaussian", "impulse-noise")  # noises with as many clips as there are songs
 TEXTURE = "texture synthesis"
-STRIPPED = ("random phases", "grains")
+STRIPPED = ("random phases",)
 FAULTS = {  # the degradations that are worth the inversion: (name, level)
-    "noise": 4,
-    "blur": 1,
     "time shuffle": 30,
-    "block shuffle": 2,
     "two songs mixed": 50,
     "modes dropped": 80,
     "copies": 50,

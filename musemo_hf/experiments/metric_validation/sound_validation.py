@@ -41,7 +41,7 @@ class Sounded:
     def __init__(self, candidate: Candidate, sounds: SoundSets) -> None:
         self.name, self.kind, self.groups = candidate.name, candidate.kind, candidate.groups
         some = evenly_spaced(np.arange(len(candidate.clips)), N_STRUCTURE)
-        self.structure = sounds.with_structure(candidate.clips[some], candidate.name)[1]
+        self.structure = sounds.structure(candidate.clips[some], candidate.name)
         self.structure_groups = None if self.groups is None else [self.groups[i] for i in some]
         self.external = sounds.features(candidate.clips, candidate.name)
         self.own = OWN.embed(candidate.clips)

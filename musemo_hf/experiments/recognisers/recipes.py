@@ -78,7 +78,8 @@ def fit_recipes(train: Part, test: Part, seed: int, unseeded: bool) -> dict[str,
         unseeded: Whether to fit the recipes without a seed too.
 
     Returns:
-        Recipe -> `predictions` `(M, 2)`. Recipes with an embedding, and the student of one, are left out where songs have none.
+        Recipe -> `predictions` `(M, 2)`. Recipes with an embedding, and the student of one, are left out where songs
+        have none.
     """
     found: dict[str, dict[str, Any]] = {}
     own = _Mixture(train, test, STATISTICS, with_embedding=False)

@@ -4,6 +4,7 @@ from inspect import signature
 
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanConfig
+from musemo_hf.models.unet import MusemoUNetGenerator
 
 from .plan import TEACHER, StudyConfiguration
 
@@ -17,6 +18,7 @@ def check_networks(configuration: StudyConfiguration, n_frames: int) -> None:
     known = {
         "generator": set(MusemoGanConfig().to_dict()),
         "flow": set(signature(MusemoFlowGenerator.__init__).parameters),
+        "unet": set(signature(MusemoUNetGenerator.__init__).parameters),
     }
     for variant in configuration.variants:
         merged = configuration.of_variant(variant)

@@ -7,7 +7,7 @@ from typing import Any
 
 from musemo_hf.training.configuration import GENERATOR_KINDS, Configuration, merge
 
-SECTIONS = ("generator", "gan_training", "flow", "flow_training")  # what a variant may change
+SECTIONS = ("generator", "gan_training", "flow", "flow_training", "unet", "unet_training")  # what a variant may change
 EQUAL = ("steps", "epochs", "batch_size", "seed")  # of `gan_training`, what a variant may not change
 TEACHER = "teacher"  # in place of a folder: the recogniser that the study itself trains on the same songs
 TAUGHT = (

@@ -40,7 +40,7 @@ def _variant_task(variant: Variant) -> Task:
     needs = [JUDGE]
     if variant.study.configuration.uses_teacher(variant.name):
         needs.append(TEACHER)
-    if variant.kind == "flow":  # it is trained for as many seconds as the baseline
+    if variant.kind != "gan":  # it is trained for as many seconds as the baseline
         needs.append(variant.baseline.folder.name)
     arguments = (variant.name, variant.seed)
     return Task(variant.folder.name, make_variant, arguments, tuple(needs), variant.path, gpu=True)

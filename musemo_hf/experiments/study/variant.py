@@ -73,7 +73,7 @@ class Variant:
     def _settings(self) -> dict[str, Any]:
         """Return what decides the result."""
         merged = self.study.configuration.of_variant(self.name).to_dict()
-        kept = ("flow", "flow_training") if self.kind == "flow" else ("generator", "gan_training")
+        kept = ("generator", "gan_training") if self.kind == "gan" else (self.kind, f"{self.kind}_training")
         plan = {name: getattr(self.study.plan, name) for name in ("n_clips", "n_resamples", "judge_seed")}
         return {name: merged[name] for name in kept} | plan | {"seed": self.seed}
 
@@ -85,7 +85,7 @@ class Variant:
         """
         study = self.study
         configuration = study.configuration.of_variant(self.name, StudyRecogniser(study, TEACHER).checkpoint)
-        budget = self.baseline.figures()["training"]["seconds"] if self.kind == "flow" else None
+        budget = self.baseline.figures()["training"]["seconds"] if self.kind != "gan" else None
         trainer = create_trainer(
             self.kind, configuration, study.training, self.folder / "run", study.accelerator, self.seed, budget
         )

@@ -7,6 +7,7 @@ import datasets
 import evaluate
 import numpy as np
 
+from musemo_hf.evaluation.external.external_figures import external_figures
 from musemo_hf.evaluation.score.reducer import STATE, ClipReducer, merge_statistics, state_row, statistics_of
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 
@@ -28,13 +29,17 @@ Args:
     n_resamples: The number of bootstrap draws, 400 by default.
     seed: The seed of surrogates and bootstrap, 0 by default.
     ladder: Whether to compute the reference scale (the figure `ladder`) and the skill, which take most of the time.
+    external: Features of the same clips as sound, by a pretrained audio model that took no part in the training: a dict
+        of the arguments of `external_figures` (reference, candidate and noises; held_out and groups if they are known),
+        and `embedder`, its name. All sides have to become sound in the same way.
 
 Returns:
     quality_score, tier, frechet_score, moment_score, smoothness_score, frequency_score, range_score, targets,
     frechet_distance, frechet_distance_extrapolated, published_score, skill, protocol_skill, modulation_distance, kid,
     kid_se, precision, recall, density, coverage, authenticity, ladder (the score of each step of the reference scale by
     name), n_references, n_predictions, embedder; notes, a reason for each figure that is NaN or None; with confidence,
-    <name>_interval = [low, high].
+    <name>_interval = [low, high]. With external, also external_skill, which decides, external_skill_frechet,
+    external_kid, detectability, external_coverage, the same of real songs, and external_embedder.
 """
 
 
@@ -99,13 +104,25 @@ class SpectrogramQuality(evaluate.Metric):
         padded = [side + [b""] * (longer - len(side)) for side in (fake, real)]
         super().add_batch(predictions=padded[0], references=padded[1], **kwargs)
 
-    def _compute(self, *, predictions: Any, references: Any, reducer: Any, **options: Any) -> dict[str, Any]:
+    def _compute(
+        self, *, predictions: Any, references: Any, reducer: Any, external: Any = None, **options: Any
+    ) -> dict[str, Any]:
         fake, real = ([np.frombuffer(row) for row in side if row] for side in (predictions, references))
         states = [statistics_of(row) for row in real if row[0] == STATE]
         clips = [row for row in real if row[0] != STATE]
         statistics, reducer.unfitted = merge_statistics(states, reducer.unfitted)
         evidence = Evidence(_stacked(clips), _stacked(fake), reducer, statistics, **options)
-        return quality_report(evidence)
+        answer = quality_report(evidence)
+        return answer if external is None else _with_external(answer, dict(external), evidence)
+
+
+def _with_external(answer: dict[str, Any], external: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """Add the figures in the space of an external embedder, and their notes to those of the answer."""
+    embedder = external.pop("embedder", None)
+    options = {"confidence": evidence.confidence or 0.95, "seed": evidence.seed} | external
+    found = external_figures(**options)
+    notes = answer["notes"] | found.pop("external_notes")
+    return answer | found | {"external_embedder": embedder, "notes": notes}
 
 
 def _one(singular: Any, plural: Any) -> Any:

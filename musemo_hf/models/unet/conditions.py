@@ -1,18 +1,52 @@
 """The conditions of the U-Net: named values, of which each can be left out."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 EMOTION = ("valence", "arousal")
+WAVES = (0.5, 1.0, 2.0)  # a value v enters as sine and cosine of pi v times these
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of a condition that has a unit, which is mapped to [-1, 1].
+
+    Attributes:
+        low: The least value.
+        high: The greatest value.
+        unit: The unit.
+        logarithmic: Whether equal ratios are equally far apart, and not equal differences.
+    """
+
+    low: float
+    high: float
+    unit: str
+    logarithmic: bool = False
+
+    def normalise(self, value: Tensor) -> Tensor:
+        """Map values of the unit to [-1, 1]; NaN stays NaN."""
+        low, high = (math.log(end) if self.logarithmic else end for end in (self.low, self.high))
+        return 2 * ((value.log() if self.logarithmic else value) - low) / (high - low) - 1
+
+
+# conditions that are measured on a clip; any other condition is given in [-1, 1]
+SCALES = {
+    "loudness": Scale(-10, 50, "dB"),
+    "brightness": Scale(100, 4000, "Hz", logarithmic=True),
+    "tempo": Scale(40, 240, "beats per minute", logarithmic=True),
+}
 
 
 class Conditions(nn.Module):
     """Embeds named values as one vector.
 
     Each value enters beside a flag that says whether it is given, so that any of them can be left out: the emotion for
-    classifier-free guidance (Ho & Salimans 2022), the others because a user need not know them.
+    classifier-free guidance (Ho & Salimans 2022), the others because a user need not know them. It enters as sines and
+    cosines, because songs differ by little in most values, and the network would learn slowly from such small numbers.
 
     Args:
         names: The names of the values. The first two are "valence" and "arousal".
@@ -27,21 +61,32 @@ class Conditions(nn.Module):
         self.names = tuple(names)
         if self.names[:2] != EMOTION or len(set(self.names)) < len(self.names):
             raise ValueError(f"expected different conditions, the first of them valence and arousal, got {self.names}")
-        self.embed = nn.Sequential(nn.Linear(2 * len(self.names), width), nn.SiLU(), nn.Linear(width, width))
+        n_inputs = (1 + 2 * len(WAVES)) * len(self.names)
+        self.embed = nn.Sequential(nn.Linear(n_inputs, width), nn.SiLU(), nn.Linear(width, width))
 
     def check(self, others: Mapping[str, Tensor], n_clips: int) -> dict[str, Tensor]:
-        """Return values by name, each checked to be `(n_clips,)`.
+        """Return values `(n_clips,)` in [-1, 1] by name.
+
+        Args:
+            others: Values by name, in the unit of `SCALES` where it has one; NaN for a clip whose value is left out.
+            n_clips: The number of clips.
 
         Raises:
-            ValueError: A name is unknown, or a value has another shape.
+            ValueError: A name is unknown, or a value has another shape or is out of its range.
         """
         if unknown := sorted(set(others) - set(self.names[2:])):
             known = ", ".join(self.names[2:]) or "none"
             raise ValueError(f"expected conditions out of {known}, got {', '.join(unknown)}")
-        given = {name: torch.as_tensor(value) for name, value in others.items()}
-        for name, value in given.items():
+        given = {}
+        for name, value in ((name, torch.as_tensor(value)) for name, value in others.items()):
             if value.shape != (n_clips,):
                 raise ValueError(f"expected {n_clips} values of {name}, one for each clip, got {tuple(value.shape)}")
+            scale = SCALES.get(name, Scale(-1, 1, ""))
+            if ((value < scale.low) | (value > scale.high)).any():
+                low, high = value.min().item(), value.max().item()
+                within = f"from {scale.low:g} to {scale.high:g} {scale.unit}".rstrip()
+                raise ValueError(f"expected {name} {within}, got values from {low:g} to {high:g}")
+            given[name] = scale.normalise(value.float())
         return given
 
     def values(self, emotion: Tensor, others: Mapping[str, Tensor], drop_mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -49,13 +94,10 @@ class Conditions(nn.Module):
 
         Args:
             emotion: The emotions `(B, 2)`.
-            others: Values `(B,)` by name; NaN for a clip whose value is left out. Names that are missing are left out.
+            others: Values `(B,)` in [-1, 1] by name; NaN for a clip whose value is left out. Names that are missing are
+                left out.
             drop_mask: A bool mask `(B,)`, True for clips whose emotion is left out; None for no clip.
-
-        Raises:
-            ValueError: See `check`.
         """
-        others = self.check(others, len(emotion))
         if drop_mask is not None:
             emotion = emotion.masked_fill(drop_mask[:, None], torch.nan)
         left_out = emotion.new_full((len(emotion),), torch.nan)
@@ -66,4 +108,7 @@ class Conditions(nn.Module):
     def forward(self, emotion: Tensor, others: Mapping[str, Tensor], drop_mask: Tensor | None = None) -> Tensor:
         """Return embeddings `(B, width)`; see `values` for the arguments and errors."""
         values, given = self.values(emotion, others, drop_mask)
-        return self.embed(torch.cat([values, given.to(values)], dim=1))
+        angles = torch.cat([math.pi * speed * values for speed in WAVES], dim=1)
+        given = given.to(values)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=1) * given.repeat(1, 2 * len(WAVES))
+        return self.embed(torch.cat([waves, given], dim=1))

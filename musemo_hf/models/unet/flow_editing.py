@@ -43,7 +43,7 @@ class FlowEditingMixin:
             seed: The seed or seeds of the noise, see `expand_seeds`.
             num_inference_steps: The number of steps from noise to data, of which the share `strength` is made.
             guidance_scale: See `generate`.
-            conditions: Further conditions by name, see `forward`.
+            conditions: Further conditions by name, see `generate`.
 
         Returns:
             The variations `(B, 1, n_mels, frames)`.
@@ -89,7 +89,7 @@ class FlowEditingMixin:
             num_inference_steps: See `generate`.
             guidance_scale: See `generate`.
             repeats: How often each step is made, at least 1; the time it takes grows with it.
-            conditions: Further conditions by name, see `forward`.
+            conditions: Further conditions by name, see `generate`.
 
         Returns:
             The songs `(B, 1, n_mels, frames)`, whose known frames are those that were given.

@@ -14,6 +14,7 @@ from .band_standardisation import BandStandardisation
 from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
 from .generation import SeededGenerationMixin, evaluating
+from .patch_cosines import PatchCosines
 from .unet_velocity import UNetVelocity
 from .verification import VerifiedModelMixin
 
@@ -71,13 +72,14 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         augmentations: tuple[str, ...] = (),
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
-        shift: float = 1.0,
+        shift: float = 3.0,
     ) -> None:
         super().__init__()
         if n_frames < 1:
             raise ValueError(f"expected at least 1 frame, got {n_frames}")
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
+        self.cosines = PatchCosines(n_mels, patch)
         self.network = UNetVelocity(n_mels, patch, channels, layers, attention, condition_width, names)
 
     @classmethod
@@ -101,10 +103,10 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         return (model, info) if wants_info else model
 
     def fit(self, spectrogram: Tensor) -> None:
-        """Set the mean and deviation of each band from the normalised log-mels of the training clips.
+        """Set mean and deviation of each band, and the deviations of cosines, from the clips of the training.
 
         Args:
-            spectrogram: The log-mels `(N, 1, n_mels, n_frames)`.
+            spectrogram: The normalised log-mels `(N, 1, n_mels, n_frames)`.
 
         Raises:
             ValueError: The spectrograms have another shape.
@@ -112,6 +114,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         if spectrogram.ndim != 4 or spectrogram.shape[1:3] != (1, self.config.n_mels):
             raise ValueError(f"expected (N, 1, {self.config.n_mels}, n_frames), got {tuple(spectrogram.shape)}")
         self.bands.fit(spectrogram)
+        self.cosines.fit(self.bands.encode(spectrogram))
 
     @property
     def input_dtype(self) -> torch.dtype:
@@ -140,10 +143,11 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
     ) -> MusemoUNetOutput | tuple[Tensor]:
         """Predict the velocity noise - data, with gradient.
 
-        For data of variance 1, the best linear prediction from the latent x at t is (2t - 1) / ((1 - t)^2 + t^2) x, and
-        its error has the deviation 1 / sqrt((1 - t)^2 + t^2). The network receives x in units of its own deviation and
-        adds a correction in units of that error (the preconditioning of Karras et al. 2022, table 1, derived for this
-        path).
+        For a cosine of a patch whose data have the deviation d, the best linear prediction from its value x at t is
+        (t - (1 - t) d^2) / ((1 - t)^2 d^2 + t^2) x, and its error has the deviation d / sqrt((1 - t)^2 d^2 + t^2). The
+        network receives x in units of its own deviation and adds a correction in units of that error (the
+        preconditioning of Karras et al. 2022, table 1, derived for this path). Without it the network would have to
+        carry the noise of every cell from its input to its output.
 
         Args:
             latents: The latents `(B, 1, n_mels, frames)` at time `t`; the frames are a multiple of
@@ -151,19 +155,21 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             t: The times `(B,)`, from 0 (data) to 1 (noise).
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
             drop_mask: A bool mask `(B,)`, True for clips whose emotion is left out; None for no clip.
-            conditions: Further conditions `(B,)` by name, NaN where left out. An augmentation that is not named is 0.
+            conditions: Further conditions `(B,)` in [-1, 1] by name, NaN where left out. An augmentation that is not
+                named is 0.
             return_dict: Whether to return a `MusemoUNetOutput` and not a tuple.
 
-        Raises:
-            ValueError: A condition is unknown or of another length.
         """
         latents, t, dtype = latents.to(self.input_dtype), t.to(self.input_dtype), self.dtype
-        time = t.view(-1, 1, 1, 1)
-        root = ((1 - time).square() + time.square()).sqrt()
+        time, deviation = t.view(-1, 1, 1, 1), self.cosines.deviation
+        values = self.cosines.encode(latents)
+        variance = ((1 - time) * deviation).square() + time.square()
+        root = variance.sqrt()
+        best_linear = (time - (1 - time) * deviation.square()) / variance * values
         unchanged = {name: torch.zeros_like(t) for name in self.config.augmentations}
         given = {name: value.to(t.device, dtype) for name, value in (unchanged | dict(conditions or {})).items()}
-        correction = self.network((latents / root).to(dtype), t, emotion.to(dtype), given, drop_mask)
-        velocity = ((2 * time - 1) / root * latents + correction.to(latents)) / root
+        correction = self.network((values / root).to(dtype), t, emotion.to(dtype), given, drop_mask)
+        velocity = self.cosines.decode(best_linear + deviation / root * correction.to(values))
         return MusemoUNetOutput(velocity=velocity) if return_dict else (velocity,)
 
     def generate(
@@ -186,13 +192,15 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             guidance_scale: The scale of classifier-free guidance, at least 0. At 1 the emotion is followed as learnt;
                 higher values exaggerate it, at twice the time; 0 ignores it.
             callback: A function that is called after each step, see `Sampling`.
-            conditions: Further conditions `(B,)` by name, see `forward`.
+            conditions: Values `(B,)` of the model's `conditions` by name, in the units of `SCALES`, such as
+                `{"tempo": torch.tensor([120.0])}`; what is not named is left to the model.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
 
         Raises:
-            ValueError: See `prepare_inputs` and `forward`; or the steps or the guidance scale are out of their range.
+            ValueError: See `prepare_inputs` and `Conditions.check`; or the steps or the guidance scale are out of their
+                range.
         """
         sampling = self.sampling(num_inference_steps, guidance_scale, callback)
         emotion, noise = self.prepare_inputs(emotion, seed, noise)

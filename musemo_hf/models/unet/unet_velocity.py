@@ -1,4 +1,4 @@
-"""The network that predicts the velocity: diffusers' U-Net on patches of the log-mel."""
+"""The network that predicts the velocity: diffusers' U-Net on cosines of patches of the log-mel."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from diffusers import UNet2DModel
 from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .conditions import Conditions
 
@@ -17,15 +16,15 @@ HEAD_SIZE = 32
 
 
 class UNetVelocity(nn.Module):
-    """Predicts a value for each cell of a log-mel; the prediction is 0 before training.
+    """Predicts a value for each cosine of each patch, see `PatchCosines`; the prediction is 0 before training.
 
-    Patches of cells become channels (pixel unshuffle), then diffusers' `UNet2DModel` follows. It is convolutional in
+    The cosines of a patch are the channels of diffusers' `UNet2DModel`, which is convolutional in
     time, and its attention has no positions in time, so that it takes any number of frames that `frame_multiple`
     divides. Mel bands are told apart by learnt channels, because a low band is not a high one moved.
 
     Args:
         n_mels: The number of mel bands.
-        patch: The mel bands and frames of a patch, which is one position of the first convolution.
+        patch: The number of mel bands, and of frames, of a patch, which is one position of the first convolution.
         channels: The number of channels of each scale, from fine to coarse; each scale halves the resolution.
         layers: The number of residual blocks of each scale.
         attention: For each scale, whether its blocks have attention.
@@ -47,7 +46,7 @@ class UNetVelocity(nn.Module):
         conditions: Sequence[str],
     ) -> None:
         super().__init__()
-        self.patch, self.frame_multiple = patch, patch * 2 ** (len(channels) - 1)
+        self.frame_multiple = patch * 2 ** (len(channels) - 1)
         if len(channels) < 2 or len(attention) != len(channels) or n_mels % self.frame_multiple:
             raise ValueError(
                 f"expected at least two scales, attention for each, and mel bands that {self.frame_multiple} divides, "
@@ -87,12 +86,10 @@ class UNetVelocity(nn.Module):
             layer.bias.zero_()
 
     def forward(
-        self, latents: Tensor, t: Tensor, emotion: Tensor, others: Mapping[str, Tensor], drop_mask: Tensor | None = None
+        self, cosines: Tensor, t: Tensor, emotion: Tensor, others: Mapping[str, Tensor], drop_mask: Tensor | None = None
     ) -> Tensor:
-        """Transform latents `(B, 1, n_mels, frames)` at times `(B,)`; see `Conditions.values` for the others."""
-        cells = functional.pixel_unshuffle(latents, self.patch)
-        position = self.position.to(cells).expand(len(cells), -1, -1, cells.shape[-1])
-        cells = torch.cat([cells, position], dim=1).contiguous(memory_format=torch.channels_last)
+        """Transform `(B, patch^2, rows, columns)` at times `(B,)`; see `Conditions.values` for the others."""
+        position = self.position.to(cosines).expand(len(cosines), -1, -1, cosines.shape[-1])
+        inputs = torch.cat([cosines, position], dim=1).contiguous(memory_format=torch.channels_last)
         condition = self.conditions(emotion, others, drop_mask)
-        # diffusers' sinusoids have periods for times from 0 to 1,000
-        return functional.pixel_shuffle(self.unet(cells, 1000 * t, condition).sample, self.patch)
+        return self.unet(inputs, 1000 * t, condition).sample  # diffusers' sinusoids are for times from 0 to 1,000

@@ -133,6 +133,21 @@ class VerifiedModelMixin(ChecksumsMixin):
         check_values(pretrained_model_name_or_path, loaded[0] if isinstance(loaded, tuple) else loaded)
         return loaded
 
+    @classmethod
+    def extract_init_dict(cls, config_dict: dict[str, Any], **options: Any) -> Any:
+        """Read a configuration as diffusers does, and refuse the options that it would drop without a word.
+
+        Models of transformers have no such method, and refuse unknown options themselves.
+
+        Raises:
+            TypeError: An option is neither one of `from_pretrained` nor a setting of the model.
+        """
+        settings = cls._get_init_keys(cls) - {"self", "kwargs"}  # type: ignore[attr-defined]
+        if unknown := sorted(options.keys() - settings):
+            known = ", ".join(sorted(settings))
+            raise TypeError(f"expected options of {cls.__name__} out of {known}, got {', '.join(unknown)}")
+        return super().extract_init_dict(config_dict, **options)  # type: ignore[misc]
+
 
 def _read(folder: Path) -> dict[str, str]:
     """Return name -> SHA-256 of the lines of a folder's `SHA256SUMS`; of a damaged line too, which matches no file."""

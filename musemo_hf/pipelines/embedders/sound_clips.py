@@ -52,8 +52,7 @@ def sound_clips(sounds: Any, n_frames: int, lowest_rate: int, resynthesise: bool
         resynthesise: Whether files pass through log-mel and inversion.
 
     Raises:
-        ValueError: There are no clips, files and log-mels are mixed, a file is there twice, or a
-            log-mel has fewer frames.
+        ValueError: There are no clips, both files and log-mels, a file twice, or a log-mel with fewer frames.
     """
     given = [sounds] if isinstance(sounds, str | PathLike) else sounds
     if len(given) == 0:

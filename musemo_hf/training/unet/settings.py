@@ -21,8 +21,14 @@ class UNetTraining:
         weight_decay: The weight decay of AdamW.
         warmup_steps: The number of updates in which the learning rate rises.
         gradient_norm: The norm to which the gradient is clipped.
+        time_mean: The mean of the logit of the times, which are logit-normal (Esser et al. 2024, section 3.1). The
+            level of a clip and the balance of its bands are decided at times near 1, since the noise of many cells
+            averages out; the larger the clips, the higher the mean has to be (Hoogeboom et al. 2023).
+        time_deviation: The deviation of the logit of the times.
         augmented_share: The share of crops, in [0, 1], to which each augmentation is applied. The generator has to name
             the augmentations in its `augmentations`: "gain" and "band_shift", see `augment`.
+        condition_share: The share of crops, in [0, 1], of which the network is told more than the emotion: each of its
+            `conditions` for half of these crops, so that it can be given with or without the others.
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
         seed: The seed of initial weights, batches, crops, times and noise.
@@ -34,17 +40,20 @@ class UNetTraining:
         ValueError: A share is out of its range.
     """
 
-    steps: int = 13000
+    steps: int = 12000
     epochs: float | None = None
     seconds: float | None = None
     batch_size: int = 8
     crop_frames: int = 128
-    whole_share: float = 0.2
+    whole_share: float = 0.25
     lr: float = 6e-4
     weight_decay: float = 0.01
     warmup_steps: int = 200
     gradient_norm: float = 1.0
+    time_mean: float = 1.0
+    time_deviation: float = 1.8
     augmented_share: float = 0.25
+    condition_share: float = 0.5
     ema_decay: float = 0.999
     bfloat16: bool = False
     seed: int = 0
@@ -53,7 +62,7 @@ class UNetTraining:
     pictures: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("whole_share", "augmented_share"):
+        for name in ("whole_share", "augmented_share", "condition_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"expected {name} in [0, 1], got {getattr(self, name)}")
         if self.crop_frames < 1 or self.pictures < 0:

@@ -20,6 +20,7 @@ from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
 
 from .crops import augment, crop, draw_augmentation, draw_starts
+from .measures import draw_given, measure
 from .pictures import draw_samples
 from .settings import UNetTraining
 
@@ -67,6 +68,9 @@ class UNetTrainer(TrainingLoop):
             )
         self.whole_frames = n_frames // multiple * multiple
         self.clips = clips.to(parallel.device)
+        self.measured = {
+            name: value.to(parallel.device) for name, value in measure(clips, generator.config.conditions).items()
+        }
         draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
         self.model = parallel.model(generator.to(memory_format=torch.channels_last))  # faster convolutions
         network = parallel.unwrap(self.model)
@@ -117,21 +121,25 @@ class UNetTrainer(TrainingLoop):
         t, drop_mask = self._times(n_crops, generator)
         names = self.averaged_model.config.augmentations
         amounts = draw_augmentation(names, n_crops, self.training.augmented_share, generator)
+        given = draw_given(self.measured, n_crops, self.training.condition_share, generator)
         noise = torch.randn(n_crops, 1, self.clips.spectrogram.shape[2], n_frames, generator=generator)
         device = self.clips.emotion.device
         chosen = torch.from_numpy(share(index)).to(device)
         starts, t, drop_mask, noise = (share(value).to(device) for value in (starts, t, drop_mask, noise))
         amounts = {name: share(value).to(device) for name, value in amounts.items()}
+        others = {name: self.measured[name][chosen].where(share(given[name]).to(device), torch.nan) for name in given}
         data = augment(crop(self.clips.spectrogram[chosen], starts, n_frames), amounts)
+        conditions = others | amounts
         latents, velocity = path(self.averaged_model.bands.encode(data), noise, t)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.training.bfloat16):
-            predicted = self.model(latents, t, self.clips.emotion[chosen], drop_mask, amounts, return_dict=False)[0]
+            predicted = self.model(latents, t, self.clips.emotion[chosen], drop_mask, conditions, return_dict=False)[0]
         return (predicted.float() - velocity).square().mean()
 
     def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw times in (0, 1), evenly over the quantiles of their distribution, and whose emotion is left out."""
         quantile = (torch.arange(n_samples) + torch.rand(n_samples, generator=generator)) / n_samples
-        logit = torch.special.ndtri(quantile.clamp(1e-4, 0.9999))  # logit-normal (Esser et al. 2024, section 3.1)
+        normal = torch.special.ndtri(quantile.clamp(1e-4, 0.9999))
+        logit = self.training.time_mean + self.training.time_deviation * normal
         return logit.sigmoid(), torch.rand(n_samples, generator=generator) < DROPPED_EMOTION
 
     def _rate(self) -> float:

@@ -1,0 +1,210 @@
+"""From a given song: variations, continuation and infilling, and a walk through emotions of any length.
+
+The class is pushed to the Hub with the pipeline's code.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from musemo_hf.audio.mel import log_mel, normalise
+from musemo_hf.models.flow.generation import expand_seeds
+from musemo_hf.pipelines.song import Song
+
+
+class SongEditingMixin:
+    """Adds `vary`, `extend`, `infill` and `journey` to `MusemoPipeline`, for a generator that can change songs.
+
+    A song is a `Song`, a file (a path, bytes or an open file), or samples with their `sampling_rate` in Hz. Further
+    arguments of all methods (`options`) are `num_inference_steps`, `guidance_scale` and `conditions` as in a call.
+    """
+
+    generator: Any
+    feature_extractor: Any
+
+    @torch.no_grad()
+    def vary(
+        self,
+        song: Any,
+        valence: float | Sequence[float],
+        arousal: float | Sequence[float],
+        strength: float = 0.5,
+        seed: int | Sequence[int] | None = None,
+        sampling_rate: float | None = None,
+        n_iter: int = 32,
+        **options: Any,
+    ) -> Any:
+        """Make a variation of a song for each emotion.
+
+        Args:
+            song: The song.
+            valence: One value in [-1, 1], or a sequence.
+            arousal: One value in [-1, 1], or a sequence as long as that of `valence`.
+            strength: How far the song is changed, in [0, 1]: 0 returns it, and 1 keeps nothing of it.
+            seed: An integer gives the i-th variation the seed `seed + i`; a sequence gives each its own.
+            sampling_rate: The sampling rate of samples in Hz.
+            n_iter: The number of Griffin-Lim iterations.
+            **options: See the class.
+
+        Raises:
+            ValueError: The strength is outside [0, 1], the emotions are outside [-1, 1] or of unequal length, or the
+                generator cannot change songs.
+            AudioDecodingError: A file is not audio.
+        """
+        emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
+        mels = self.generator.vary(mel, emotion, strength, seeds, **told(options, len(emotion)))
+        return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def extend(
+        self,
+        song: Any,
+        seconds: float,
+        valence: float | Sequence[float],
+        arousal: float | Sequence[float],
+        seed: int | Sequence[int] | None = None,
+        sampling_rate: float | None = None,
+        n_iter: int = 32,
+        **options: Any,
+    ) -> Any:
+        """Continue a song by some seconds of each emotion; the result begins with the song.
+
+        Args:
+            song: The song.
+            seconds: The duration of what is added in s.
+            valence: See `vary`.
+            arousal: See `vary`.
+            seed: See `vary`.
+            sampling_rate: See `vary`.
+            n_iter: See `vary`.
+            **options: See the class; and `context` and `repeats` of the generator's `extend`.
+
+        Raises:
+            ValueError: The song is too short to continue, the seconds are less than a frame, or as in `vary`.
+        """
+        emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
+        mels = self.generator.extend(
+            mel, self._frames("seconds", seconds), emotion, seeds, **told(options, len(emotion))
+        )
+        return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def infill(
+        self,
+        song: Any,
+        start: float,
+        end: float,
+        valence: float | Sequence[float],
+        arousal: float | Sequence[float],
+        seed: int | Sequence[int] | None = None,
+        sampling_rate: float | None = None,
+        n_iter: int = 32,
+        **options: Any,
+    ) -> Any:
+        """Make a part of a song anew, so that it fits what is before and after it.
+
+        Args:
+            song: The song.
+            start: The beginning of the part in s.
+            end: The end of the part in s.
+            valence: See `vary`.
+            arousal: See `vary`.
+            seed: See `vary`.
+            sampling_rate: See `vary`.
+            n_iter: See `vary`.
+            **options: See the class; and `repeats` of the generator's `infill`.
+
+        Raises:
+            ValueError: The part is not within the song or is all of it, or as in `vary`.
+        """
+        emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
+        rate = self.feature_extractor.sampling_rate / self.feature_extractor.hop_length
+        if not 0 <= start < end <= mel.shape[-1] / rate:
+            raise ValueError(f"expected a part within 0 to {mel.shape[-1] / rate:.2f} s, got {start} to {end}")
+        place = (torch.arange(mel.shape[-1]) + 0.5) / rate
+        mels = self.generator.infill(
+            mel, (place >= start) & (place < end), emotion, seeds, **told(options, len(emotion))
+        )
+        return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def journey(
+        self,
+        valence: Sequence[float],
+        arousal: Sequence[float],
+        seconds: float = 60.0,
+        seed: int | None = None,
+        n_iter: int = 32,
+        **options: Any,
+    ) -> Any:
+        """Make one song that goes through emotions, each for as long, without a seam.
+
+        Args:
+            valence: The values in [-1, 1], in their order in time.
+            arousal: The values in [-1, 1], as many.
+            seconds: The duration of the song in s.
+            seed: The seed of the song.
+            n_iter: The number of Griffin-Lim iterations.
+            **options: See the class.
+
+        Returns:
+            The song, of the mean emotion.
+
+        Raises:
+            ValueError: The emotions are outside [-1, 1] or of unequal length, there are not as many seconds as an
+                emotion needs, or the generator cannot change songs.
+        """
+        self._check_generator()
+        emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
+        first, options = expand_seeds(seed, 1)[0], told(options, 1)
+        ends = torch.linspace(0, self._frames("seconds", seconds), len(emotion) + 1).round().long()[1:].tolist()
+        mel = self.generator.generate(emotion[:1], seed=first, **options)[..., : ends[0]]
+        for number, end in enumerate(ends):
+            if (missing := end - mel.shape[-1]) > 0:
+                mel = self.generator.extend(mel, missing, emotion[number : number + 1], first + number, **options)
+        return self._sung(mel, emotion.mean(dim=0, keepdim=True), [first], n_iter)  # type: ignore[attr-defined]
+
+    def _edited(
+        self, song: Any, valence: Any, arousal: Any, seed: Any, sampling_rate: Any
+    ) -> tuple[torch.Tensor, list[int], torch.Tensor]:
+        """Return checked emotions `(B, 2)`, B seeds, and B times the song, `(B, 1, n_mels, frames)`."""
+        self._check_generator()
+        emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
+        extractor = self.feature_extractor
+        if isinstance(song, Song):
+            mel = extractor.from_decibels(song.spectrogram)
+        else:
+            samples = torch.from_numpy(extractor.load(song, sampling_rate).samples)
+            mel = normalise(log_mel(samples, extractor.settings), extractor.settings)
+        return emotion, expand_seeds(seed, len(emotion)), mel.float()[None, None].expand(len(emotion), -1, -1, -1)
+
+    def _check_generator(self) -> None:
+        if not hasattr(self.generator, "infill"):
+            raise ValueError(f"expected a generator that changes songs, a U-Net, got a {type(self.generator).__name__}")
+
+    def _frames(self, name: str, seconds: float) -> int:
+        extractor = self.feature_extractor
+        n_frames = seconds * extractor.sampling_rate / extractor.hop_length
+        if not 1 <= n_frames < 2**24:
+            raise ValueError(f"expected {name} of at least one frame, and at most days, got {seconds}")
+        return round(n_frames)
+
+
+def told(options: Mapping[str, Any], n_songs: int) -> dict[str, Any]:
+    """Return options of a generator with each of its `conditions` as a tensor `(n_songs,)`.
+
+    Args:
+        options: The options, in which a condition is one number or as many as songs.
+        n_songs: The number of songs.
+
+    Raises:
+        ValueError: There are neither one value of a condition nor as many as songs.
+    """
+    conditions = {}
+    for name, value in (options.get("conditions") or {}).items():
+        values = torch.as_tensor(value, dtype=torch.float32)
+        if values.shape not in ((), (n_songs,)):
+            raise ValueError(f"expected one value of {name} or {n_songs}, one for each song, got {tuple(values.shape)}")
+        conditions[name] = values.expand(n_songs)
+    return {**options, "conditions": conditions} if conditions else dict(options)

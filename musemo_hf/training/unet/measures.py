@@ -1,0 +1,66 @@
+"""What is measured on training clips, so that a generator can be asked for it."""
+
+from collections.abc import Mapping, Sequence
+
+import librosa
+import numpy as np
+import torch
+from torch import Tensor
+
+from musemo_hf.audio.mel import MelSettings, denormalise
+from musemo_hf.models.unet.conditions import SCALES
+from musemo_hf.training.clips import Clips
+
+
+def measure(clips: Clips, names: Sequence[str]) -> dict[str, Tensor]:
+    """Measure clips, and return values `(N,)` in [-1, 1] by name, on the scales of `SCALES`.
+
+    Args:
+        clips: The clips.
+        names: Names of `SCALES`.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    if unknown := sorted(set(names) - set(MEASURES)):
+        raise ValueError(f"expected conditions out of {', '.join(MEASURES)}, got {', '.join(unknown)}")
+    decibels = denormalise(clips.spectrogram[:, 0]).numpy()
+    values = {name: torch.tensor([MEASURES[name](each) for each in decibels]) for name in names}
+    return {name: SCALES[name].normalise(value).clamp(-1, 1) for name, value in values.items()}
+
+
+def loudness(decibels: np.ndarray) -> float:
+    """Return the mean over time of the power of all bands, in dB, of a log-mel `(n_mels, n_frames)` in dB."""
+    return float(10 * np.log10((10 ** (decibels / 10)).sum(axis=0)).mean())
+
+
+def brightness(decibels: np.ndarray) -> float:
+    """Return the centroid of the mean magnitude over frequency, in Hz, of a log-mel `(n_mels, n_frames)` in dB."""
+    magnitude = (10 ** (decibels / 20)).mean(axis=1)
+    centres = librosa.mel_frequencies(len(decibels) + 2, fmin=0, fmax=MelSettings().sampling_rate / 2)[1:-1]
+    return float((magnitude * centres).sum() / magnitude.sum())
+
+
+def tempo(decibels: np.ndarray) -> float:
+    """Return librosa's estimate of the tempo in beats per minute, of a log-mel `(n_mels, n_frames)` in dB."""
+    place = {"sr": MelSettings().sampling_rate, "hop_length": MelSettings().hop_length}
+    onsets = librosa.onset.onset_strength(S=decibels, **place)
+    return float(librosa.feature.tempo(onset_envelope=onsets, **place)[0])
+
+
+MEASURES = {"loudness": loudness, "brightness": brightness, "tempo": tempo}
+
+
+def draw_given(
+    measured: Mapping[str, Tensor], n_crops: int, share: float, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Draw which values of which crops are told to the network, as bool `(n_crops,)` by name.
+
+    Args:
+        measured: The values by name.
+        n_crops: The number of crops.
+        share: The share of crops that are told any; of these each value is told for half.
+        generator: The random generator.
+    """
+    any_told = torch.rand(n_crops, generator=generator) < share
+    return {name: any_told & (torch.rand(n_crops, generator=generator) < 0.5) for name in measured}

@@ -1,0 +1,1 @@
+"""Training of a vocoder: log-mel to waveform, by spectral and adversarial losses."""

@@ -1,0 +1,164 @@
+"""Training of the U-Net generator: crops, augmentation, pictures, and what it learns."""
+
+import math
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from musemo_hf import MusemoUNetGenerator
+from musemo_hf.training.checkpoint import checkpoints, read_state
+from musemo_hf.training.clips import Clips
+from musemo_hf.training.log import read_statistics
+from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
+from musemo_hf.training.unet.measures import brightness, draw_given, loudness, measure, tempo
+from musemo_hf.training.unet.settings import UNetTraining
+from musemo_hf.training.unet.trainer import UNetTrainer
+
+CONFIG = {"n_frames": 32, "channels": (32, 32), "attention": (False, True), "condition_width": 16}
+
+
+@pytest.fixture
+def trainer(clips, tmp_path):
+    def make(folder="run", config=None, songs=clips, **changes):
+        short = {"steps": 4, "batch_size": 4, "crop_frames": 16, "log_every": 1, "checkpoint_every": 2}
+        training = UNetTraining(**(short | {"warmup_steps": 2, "pictures": 0} | changes))
+        return UNetTrainer(CONFIG | (config or {}), training, songs, tmp_path / folder)
+
+    return make
+
+
+def test_crops_are_parts_of_their_clips_from_everywhere():
+    clips = torch.arange(50.0).expand(200, 1, 3, 50) + 100 * torch.arange(200).view(200, 1, 1, 1)
+    starts = draw_starts(200, 50, 20, torch.Generator().manual_seed(0))
+    assert set(starts.tolist()) == set(range(31))
+    made = crop(clips, starts, 20)
+    assert made.shape == (200, 1, 3, 20)
+    assert torch.equal(made[:, 0, 1, 0], clips[:, 0, 0, 0] + starts)
+    assert torch.equal(made.diff(dim=-1), torch.ones(200, 1, 3, 19))
+
+
+def test_augmentation_changes_its_share_by_what_the_network_is_told():
+    drawn = draw_augmentation(AUGMENTATIONS, 4000, 0.25, torch.Generator().manual_seed(0))
+    for name, amounts in drawn.items():
+        assert -1 <= amounts.min() < -0.8, name
+        assert 0.8 < amounts.max() <= 1, name
+    assert drawn["gain"].ne(0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert {round(3 * value) for value in drawn["band_shift"].tolist()} == set(range(-3, 4))
+    music = torch.linspace(-0.5, 0.5, 128).view(1, 1, 128, 1).repeat(3, 1, 1, 6)
+    louder = augment(music, {"gain": torch.tensor([0.0, 1.0, -0.5])})
+    expected = torch.tensor([0.0, 3.0, -1.5]).view(3, 1, 1, 1).expand_as(music)
+    torch.testing.assert_close(50 * (louder - music), expected, atol=1e-4, rtol=0)
+    moved = augment(music, {"band_shift": torch.tensor([0.0, 1.0, -1 / 3])})
+    assert torch.equal(moved[0], music[0])
+    assert torch.equal(moved[1, :, 3:], music[1, :, :-3])
+    assert torch.equal(moved[2, :, :-1], music[2, :, 1:])
+    assert augment(torch.full((1, 1, 4, 2), 0.99), {"gain": torch.ones(1)}).max() == 1
+
+
+def test_what_is_measured():
+    decibels = np.full((128, 431), -60, np.float32)
+    decibels[40, :] = 20
+    assert loudness(decibels) == pytest.approx(20, abs=0.1)
+    assert brightness(decibels) == pytest.approx(librosa.mel_frequencies(130, fmin=0, fmax=11025)[41], rel=0.05)
+    beats = np.full((128, 431), -30, np.float32)
+    beats[:, (np.arange(20) * 60 / 90 * 22050 / 512).astype(int)[:15]] = 10  # 90 beats per minute
+    assert tempo(beats) == pytest.approx(90, rel=0.05)
+    assert tempo(np.roll(beats, 5, axis=1)) == pytest.approx(90, rel=0.05)
+
+
+def test_measures_are_told_for_their_share(clips):
+    measured = measure(clips, ("loudness", "tempo"))
+    assert {name: value.shape for name, value in measured.items()} == {"loudness": (40,), "tempo": (40,)}
+    arousal = clips.emotion[:, 1]  # which is the level of these clips
+    assert torch.corrcoef(torch.stack([measured["loudness"], arousal]))[0, 1] > 0.8
+    given = draw_given(measured, 4000, 0.6, torch.Generator().manual_seed(0))
+    assert given["tempo"].float().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert (given["tempo"] & given["loudness"]).float().mean().item() == pytest.approx(0.15, abs=0.03)
+    with pytest.raises(ValueError, match="expected conditions out of loudness, brightness, tempo, got genre"):
+        measure(clips, ("genre",))
+
+
+def test_a_told_loudness_is_followed(trainer, clips):
+    unfelt = Clips(clips.spectrogram, torch.zeros(40, 2))  # otherwise arousal would tell the level
+    told = {"condition_share": 1.0, "steps": 60, "batch_size": 8, "lr": 3e-3, "checkpoint_every": 0}
+    told |= {"time_mean": 4.0, "time_deviation": 1.0}  # where nothing else tells the level
+    made = trainer(config={"conditions": ("loudness",)}, songs=unfelt, ema_decay=0.9, **told).train()
+    loudness = torch.tensor([10.0, 45.0]).repeat_interleave(4)
+    clips = made.generate(torch.zeros(8, 2), seed=0, conditions={"loudness": loudness}, num_inference_steps=5)
+    quiet, loud = clips.mean(dim=(1, 2, 3)).chunk(2)
+    assert (loud.mean() - quiet.mean()).item() > 0.1
+
+
+def test_an_unknown_augmentation(trainer):
+    with pytest.raises(ValueError, match="expected augmentations out of gain, band_shift, got reverb"):
+        trainer(config={"augmentations": ("reverb",)})
+
+
+def test_a_run(trainer, tmp_path, clips):
+    made = trainer(pictures=1).train()
+    assert isinstance(made, MusemoUNetGenerator)
+    lines = read_statistics(tmp_path / "run" / "unet.jsonl")
+    assert [line["step"] for line in lines] == [0, 1, 2, 3]
+    assert all(math.isfinite(line["loss"]) and line["gradient"] > 0 for line in lines)
+    assert [read_state(found)["step"] for found in checkpoints(tmp_path / "run")] == [2, 4]
+    assert made.generate(clips.emotion[:2], seed=0, num_inference_steps=2).shape == (2, 1, 128, 32)
+    assert [path.name for path in (tmp_path / "run").glob("*.png")] == ["samples-01.png"]
+    assert (tmp_path / "run" / "samples-01.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_are_drawn_after_each_part_and_not_again(trainer, tmp_path):
+    run = trainer(pictures=2, steps=200)
+    for step, names in ((50, []), (100, ["samples-01.png"]), (150, ["samples-01.png"]), (200, [1, 2])):
+        run.step = step
+        run.check({})
+        found = sorted(path.name for path in (tmp_path / "run").glob("*.png"))
+        assert len(found) == len(names)
+    first = (tmp_path / "run" / "samples-01.png").stat().st_mtime_ns
+    run.step = 100
+    run.check({})
+    assert (tmp_path / "run" / "samples-01.png").stat().st_mtime_ns == first
+
+
+def test_whole_clips_have_their_share_and_about_as_many_frames(trainer):
+    run = trainer(batch_size=6, whole_share=0.2)
+    shapes = [run.shape(step) for step in range(100)]
+    assert shapes.count((3, 32)) == 20
+    assert shapes.count((6, 16)) == 80
+    assert {trainer(whole_share=1.0).shape(step) for step in range(9)} == {(2, 32)}
+
+
+def test_it_learns_one_clip(trainer):
+    beat = torch.where(torch.arange(32) % 8 < 3, 0.5, -0.3) * torch.linspace(0, 20, 128).sin()[:, None]
+    one = Clips(beat[None, None], torch.tensor([[0.3, -0.3]]))
+    similar = []
+    for steps in (1, 100):
+        run = trainer(str(steps), songs=one, steps=steps, lr=3e-3, ema_decay=0.9, crop_frames=32, checkpoint_every=0)
+        made = run.train().generate(one.emotion.repeat(4, 1), seed=0, num_inference_steps=10)
+        # a network that is so young may take the beat for its counterpart, bands up for bands down
+        similar.append([torch.corrcoef(torch.stack([m.flatten(), beat.flatten()]))[0, 1].abs().item() for m in made])
+    assert max(similar[0]) < 0.2
+    assert min(similar[1]) > 0.3
+
+
+def test_times_are_logit_normal_and_a_tenth_of_emotions_is_dropped(trainer):
+    times, dropped = trainer(time_mean=0.5, time_deviation=1.2)._times(4000, torch.Generator().manual_seed(0))
+    assert torch.logit(times).mean().item() == pytest.approx(0.5, abs=0.05)
+    assert torch.logit(times).std().item() == pytest.approx(1.2, abs=0.05)
+    assert dropped.float().mean().item() == pytest.approx(0.1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crop_frames": 12}, "expected crops of a multiple of 8 frames and at most 32, got 12"),
+        ({"crop_frames": 40}, "a multiple of 8 frames and at most 32, got 40"),
+        ({"crop_frames": 0}, "expected frames"),
+        ({"whole_share": 1.5}, r"expected whole_share in \[0, 1\], got 1.5"),
+        ({"augmented_share": -0.1}, r"expected augmented_share in \[0, 1\], got -0.1"),
+    ],
+)
+def test_settings_that_do_not_fit(trainer, changes, message):
+    with pytest.raises(ValueError, match=message):
+        trainer(**changes)
