@@ -1,6 +1,6 @@
 """A head by kernel ridge regression on several groups of statistics."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +43,7 @@ class KernelMixture(FullPrecision):
         sizes = mixture_sizes(n_frames, statistics, embedding_size)
         self.groups = nn.ModuleDict({name: _Group(*size, n_clips) for name, size in sizes.items()})
         self.patterns = PatternStatistics() if "patterns" in statistics else None
-        weights = torch.tensor([WEIGHTS[name] for name in sizes])
-        self.register_buffer("mixture", weights / weights.sum())
+        self.register_buffer("mixture", mixture_of(sizes))
         self.weight, self.bias = _fitted((n_clips, 2)), _fitted((2,))
 
     @torch.no_grad()
@@ -196,6 +195,12 @@ def mixture_sizes(n_frames: int, statistics: Sequence[str], embedding_size: int)
     own = {"texture": texture_size(n_frames), "tonal": TONAL_SIZE, "patterns": PATTERNS_SIZE}
     sizes = {name: own[name] for name in statistics} | ({EMBEDDING: embedding_size} if embedding_size else {})
     return {name: (size, min(size, COMPONENTS.get(name, size))) for name, size in sizes.items()}
+
+
+def mixture_of(groups: Iterable[str]) -> Tensor:
+    """Return the weights of groups' kernels, which sum to 1."""
+    weights = torch.tensor([WEIGHTS[name] for name in groups])
+    return weights / weights.sum()
 
 
 def _principal_directions(values: Tensor, n: int) -> Tensor:
