@@ -130,8 +130,7 @@ def _reader() -> Any:
         from ai_edge_litert import interpreter
     except ImportError as error:
         raise PretrainedModelError(
-            "YAMNet: expected the package ai-edge-litert, found none; install it with "
-            "`pip install 'musemo-hf[yamnet]'`"
+            "YAMNet: expected the package ai-edge-litert, found none; install it with `pip install 'musemo-hf[yamnet]'`"
         ) from error
     return interpreter
 
