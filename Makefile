@@ -45,7 +45,8 @@ test-end-to-end: install
 	$(PYTEST) tests/scripts --run-slow
 
 # the long forms of the tests that count what survives, and the page of their counts; it fails where something was lost
-reliability: install browser
+reliability: install browser ffmpeg
+	rm -f runs/reliability.xml
 	MUSEMO_FUZZ=long $(PYTEST) tests --reliability --junitxml=runs/reliability.xml; status=$$?; \
 	  $(BIN)/python -m benchmarks.reliability runs/reliability.xml docs/reliability.md && exit $$status
 

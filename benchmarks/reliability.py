@@ -59,10 +59,13 @@ def read_results(path: Path) -> tuple[dict[str, list[Row]], float]:
         The rows by heading, and the time that the tests took together in s.
 
     Raises:
-        SystemExit: The run was interrupted, so that the page would pass over what was not tried.
+        SystemExit: The run was interrupted, so that the page would pass over what was not tried, or it tried nothing.
     """
     rows: dict[str, dict[tuple[str, str], Row]] = {heading: {} for heading in HEADINGS.values()}
-    suites = ElementTree.parse(path).getroot()
+    try:
+        suites = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise SystemExit(f"expected the results of pytest in {path}, got: {error}") from error
     for case in suites.iter("testcase"):
         if case.get("classname") is None:
             raise SystemExit(f"expected the results of a whole run in {path}, got those of one that was interrupted")
@@ -80,6 +83,8 @@ def read_results(path: Path) -> tuple[dict[str, list[Row]], float]:
             row = table.setdefault((tried, survives), Row(tried, survives))
             row.survived += survived
             row.lost += lost or failures
+    if not any(rows.values()):
+        raise SystemExit(f"expected the results of tests of reliability in {path}, got none")
     return {heading: list(table.values()) for heading, table in rows.items() if table}, sum(
         float(suite.get("time", 0)) for suite in suites.iter("testsuite")
     )

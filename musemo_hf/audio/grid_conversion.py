@@ -33,8 +33,8 @@ def convert_log_mel(
         source: The settings of the log-mels.
         target: The grid of the vocoder.
         method: "magnitude" finds the magnitude of each bin by non-negative least squares and computes the vocoder's
-            bands of it, which is nearer to the log-mel of the audio (`training/measure_vocoder.py --conversion`);
-            "bands" interpolates between bands, without the magnitude.
+            bands of it; "bands" interpolates between bands, without the magnitude. On real songs they are as near on
+            the average of grids, and "magnitude" is nearer for AudioLDM's (`docs/sound.md`).
         start: The first frame of the vocoder that is wanted.
         stop: The frame after the last one that is wanted (default: the end of the song).
 

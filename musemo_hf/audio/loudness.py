@@ -16,9 +16,12 @@ most 1 of 100 songs of every preset exceeds full scale, in each packaged generat
     neutral                     2   2   1   1   1                 1   1   0   0   0
 
 The price is a quiet file for readers that do not know the comment: a typical song of "happy & energetic" by the flow,
-with a median level of -12 dB, is written at -36 dBFS. Saving costs less than 0.01 of the agreement of 40 random emotions
-with those recognised. CCC of valence and arousal: the flow's songs as generated 0.143 / 0.502, saved at 24 dB 0.144 /
-0.501, at 18 dB 0.145 / 0.499; the GAN's as generated 0.234 / 0.687, at 24 dB 0.236 / 0.688, at 18 dB 0.235 / 0.687.
+with a median level of -12 dB, is written at -36 dBFS. Saving costs less than 0.01 of the agreement of 40 random
+emotions with those recognised: CCC in valence and arousal is
+
+                          as generated       saved at 24 dB     at 18 dB
+    flow                  0.143 / 0.502      0.144 / 0.501      0.145 / 0.499
+    GAN                   0.234 / 0.687      0.236 / 0.688      0.235 / 0.687
 """
 
 import io

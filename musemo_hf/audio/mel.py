@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers.audio_utils import mel_filter_bank
+from transformers.audio_utils import hertz_to_mel, mel_filter_bank, mel_to_hertz
 
 from .clip_threads import clip_threads
 
@@ -55,8 +56,12 @@ class MelSettings:
 def mel_filters(settings: MelSettings) -> Tensor:
     """Return the Slaney filter matrix, float32 `(n_mels, 1 + n_fft // 2)`; librosa has the same, and loads slowly."""
     rate, n_bins = settings.sampling_rate, 1 + settings.n_fft // 2
-    filters = mel_filter_bank(n_bins, settings.n_mels, 0.0, rate / 2, rate, norm="slaney", mel_scale="slaney")
-    return torch.from_numpy(filters.T).float().contiguous()
+    options = {"norm": None, "mel_scale": "slaney"}
+    filters = mel_filter_bank(n_bins, settings.n_mels, 0.0, rate / 2, rate, **options).T.astype(np.float32)
+    mel = np.linspace(0.0, hertz_to_mel(rate / 2, "slaney"), settings.n_mels + 2)
+    edges = mel_to_hertz(mel, "slaney")
+    filters *= (2 / (edges[2:] - edges[:-2]))[:, None]  # in single precision, as librosa
+    return torch.from_numpy(np.ascontiguousarray(filters))
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,8 @@ def embedded_checkpoint(name: str) -> str:
     """Return the folder of a packaged checkpoint.
 
     Args:
-        name: "generator" (a GAN), "flow" (the better generator; the pipeline loads either) or "recogniser".
+        name: "generator" (a GAN), "flow" (the better generator; the pipeline loads either), "recogniser" (of log-mels
+            alone) or "recogniser-yamnet" (with YAMNet's features beside them, which need the extra `yamnet`).
 
     Raises:
         ValueError: There is no such checkpoint.

@@ -81,12 +81,13 @@ def _songs(args: argparse.Namespace, valence: float, arousal: float) -> "list[So
     if not args.arrays:
         return pipeline(valence, arousal, seed=args.seed, **options).songs
     import numpy as np
+    import torch
 
     from musemo_hf.pipelines.song import Song
 
     extractor = pipeline.feature_extractor
     first = random.randrange(2**31 - args.num_samples) if args.seed is None else args.seed
-    mels = pipeline(valence, arousal, seed=first, output_type="latent", **options).audios
+    mels = torch.as_tensor(pipeline(valence, arousal, seed=first, output_type="latent", **options).audios)
     return [
         Song(np.empty(0, np.float32), extractor.sampling_rate, decibels, valence, arousal, seed, extractor.hop_length)
         for seed, decibels in enumerate(extractor.to_decibels(mels[:, 0].float().cpu()).numpy(), first)

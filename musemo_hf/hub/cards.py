@@ -48,7 +48,8 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
     usable = usable_report(report)
     figures = read_figures(usable, _MEASURED.get(kind, ((), ""))[0])
     provenance = _provenance(usable) | {"measured": bool(report)}
-    context = {"picture": None, "sound": None, "body": None, "kernel_clips": None, "vocoder": None, **facts}
+    without = dict.fromkeys(("picture", "sound", "body", "kernel_clips", "kernel_statistics", "embedder", "vocoder"))
+    context = {**without, "network": True, **facts}
     try:
         metadata: CardData
         if kind == "data_set":

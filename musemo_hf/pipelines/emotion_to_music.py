@@ -20,9 +20,9 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
+from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, told
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
-from musemo_hf.pipelines.song_editing import SongEditingMixin, told
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 

@@ -15,7 +15,6 @@ from musemo_hf.audio.verification import check_values, verify_checksums
 
 MODEL_TYPE = "musemo_vit"
 PREFIX = "kernel."
-_MODULES = "_musemo_recogniser_modules"
 
 
 class LightRecogniser(nn.Module):
@@ -33,7 +32,7 @@ class LightRecogniser(nn.Module):
         super().__init__()
         self.config = SimpleNamespace(**values)
         sizes = self.config.n_frames, self.config.kernel_clips, self.config.kernel_statistics
-        self.kernel = _module("kernel_mixture").KernelMixture(*sizes, self.config.embedding_size)
+        self.kernel = _kernel_mixture().KernelMixture(*sizes, self.config.embedding_size)
         self.kernel.load_state_dict({name.removeprefix(PREFIX): value for name, value in weights.items()})
 
     @property
@@ -79,13 +78,14 @@ def load_light_recogniser(folder: str | Path) -> LightRecogniser | None:
     return model
 
 
-def _module(name: str) -> Any:
-    """Import a module of `models/vit` without its package, which registers classes with transformers.
+def _kernel_mixture() -> Any:
+    """Import `models/vit/kernel_mixture.py` without its package, which registers classes with transformers.
 
     The folder is self-contained, since it is pushed to the Hub on its own, so that it is a package under any name.
     """
-    if _MODULES not in sys.modules:
-        package = ModuleType(_MODULES)
+    name = "_musemo_recogniser_modules"
+    if name not in sys.modules:
+        package = ModuleType(name)
         package.__path__ = [str(Path(__file__).resolve().parent.parent / "models" / "vit")]
-        sys.modules[_MODULES] = package
-    return import_module(f"{_MODULES}.{name}")
+        sys.modules[name] = package
+    return import_module("_musemo_recogniser_modules.kernel_mixture")

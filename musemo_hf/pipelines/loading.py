@@ -11,7 +11,7 @@ from huggingface_hub.errors import EntryNotFoundError
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.pipelines.generators import load_generator
 from musemo_hf.pipelines.model_kind import HUB_OPTIONS
-from musemo_hf.pipelines.vocoders import load_vocoder
+from musemo_hf.pipelines.vocoders.load import load_vocoder
 
 INDEX = "model_index.json"
 PIPELINE = "MusemoPipeline"

@@ -99,6 +99,25 @@ def test_an_interrupted_run_gives_no_page(tmp_path):
     assert not (tmp_path / "page.md").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "expected the results of pytest in .*No such file"),
+        ("<testsuites>", "expected the results of pytest in .*no element"),
+        (
+            '<testsuites><testsuite time="1" /></testsuites>',
+            "expected the results of tests of reliability in .*, got none",
+        ),
+    ],
+)
+def test_results_that_are_none_give_no_page(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "results.xml").write_text(text)
+    with pytest.raises(SystemExit, match=message):
+        write_page([str(tmp_path / "results.xml"), str(tmp_path / "page.md")])
+    assert not (tmp_path / "page.md").exists()
+
+
 def test_without_the_option_all_tests_run_in_their_short_form(results, tmp_path):
     write_page([str(results()), str(tmp_path / "page.md")])
     page = (tmp_path / "page.md").read_text()

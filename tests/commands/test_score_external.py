@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
+from musemo_hf.commands.score.clips import open_clips
 from musemo_hf.commands.score.table import score_table
 
 
@@ -106,6 +107,22 @@ def test_an_audio_model_as_the_embedder_of_the_other_figures(musemo, folders, au
     result = score(musemo, *few, "--embedder", audio_model, "--external", "none", "--confidence", 0)
     assert result["embedder"].startswith("wav2vec2-")
     assert result["coverage"] == 1
+
+
+def test_the_clips_that_are_heard_are_those_that_were_read(tmp_path, make_song):
+    for seed in range(5):
+        file = make_song(f"songs/{seed}.wav", 3.0, seed)
+    (file.parent / "2.wav").write_bytes(b"no audio")
+    songs = open_clips(file.parent, "FAKE")
+    assert sum(len(clips) for _, clips in songs.batches(44, False)) == 4
+    assert [path.name for path in songs.sample(9)] == ["0.wav", "1.wav", "3.wav", "4.wav"]
+    assert [path.name for path in songs.sample(2)] == ["0.wav", "4.wav"]
+    stack = np.arange(20, dtype=np.float32)[:, None, None] + np.zeros((20, 128, 8), np.float32)
+    np.save(tmp_path / "stack.npy", stack)
+    arrays = open_clips(tmp_path / "stack.npy", "FAKE")
+    assert sum(len(clips) for _, clips in arrays.batches(None, False)) == 20
+    assert [clip[0, 0] for clip in arrays.sample(3)] == [0, 10, 19]
+    assert arrays.n_read == 20
 
 
 @pytest.mark.slow

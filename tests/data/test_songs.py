@@ -50,9 +50,9 @@ def test_a_file_that_cannot_be_read_hides_no_good_one_of_the_same_song(
     deam_folder.add(6, b"no audio", suffix=".wav")
     deam_folder.add(6, b"nor this", suffix=".mp3")
     deam_folder.add(7, make_tone(1.1))
+    options = {"config_name": "excerpt_10s", "n_frames": 44}
+    builder = DeamSpectrograms(tmp_path / "cache", data_dir=deam_folder.write(), **options)
     with pytest.warns(UserWarning, match="songs were skipped: corrupt 1, duplicate audio 2"):
-        options = {"config_name": "excerpt_10s", "n_frames": 44}
-        builder = DeamSpectrograms(tmp_path / "cache", data_dir=deam_folder.write(), **options)
         builder.download_and_prepare()
     songs = builder.as_dataset("train")
     assert songs["song_id"] == [5, 7]

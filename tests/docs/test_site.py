@@ -41,7 +41,7 @@ def test_pages_load_nothing_from_other_servers(site):
 
 def test_the_reference_is_made_of_docstrings_and_of_the_commands_help(site):
     pipelines = (site / "reference" / "pipelines.html").read_text(encoding="utf-8")
-    assert "Turns valence and arousal into music." in pipelines
+    assert "Turns valence and arousal into music" in pipelines
     assert 'id="musemo_hf.pipelines.song.Song.save"' in pipelines
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     assert 'id="musemo-generate"' in commands

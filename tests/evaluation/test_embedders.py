@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from musemo_hf.evaluation.spaces import embedders
-from musemo_hf.evaluation.spaces.embedders import get_embedder, register_embedder, standardise
+from musemo_hf.evaluation.spaces.embedders import (
+    Embedder,
+    embedder_names,
+    get_embedder,
+    register_embedder,
+    register_embedder_factory,
+    standardise,
+)
 
 
 @pytest.fixture
@@ -76,3 +83,28 @@ def test_standardise_is_scikit_learns():
     scaler = StandardScaler().fit(reference)
     for ours, theirs in zip(standardise(reference, other), (reference, other), strict=True):
         np.testing.assert_allclose(ours, scaler.transform(theirs), atol=1e-12)
+
+
+def test_a_factory_is_called_once_when_its_embedder_is_asked_for(monkeypatch):
+    monkeypatch.setattr(embedders, "_REGISTRY", dict(embedders._REGISTRY))
+    monkeypatch.setattr(embedders, "_FACTORIES", {})
+    made = []
+
+    def make():
+        made.append(Embedder("late-v1", 1, lambda clips: clips.mean(axis=(1, 2))[:, None]))
+        if len(made) == 1:
+            raise OSError("no weights yet")
+        return made[-1]
+
+    register_embedder_factory("late-v1", make)
+    assert "late-v1" in embedder_names()
+    assert made == []
+    with pytest.raises(OSError, match="no weights yet"):
+        get_embedder("late-v1")
+    assert get_embedder("late-v1") is get_embedder("late-v1")
+    assert len(made) == 2
+    for name, message in (("late-v1", "which is registered"), ("late", "with a version")):
+        with pytest.raises(ValueError, match=message):
+            register_embedder_factory(name, make)
+    with pytest.raises(ValueError, match="out of late-v1, mel-statistics-v1"):
+        get_embedder("later-v1")

@@ -111,7 +111,17 @@ def test_songs_are_read_evenly_from_the_fifth_second(folder, songs):
 
 def test_the_script_writes_the_page(folder, tiny_vocoder, tmp_path, monkeypatch, capsys):
     tiny_vocoder(64, 16000, (5, 4, 2, 2, 2)).save_pretrained(tmp_path / "noisy")
-    words = ["measure_vocoder.py", folder, "--n-songs", 2, "--without-embedder", "--output-dir", tmp_path / "docs"]
+    words = [
+        "measure_vocoder.py",
+        folder,
+        "--n-songs",
+        2,
+        "--without-embedder",
+        "--corpus",
+        "Tiled chords",
+        "--output-dir",
+        tmp_path / "docs",
+    ]
     words += ["--json", tmp_path / "numbers.json", "--vocoder", tmp_path / "noisy", "--sounds", tmp_path / "sounds"]
     monkeypatch.setattr(sys, "argv", [str(word) for word in words])
     measure_vocoder.main()
@@ -119,7 +129,8 @@ def test_the_script_writes_the_page(folder, tiny_vocoder, tmp_path, monkeypatch,
     results = json.loads((tmp_path / "numbers.json").read_text())
     page = (tmp_path / "docs/sound.md").read_text()
     assert (tmp_path / "docs/sound.png").read_bytes().startswith(b"\x89PNG")
-    assert "2 songs that no network" in page
+    assert "Tiled chords: 2 songs that no network" in page
+    assert "SONGS --corpus 'Tiled chords' --vocoder" in page
     for name in (DEFAULT, TRUE_MAGNITUDES, "noisy"):
         value = f"{results['channels'][name]['convergence']['value']:.2f}"
         assert re.search(rf"^\| {name}.*? \| {value} \[", page, re.MULTILINE), name
@@ -127,6 +138,10 @@ def test_the_script_writes_the_page(folder, tiny_vocoder, tmp_path, monkeypatch,
     assert results["channels"]["noisy"]["convergence"]["value"] > 0.5
     assert len(list((tmp_path / "sounds").glob("*.flac"))) == 2 * 6
     assert (tmp_path / "sounds/index.html").read_text().count("<audio") == 12
+    (tmp_path / "docs/sound.md").unlink()
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--report-only"])
+    measure_vocoder.main()
+    assert (tmp_path / "docs/sound.md").read_text() == page
 
 
 @pytest.mark.pretrained
@@ -138,6 +153,6 @@ def test_the_judge_prefers_true_magnitudes(songs, pretrained_dir, monkeypatch):
     assert 0 < found[TRUE_MAGNITUDES] < found[DEFAULT]
     assert results["embedder"] == "yamnet-v1"
     conversion = {"grids": conversion_figures([songs[0][:44100]], 22050), "n_songs": 1}
-    page = sound_page(results | {"conversion": conversion}, "a command")
-    assert f"{found[TRUE_MAGNITUDES] / found[DEFAULT]:.2f} by {TRUE_MAGNITUDES}" in page
+    page = sound_page(results | {"conversion": conversion}, "a command", "two chords")
+    assert f"{found[TRUE_MAGNITUDES] / found[DEFAULT]:.2f} ({TRUE_MAGNITUDES})" in page
     assert torch.get_num_threads() == results["threads"]

@@ -166,3 +166,29 @@ def test_a_discriminator_comes_along_and_counts(trained, monkeypatch):
     monkeypatch.setattr(packaging, "MAX_BYTES", int(0.98 * sum(sizes)))
     with pytest.raises(ValueError, match="bytes together"):
         package(trained)
+
+
+def test_a_recogniser_alone_is_packaged_under_the_name_that_says_what_it_knows(trained, tmp_path):
+    emotion, target = torch.rand(12, 2) - 0.5, trained / "package"
+    for embedder, size in ((None, 0), ("yamnet-v1", 6)):
+        config = MusemoViTConfig(
+            n_frames=48, kernel_read_out=True, kernel_statistics=["texture", "tonal"], network=False,
+            embedder=embedder, embedding_size=size,
+        )  # fmt: skip
+        model = MusemoViTForEmotionRegression(config).eval()
+        embedding = torch.rand(12, size) if size else None
+        model.fit_in_closed_form(torch.rand(12, 1, 128, 48), emotion, embedding=embedding)
+        model.save_pretrained(tmp_path / "alone")
+        MusemoFeatureExtractor(n_frames=48).save_pretrained(tmp_path / "alone")
+        name, other = ("recogniser", "recogniser-yamnet")[:: -1 if size else 1]
+        given = tmp_path / "alone", trained / "report.json", target
+        with pytest.raises(ValueError, match=f"expected the name {name} "):
+            packaging.package_recogniser(*given, other)
+        folder = packaging.package_recogniser(*given, name)
+        assert folder == target / name
+        loaded = MusemoViTForEmotionRegression.from_pretrained(folder)
+        assert loaded.config.emotion_error == [0.2212, 0.1988]
+        card = (folder / "README.md").read_text()
+        assert "kernel ridge regression on texture, tonal statistics" in card
+        assert ("With external data" in card) == bool(size)
+    assert sorted(path.name for path in target.iterdir()) == ["recogniser", "recogniser-yamnet"]

@@ -5,6 +5,7 @@ import torch
 
 from musemo_hf import MusemoUNetGenerator
 from musemo_hf.models.unet.conditions import SCALES
+from musemo_hf.models.unet.emotion_map import fit_emotion_map, map_emotion
 
 UNET = {"n_frames": 40, "channels": (32, 32), "attention": (False, True), "condition_width": 16}
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
@@ -159,6 +160,8 @@ def test_conditions_that_are_none(unet, conditions, message):
         ({"n_mels": 100}, "mel bands that 8 divides"),
         ({"channels": (32, 48)}, "of 32 with attention"),
         ({"conditions": ("valence",)}, "expected different conditions"),
+        ({"emotion_map": ((1.0, 0.0), (0.0, 1.0))}, r"expected emotion_map of shape \(2, 3\)"),
+        ({"emotion_range": ((0.5, -0.5), (0.0, 1.0))}, r"expected pairs \(least, greatest\) in emotion_range"),
     ],
 )
 def test_sizes_that_do_not_fit(changes, message):
@@ -194,3 +197,40 @@ def test_half_precision_spares_the_bands(unet, tmp_path):
     half = MusemoUNetGenerator.from_pretrained(tmp_path, torch_dtype=torch.bfloat16)
     assert half.bands.mean.dtype == torch.float32
     assert (half.generate(EMOTIONS, seed=0, num_inference_steps=2) - expected).abs().mean() < 0.05
+
+
+def test_the_calibration_inverts_what_is_recognised():
+    generator = torch.Generator().manual_seed(0)
+    requested = torch.rand(200, 2, generator=generator) - 0.5
+    slopes, offset = torch.tensor([[0.5, 0.2], [-0.1, 0.7]]), torch.tensor([0.1, -0.2])
+    recognised = requested @ slopes.T + offset + 0.02 * torch.randn(200, 2, generator=generator)
+    emotion_map = fit_emotion_map(requested, recognised)
+    wanted = torch.tensor([[0.2, -0.1], [0.0, 0.1], [0.9, 0.9]])
+    asked = map_emotion(wanted, emotion_map, None)
+    torch.testing.assert_close(asked[:2] @ slopes.T + offset, wanted[:2], atol=0.02, rtol=0)
+    within = map_emotion(wanted, emotion_map, [[-0.6, 0.6], [-0.5, 0.7]])
+    torch.testing.assert_close(within[2], torch.tensor([0.6, 0.7]))
+    assert torch.equal(map_emotion(wanted, None, None), wanted)
+
+
+def test_a_calibrated_model_asks_for_another_emotion_and_keeps_its_map(unet, tmp_path):
+    plain, options = unet(), {"seed": 0, "num_inference_steps": 1}
+    model = unet(emotion_map=((2.0, 0.0, 0.1), (0.0, 1.0, 0.0)), emotion_range=((-0.5, 0.5), (-1.0, 1.0)))
+    expected = plain.generate([[0.5, 0.2], [0.3, -0.4]], **options)
+    torch.testing.assert_close(model.generate([[0.4, 0.2], [0.1, -0.4]], **options), expected)
+    model.save_pretrained(tmp_path)
+    again = MusemoUNetGenerator.from_pretrained(tmp_path)
+    torch.testing.assert_close(again.generate([[0.4, 0.2], [0.1, -0.4]], **options), expected)
+
+
+@pytest.mark.parametrize(
+    ("requested", "recognised", "message"),
+    [
+        (torch.rand(10, 2), torch.rand(10, 2), "expected at least 20 emotions, requested and recognised"),
+        (torch.rand(50, 2), torch.rand(40, 2), r"got \(50, 2\) and \(40, 2\)"),
+        (torch.rand(50, 2), torch.zeros(50, 2), "by a slope of 0.1 at least in every direction, got 0.000"),
+    ],
+)
+def test_calibrations_that_cannot_be(requested, recognised, message):
+    with pytest.raises(ValueError, match=message):
+        fit_emotion_map(requested, recognised)

@@ -90,7 +90,7 @@ def test_it_is_kernel_ridge_regression_scaled_by_left_out_artists():
     left_out = head.fit(spectrogram, emotion, artists)
     statistics = head.standardised(spectrogram)["texture"].half().double().numpy()
     labels = emotion.double().numpy()
-    ridge = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=0.25 / float(head.groups["texture"].variance))
+    ridge = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=0.25 / float(head.groups["texture"].varying))
     centred = labels - labels.mean(axis=0)
     alone = cross_val_predict(ridge, statistics, centred, groups=artists, cv=LeaveOneGroupOut())
     spread = labels.std(axis=0) / alone.std(axis=0)
@@ -99,17 +99,17 @@ def test_it_is_kernel_ridge_regression_scaled_by_left_out_artists():
     np.testing.assert_allclose(head(spectrogram).numpy(), expected, atol=2e-3)
 
 
-def test_each_dimension_has_the_weights_that_serve_it():
+def test_groups_share_the_answer_by_their_weights():
     spectrogram, emotion, embedding = songs(80)
-    head = KernelMixture(40, 0, ("texture",), 6)
-    left_out = head.fit(spectrogram, emotion, embedding=embedding)
-    names = list(head.groups)
-    valence, arousal = head.mixture.tolist()
-    assert valence[names.index("texture")] >= 0.75
-    assert arousal[names.index(EMBEDDING)] >= 0.75
-    assert np.corrcoef(left_out[:, 1], emotion[:, 1])[0, 1] > 0.9
+    head = KernelMixture(40, 0, STATISTICS, 6)
+    head.fit(spectrogram, emotion, embedding=embedding)
+    assert dict(zip(head.groups, head.mixture.tolist(), strict=True)) == pytest.approx(
+        {"texture": 0.3, "tonal": 0.1, "patterns": 0.1, EMBEDDING: 0.5}
+    )
     new, labels, features = songs(40, seed=1)
-    assert np.corrcoef(head(new, features)[:, 1], labels[:, 1])[0, 1] > 0.9
+    predicted = head(new, features)
+    for dimension in (0, 1):
+        assert np.corrcoef(predicted[:, dimension], labels[:, dimension])[0, 1] > 0.8
 
 
 def test_a_student_learns_from_its_teacher():

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import SpeechT5HifiGan
 
 from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
-from musemo_hf.pipelines.vocoders import load_vocoder
+from musemo_hf.pipelines.vocoders.load import load_vocoder
 
 GAN = MusemoGanConfig(n_frames=32, generator_channels=16, discriminator_channels=4, group_norm_groups=2)
 BIGVGAN = {"sampling_rate": 22050, "num_mels": 80, "hop_size": 256, "n_fft": 1024, "fmin": 0, "fmax": 8000}

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from musemo_hf.checkpoints import embedded_checkpoint
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
 
@@ -252,9 +251,9 @@ def test_a_removed_key_loads_with_its_former_default_and_no_other(yaml_file, sec
 
 
 def test_the_configuration_of_a_packaged_run_of_an_earlier_version_still_loads(yaml_file):
-    report = json.loads(Path(embedded_checkpoint("recogniser"), "report.json").read_text())
+    stored = (Path(__file__).parent / "fixtures" / "earlier_configuration.json").read_text()
     with pytest.warns(FutureWarning, match="was removed"):
-        loaded = load_configuration(yaml_file(json.dumps(report["configuration"])))
-    assert loaded.recogniser == report["configuration"]["recogniser"]
+        loaded = load_configuration(yaml_file(stored))
+    assert loaded.recogniser == json.loads(stored)["recogniser"]
     now = load_configuration(CONFIGS / "recogniser_10s.yaml")
     assert loaded.recogniser_training == now.recogniser_training

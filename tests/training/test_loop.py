@@ -31,8 +31,7 @@ KINDS = {  # name: (statistics and class of the trainer, changes of its training
     "gan, balanced often": ("gan", {"balance_window": 2, "accuracy_band": (0.0, 1e-6)}),
     "flow": ("flow", {}),
     "flow, rolled and mixed": ("flow", {"roll": True, "profile_mix": 0.3}),
-    "U-Net": ("unet", {"augmented_share": 0.0, "whole_share": 0.0}),
-    "U-Net, augmented, on whole clips too": ("unet", {"augmented_share": 0.5, "whole_share": 0.4}),
+    "U-Net": ("unet", {"augmented_share": 0.5, "whole_share": 0.4}),
     "recogniser": ("recogniser", {}),
     "recogniser, every value": (
         "recogniser",

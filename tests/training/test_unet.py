@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf import MusemoUNetGenerator
+from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
 from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
+from musemo_hf.training.unet.emotion_calibration import calibrate
 from musemo_hf.training.unet.measures import brightness, draw_given, loudness, measure, tempo
 from musemo_hf.training.unet.settings import UNetTraining
 from musemo_hf.training.unet.trainer import UNetTrainer
@@ -162,3 +163,10 @@ def test_times_are_logit_normal_and_a_tenth_of_emotions_is_dropped(trainer):
 def test_settings_that_do_not_fit(trainer, changes, message):
     with pytest.raises(ValueError, match=message):
         trainer(**changes)
+
+
+def test_a_generator_that_learnt_no_emotion_is_not_calibrated(vit_config, clips):
+    model = MusemoUNetGenerator(**CONFIG, num_inference_steps=1, emotion_map=((2.0, 0.0, 0.0), (0.0, 2.0, 0.0)))
+    with pytest.raises(ValueError, match=r"follows the requested one by a slope of 0\.1 at least .* got 0\.0"):
+        calibrate(model, MusemoViTForEmotionRegression(vit_config), clips.emotion, n_clips=20)
+    assert model.config.emotion_map is None

@@ -10,7 +10,7 @@ from musemo_hf.audio.vocoder_grid import PRESETS, grid_of
 from musemo_hf.data.deam.layout import find_deam
 from musemo_hf.data.deam.songs import list_songs
 from musemo_hf.data.demo_corpus import render_demo_corpus
-from musemo_hf.pipelines.vocoders import load_vocoder
+from musemo_hf.pipelines.vocoders.load import load_vocoder
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.log import read_statistics
 from musemo_hf.training.vocoder import losses

@@ -357,7 +357,7 @@ def _labels(song: Song) -> dict[str, Any]:
 
 def _read(song: Song, n_frames: int, start: float, or_from_start: bool) -> dict[str, Any] | SkippedSong:
     """Read duration and spectrogram of a song from the first of its files that can be read, or say why none can."""
-    failures = []
+    failures: list[SkippedSong] = []
     for path in (song.path, *song.copies):
         found = _read_file(path, song.song_id, n_frames, start, or_from_start)
         if not isinstance(found, SkippedSong):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from musemo_hf.evaluation.distances.frechet import features_frechet
 
@@ -40,6 +39,8 @@ def novelty_curve(clip_db: np.ndarray, width: int) -> np.ndarray:
     groups = clip_db.reshape(N_GROUPS, -1, clip_db.shape[-1]).mean(axis=1, dtype=np.float64)
     steps = groups[:, : n_steps * STEP].reshape(N_GROUPS, n_steps, STEP).mean(axis=2)
     steps = steps - steps.mean(axis=1, keepdims=True)
+    from scipy.signal import fftconvolve  # which takes a second to load, for this space alone
+
     units = steps / (np.linalg.norm(steps, axis=0) + 1.0)  # 1 dB: silence resembles nothing
     offsets = np.arange(-width, width) + 0.5
     taper = np.exp(-0.5 * (2 * offsets / width) ** 2)

@@ -78,8 +78,8 @@ def fit_recipes(train: Part, test: Part, seed: int, unseeded: bool) -> dict[str,
         unseeded: Whether to fit the recipes without a seed too.
 
     Returns:
-        Recipe -> `predictions` `(M, 2)`, and `weights`, those of the kernels for valence and arousal, where there are
-        several. Recipes with an embedding, and the student of one, are left out where songs have none.
+        Recipe -> `predictions` `(M, 2)`. Recipes with an embedding, and the student of one, are left out where songs
+        have none.
     """
     found: dict[str, dict[str, Any]] = {}
     own = _Mixture(train, test, STATISTICS, with_embedding=False)
@@ -117,7 +117,7 @@ class _Mixture:
         parts = self.test.spectrogram.split(BATCH)
         added = [None] * len(parts) if new is None else new.split(BATCH)
         predicted = torch.cat([head(part, one) for part, one in zip(parts, added, strict=True)])
-        return {"predictions": predicted.tolist(), "weights": head.mixture.tolist()}
+        return {"predictions": predicted.tolist()}
 
 
 @torch.no_grad()

@@ -23,20 +23,33 @@ PICTURE = "sound.png"
 SHOWN_SECONDS, SHOWN_HZ = 4.0, 3000
 
 
-def write_page(results: Mapping[str, Any], ways: Mapping[str, Channel], folder: str | Path, command: str) -> Path:
-    """Write `sound.md` and `sound.png` into a folder, and return the path of the page."""
+def write_page(
+    results: Mapping[str, Any], ways: Mapping[str, Channel], folder: str | Path, command: str, corpus: str
+) -> Path:
+    """Write `sound.md` and `sound.png` into a folder.
+
+    Args:
+        results: The results of `measure`, with `conversion`.
+        ways: The channels by name, for the picture.
+        folder: The folder of the page.
+        command: The command that made the results.
+        corpus: What the page calls the songs.
+
+    Returns:
+        The path of the page.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     draw(results, ways).savefig(folder / PICTURE, dpi=90, metadata={"Software": None})
     page = folder / "sound.md"
-    page.write_text(sound_page(results, command), encoding="utf-8")
+    page.write_text(sound_page(results, command, corpus), encoding="utf-8")
     return page
 
 
-def sound_page(results: Mapping[str, Any], command: str) -> str:
+def sound_page(results: Mapping[str, Any], command: str, corpus: str) -> str:
     """Write the page in Markdown; each of its numbers is from `results`."""
     facts = {"default": DEFAULT, "true_magnitudes": TRUE_MAGNITUDES, "floor": FLOOR, "floor_db": FLOOR_DB}
-    facts |= {"start": START, "seconds": SECONDS, "picture": PICTURE, "command": command}
+    facts |= {"start": START, "seconds": SECONDS, "picture": PICTURE, "command": command, "corpus": corpus}
     return render("sound.md.jinja", **results, **facts, shown=_shown)
 
 

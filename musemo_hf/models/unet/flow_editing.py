@@ -173,7 +173,7 @@ class FlowEditingMixin:
         spectrogram = spectrogram.to(self.device, self.input_dtype)
         missing = -spectrogram.shape[-1] % self.network.frame_multiple
         data = self.bands.encode(functional.pad(spectrogram, (0, missing, 0, 0), mode="replicate"))
-        return emotion.to(self.device, self.input_dtype), data
+        return self.calibrated(emotion.to(self.device, self.input_dtype)), data  # type: ignore[attr-defined]
 
     def _noise(self, data: Tensor, seeds: Sequence[int]) -> Tensor:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]

@@ -11,6 +11,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .band_standardisation import BandStandardisation
+from .emotion_map import check_emotion_map, map_emotion
 from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
 from .generation import SeededGenerationMixin, evaluating
@@ -51,6 +52,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
         shift: The shift of the sampling times towards noise, see `Sampling`.
+        emotion_map: The calibration of the emotion, see `map_emotion`; None for none.
+        emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
 
     Raises:
         ValueError: The sizes do not fit each other.
@@ -73,10 +76,13 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
         shift: float = 3.0,
+        emotion_map: tuple[tuple[float, ...], ...] | None = None,
+        emotion_range: tuple[tuple[float, float], ...] | None = None,
     ) -> None:
         super().__init__()
         if n_frames < 1:
             raise ValueError(f"expected at least 1 frame, got {n_frames}")
+        check_emotion_map(emotion_map, emotion_range)
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
         self.cosines = PatchCosines(n_mels, patch)
@@ -185,7 +191,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
         Args:
-            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1]; a calibrated model maps them first.
             seed: The seed or seeds of the noise, see `sample_noise`. Sample i is the same in any batch.
             noise: The noise `(B, noise_dim)`, instead of a seed.
             num_inference_steps: The number of Euler steps, at least 1.
@@ -204,6 +210,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         """
         sampling = self.sampling(num_inference_steps, guidance_scale, callback)
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
+        emotion = self.calibrated(emotion)
         latents = noise.view(len(noise), 1, self.config.n_mels, self.latent_frames)
         others = self.network.conditions.check(conditions or {}, len(emotion))
         with evaluating(self):
@@ -221,6 +228,10 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
         return Sampling(steps, guidance, self.config.shift, callback)
+
+    def calibrated(self, emotion: Tensor) -> Tensor:
+        """Return the emotions `(B, 2)` that the network is asked for, so that `emotion` is recognised."""
+        return map_emotion(emotion, self.config.emotion_map, self.config.emotion_range)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1] of latents of `latent_frames`."""

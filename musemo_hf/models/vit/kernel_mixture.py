@@ -1,7 +1,6 @@
-"""A head by kernel ridge regression on several groups of statistics, with weights chosen for each dimension."""
+"""A head by kernel ridge regression on several groups of statistics."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,15 +19,15 @@ FARTHEST = 4.0  # limit of standardised statistics, which keeps a broken input n
 NEVER = 1e9  # scale of a statistic without variance
 RIDGE = 0.5  # of the kernel matrix, whose diagonal is 1
 TAUGHT_RIDGE = 0.2  # for targets of a teacher, which carry less noise than labels
-PARTS = 4  # the weights of the groups are multiples of a quarter that sum to 1
+WEIGHTS = {"texture": 0.6, "tonal": 0.2, "patterns": 0.2, EMBEDDING: 1.0}  # of the kernels, relative to each other
 
 
 class KernelMixture(FullPrecision):
     """Predicts emotion by kernel ridge regression with a weighted sum of Gaussian kernels, one a group of statistics.
 
-    For each dimension the weights are those whose leave-one-artist-out predictions of the training songs correlate best
-    with the labels; these predictions have a closed form. Predictions are rescaled such that those of left-out artists
-    have the labels' deviation, because a ridge shrinks predictions, which concordance punishes.
+    A ridge shrinks predictions towards the mean, which concordance punishes. So they are rescaled such that the
+    leave-one-artist-out predictions of the training songs, which have a closed form, have the labels' deviation. The
+    weights were chosen on inner splits of training songs; choosing them anew for each fit and dimension was no better.
 
     Args:
         n_frames: The number of frames of a spectrogram.
@@ -37,12 +36,15 @@ class KernelMixture(FullPrecision):
         embedding_size: The number of features of an external embedding, one more group; 0 for none.
     """
 
+    mixture: Tensor
+
     def __init__(self, n_frames: int, n_clips: int, statistics: Sequence[str], embedding_size: int = 0) -> None:
         super().__init__()
         sizes = mixture_sizes(n_frames, statistics, embedding_size)
         self.groups = nn.ModuleDict({name: _Group(*size, n_clips) for name, size in sizes.items()})
         self.patterns = PatternStatistics() if "patterns" in statistics else None
-        self.mixture, self.weight, self.bias = map(_fitted, ((2, len(sizes)), (n_clips, 2), (2,)))
+        self.register_buffer("mixture", mixture_of(sizes))
+        self.weight, self.bias = _fitted((n_clips, 2)), _fitted((2,))
 
     @torch.no_grad()
     def fit(
@@ -63,7 +65,7 @@ class KernelMixture(FullPrecision):
             artists: A number for each song, equal for songs of one artist; None where each has an artist of its own.
             embedding: The external embedding of each song `(N, embedding_size)`, for a head with one.
             taught: Targets `(N, 2)` that replace the labels in the regression, such as those blended with predictions
-                of a teacher; weights and scale are still chosen by the labels.
+                of a teacher; the scale is still that of the labels.
             seed: The seed of the learnt patterns.
             batch_size: The number of songs whose statistics are computed at once.
 
@@ -83,19 +85,14 @@ class KernelMixture(FullPrecision):
         labels = emotion.to(self.bias.device, torch.float64)
         targets = labels if taught is None else taught.to(labels)
         members = _members(range(len(labels)) if artists is None else artists)
-        self.mixture.copy_(_best_mixture(kernels, labels - labels.mean(dim=0), members))
-        ridge = RIDGE if taught is None else TAUGHT_RIDGE
-        weights, left_out = [], []
-        for dimension, mixture in enumerate(self.mixture.double()):
-            inverse = _inverse(torch.einsum("g,gnm->nm", mixture, kernels.double()), ridge)
-            centred = targets[:, dimension] - targets[:, dimension].mean()
-            alone = _without_artist(inverse, centred[:, None], members)[:, 0]
-            spread = labels[:, dimension].std() / alone.std().clamp(min=1e-6)
-            weights.append(inverse @ centred * spread)
-            left_out.append(labels[:, dimension].mean() + alone * spread)
-        self.weight = nn.Parameter(torch.stack(weights, dim=1).to(self.bias), requires_grad=False)
+        centred = targets - targets.mean(dim=0)
+        kernel = torch.einsum("g,gnm->nm", self.mixture.to(kernels), kernels).double()
+        inverse = _inverse(kernel, RIDGE if taught is None else TAUGHT_RIDGE)
+        alone = _without_artist(inverse, centred, members)
+        spread = labels.std(dim=0) / alone.std(dim=0).clamp(min=1e-6)
+        self.weight = nn.Parameter((inverse @ centred * spread).to(self.bias), requires_grad=False)
         self.bias.copy_(labels.mean(dim=0))
-        return torch.stack(left_out, dim=1)
+        return labels.mean(dim=0) + alone * spread
 
     def forward(self, spectrogram: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Predict (valence, arousal) `(B, 2)`; the arguments and errors are those of `standardised`."""
@@ -118,8 +115,7 @@ class KernelMixture(FullPrecision):
     def regress(self, standardised: Mapping[str, Tensor]) -> Tensor:
         """Predict (valence, arousal) `(B, 2)` from the result of `standardised`."""
         kernels = torch.stack([group.kernel(standardised[name]) for name, group in self.groups.items()])
-        mixture, weight, bias = (values.detach() for values in (self.mixture, self.weight, self.bias))
-        return bias + torch.einsum("dg,gbn,nd->bd", mixture, kernels, weight)
+        return self.bias.detach() + torch.einsum("g,gbn->bn", self.mixture, kernels) @ self.weight.detach()
 
     def check_embedding(self, embedding: Tensor | None, n: int) -> None:
         """Refuse an embedding that is missing, not asked for, or of another shape than `(n, embedding_size)`."""
@@ -148,7 +144,7 @@ class _Group(FullPrecision):
 
     mean: Tensor
     scale: Tensor
-    variance: Tensor
+    varying: Tensor
     directions: Tensor | None
     clips: Tensor
 
@@ -156,7 +152,7 @@ class _Group(FullPrecision):
         super().__init__()
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
-        self.register_buffer("variance", torch.ones(()))  # summed over the standardised statistics
+        self.register_buffer("varying", torch.ones(()))  # the number of statistics that vary
         directions = None if kept == size else torch.zeros(size, kept, dtype=torch.float16)
         self.register_buffer("directions", directions)
         self.register_buffer("clips", torch.zeros(n_clips, kept, dtype=torch.float16))
@@ -167,7 +163,7 @@ class _Group(FullPrecision):
         self.mean.copy_(values.mean(dim=0))
         self.scale.copy_(deviation.where(deviation > 1e-5, NEVER))  # what never varies says nothing
         standard = self._standardised(values)
-        self.variance.copy_(standard.var(dim=0, unbiased=False).sum().clamp(min=1e-6))
+        self.varying.copy_((deviation > 1e-5).sum().clamp(min=1))
         if self.directions is not None:
             self.directions.copy_(_principal_directions(standard, self.directions.shape[1]))
         self.clips = self(values).half()
@@ -179,11 +175,11 @@ class _Group(FullPrecision):
         return standard if self.directions is None else standard @ self.directions.to(standard)
 
     def kernel(self, reduced: Tensor) -> Tensor:
-        """Return the kernel with the kept songs, `(B, n_clips)`: 1 for the same song, 0.6 at the usual distance."""
+        """Return the kernel with the kept songs, `(B, n_clips)`: 1 for the same song, about 0.6 for others."""
         clips = self.clips.to(reduced)
         norms = reduced.square().sum(dim=-1, keepdim=True) + clips.square().sum(dim=-1)
         squared = (norms - 2 * reduced @ clips.T).clamp(min=0)
-        return torch.exp(-0.25 * squared / self.variance)
+        return torch.exp(-0.25 * squared / self.varying)
 
     def _standardised(self, values: Tensor) -> Tensor:
         return ((values - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
@@ -201,6 +197,12 @@ def mixture_sizes(n_frames: int, statistics: Sequence[str], embedding_size: int)
     return {name: (size, min(size, COMPONENTS.get(name, size))) for name, size in sizes.items()}
 
 
+def mixture_of(groups: Iterable[str]) -> Tensor:
+    """Return the weights of groups' kernels, which sum to 1."""
+    weights = torch.tensor([WEIGHTS[name] for name in groups])
+    return weights / weights.sum()
+
+
 def _principal_directions(values: Tensor, n: int) -> Tensor:
     """Return the first principal directions `(D, n)`, zeros where there are fewer songs than that."""
     centred = (values - values.mean(dim=0)).double()
@@ -210,26 +212,6 @@ def _principal_directions(values: Tensor, n: int) -> Tensor:
     if few_songs:
         vectors = centred.T @ vectors / power.clamp(min=1e-9).sqrt() * (power > 1e-9)
     return nn.functional.pad(vectors, (0, n - vectors.shape[1])).to(values)
-
-
-def _mixtures(n: int) -> Iterator[tuple[float, ...]]:
-    """Yield all weights of n groups in quarters that sum to 1, from equal ones on, so that ties are broken fairly."""
-    found = [parts for parts in product(range(PARTS + 1), repeat=n) if sum(parts) == PARTS]
-    yield from sorted((tuple(part / PARTS for part in parts) for parts in found), key=max)
-
-
-def _best_mixture(kernels: Tensor, labels: Tensor, members: list[Tensor]) -> Tensor:
-    """Return the weights `(2, groups)` whose leave-one-artist-out predictions correlate best with each dimension."""
-    tried, scores = list(_mixtures(len(kernels))), []
-    centred = labels.to(kernels)
-    for mixture in tried:
-        kernel = torch.einsum("g,gnm->nm", kernels.new_tensor(mixture), kernels)
-        predicted = _without_artist(_inverse(kernel, RIDGE), centred, members)
-        predicted = predicted - predicted.mean(dim=0)
-        norms = (predicted.norm(dim=0) * centred.norm(dim=0)).clamp(min=1e-9)
-        scores.append((predicted * centred).sum(dim=0) / norms)
-    best = torch.stack(scores).argmax(dim=0).tolist()
-    return kernels.new_tensor([tried[index] for index in best])
 
 
 def _inverse(kernel: Tensor, ridge: float) -> Tensor:

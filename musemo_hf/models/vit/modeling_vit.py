@@ -16,7 +16,7 @@ from .complete_loading import CompleteLoadingMixin
 from .configuration_vit import MusemoViTConfig
 from .full_precision import FullPrecision
 from .kernel_head import KernelHead
-from .kernel_mixture import KernelMixture
+from .kernel_mixture import KernelMixture, mixture_of
 from .losses import deviation_loss, regression_loss
 from .verification import VerifiedModelMixin
 from .weight_names import with_current_names
@@ -98,7 +98,9 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
             init.zeros_(module.bias)
         elif isinstance(module, FullPrecision):
             for name, value in (*module.named_buffers(recurse=False), *module.named_parameters(recurse=False)):
-                init.constant_(value, float(name in ("scale", "variance")))
+                init.constant_(value, float(name in ("scale", "varying")))
+            if isinstance(module, KernelMixture):
+                init.copy_(module.mixture, mixture_of(module.groups))
         else:
             super()._init_weights(module)
 

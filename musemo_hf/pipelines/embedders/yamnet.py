@@ -59,13 +59,7 @@ class Yamnet:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            from ai_edge_litert import interpreter
-        except ImportError as error:
-            raise PretrainedModelError(
-                "YAMNet: expected the package ai-edge-litert, found none; install it with "
-                "`pip install 'musemo-hf[yamnet]'`"
-            ) from error
+        interpreter = _reader()
         # the default delegate does not write the tensor of the embedding
         resolver = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         self._make = partial(
@@ -131,6 +125,16 @@ class _Network:
         return (quantised - self.zero) * np.float32(self.scale), self.interpreter.get_tensor(self.output)[0]
 
 
+def _reader() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        raise PretrainedModelError(
+            "YAMNet: expected the package ai-edge-litert, found none; install it with `pip install 'musemo-hf[yamnet]'`"
+        ) from error
+    return interpreter
+
+
 @cache
 def load_yamnet() -> Yamnet:
     """Return YAMNet; its file is found and verified, and the network is loaded, when this is first called.
@@ -138,6 +142,7 @@ def load_yamnet() -> Yamnet:
     Raises:
         PretrainedModelError: The file or the extra `yamnet` is missing, or the file has another content.
     """
+    _reader()  # before anything is downloaded
     return Yamnet(YAMNET.locate())
 
 

@@ -15,7 +15,8 @@ from transformers import (
 
 from musemo_hf import MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.audio.inversion import mel_to_audio
-from musemo_hf.pipelines.audio_embedders import audio_model_embedder, recogniser_embedder
+from musemo_hf.pipelines.embedders.audio_models import audio_model_embedder
+from musemo_hf.pipelines.embedders.recogniser import recogniser_embedder
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 

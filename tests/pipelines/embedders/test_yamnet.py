@@ -102,6 +102,10 @@ def test_without_the_extra(pretrained_dir, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)  # as Python marks a module that cannot be imported
     with pytest.raises(PretrainedModelError, match=r"ai-edge-litert, found none; .*'musemo-hf\[yamnet\]'`"):
         Yamnet(pretrained_dir / YAMNET.filename)
+    monkeypatch.setenv("MUSEMO_PRETRAINED", "no/such/folder")
+    load_yamnet.cache_clear()
+    with pytest.raises(PretrainedModelError, match="ai-edge-litert, found none"):  # before any file is looked for
+        yamnet_embedder()
 
 
 def test_without_the_file(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from musemo_hf.experiments.ablation.finished import Finished
 from musemo_hf.experiments.ablation.report.report import artist_keys, corpus_facts, exposures
 from musemo_hf.reporting.provenance import versions
 
+from .power import planned
+
 LEVEL = 0.05  # significance level of the p-values adjusted by Holm
 
 
@@ -27,7 +29,8 @@ def build_curve(ablation: Ablation, corpus: dict[str, Any], command: str) -> dic
         `splits`, `seeds`, `arms` (see `compare_arms`, with `exposures`), `gains` (arm -> the difference to the best
         arm without synthetic songs, chosen again in each draw, with `best`, `interval`, `p_value`, `p_holm` over all
         sizes and arms, and `smallest_effect`) and `missing`; `helps` (the pairs of size and arm whose gain is shown);
-        `corpus`, `budget`, `configuration`, `command`, `versions`.
+        `planned` (`n_tested` songs and `n_comparisons` of the whole plan); `corpus`, `budget`, `configuration`,
+        `command`, `versions`.
 
     Raises:
         ValueError: The plan has no `n_real_songs`, or no task is finished.
@@ -49,7 +52,9 @@ def build_curve(ablation: Ablation, corpus: dict[str, Any], command: str) -> dic
             gain["helps"] = bool(gain["interval"][0] > 0 and gain["p_holm"] < LEVEL)
     whole = Finished.of(ablation, [split for split in ablation.splits if split.n_real == sizes[0]["n_real_songs"]])
     groups = artist_keys(ablation, whole.tested())
+    n_tested, _, n_comparisons = planned(ablation)
     return {
+        "planned": {"n_tested": n_tested, "n_comparisons": n_comparisons},
         "sizes": sizes,
         "helps": [(s["n_real_songs"], arm) for s in sizes for arm, gain in s["gains"].items() if gain["helps"]],
         "corpus": corpus | corpus_facts(whole, groups),

@@ -81,17 +81,17 @@ def verdict(size: dict[str, Any]) -> str:
         "FAIL": [arm for arm, gain in gains.items() if gain["interval"][1] < 0],
     }
     names["NOT SHOWN"] = [arm for arm in gains if arm not in names["PASS"] + names["FAIL"]]
-    parts = [f"{word} for {', '.join(map(arm_name, arms))}" for word, arms in names.items() if arms]
+    parts = [f"{word} for {', '.join(map(_quoted, arms))}" for word, arms in names.items() if arms]
     seen = max(gain["smallest_effect"] for gain in gains.values())
     return f"{n} real songs: {'; '.join(parts)}. Differences from {seen:.3f} on are detected with power 0.8."
 
 
 def _planned(report: dict[str, Any]) -> str:
     """Say what the run was expected to detect, before it was made."""
-    n_comparisons = sum(len(size["gains"]) for size in report["sizes"])
-    first, twice = detectable(report["corpus"]["n_tested"], n_comparisons)[:2]
+    first, twice = detectable(**report["planned"])[:2]
     return (
-        f"Planned before the run, with --plan: a difference of {first.one_test:.3f} is detected with power 0.8 "
+        f"Planned before the run, with --plan, for {report['planned']['n_tested']} tested songs: a difference of "
+        f"{first.one_test:.3f} is detected with power 0.8 "
         f"({first.first_test:.3f} by Holm's first test) if standard errors are those of {first.known.page}, where "
         f"recognisers learnt from 1,292 songs, and one of {twice.one_test:.3f} ({twice.first_test:.3f}) if they are "
         "twice as large. What was detectable in the end stands in the verdicts above."
@@ -121,6 +121,10 @@ def _rows(size: dict[str, Any]) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _quoted(arm: str) -> str:
+    return f'"{arm_name(arm)}"'
 
 
 def _difference(delta: dict[str, Any] | None) -> str:

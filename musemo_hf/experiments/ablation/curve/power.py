@@ -85,19 +85,24 @@ def detectable(n_tested: int, n_comparisons: int) -> list[Detectable]:
     return found
 
 
+def planned(ablation: Ablation) -> tuple[int, list[str], int]:
+    """Return the number of songs that are tested, the arms that are to help, and the number of comparisons in all."""
+    arms = [arm for arm in ablation.plan.arms if arm_and_share(arm)[0] in PROPOSED]
+    n_tested = len(np.unique(np.concatenate([split.test for split in ablation.splits])))
+    return n_tested, arms, len(arms) * len(ablation.plan.n_real_songs or [0])
+
+
 def plan(ablation: Ablation) -> str:
     """Describe what an ablation will compute, and the smallest effects that it can detect, as lines of text."""
     tasks = ablation_tasks(ablation)
     done = sum(task.done(ablation) for task in tasks)
-    proposed = [arm for arm in ablation.plan.arms if arm_and_share(arm)[0] in PROPOSED]
+    n_tested, arms, n_comparisons = planned(ablation)
     sizes = ablation.plan.n_real_songs or [len(ablation.splits[0].train)]
-    n_tested = len(np.unique(np.concatenate([split.test for split in ablation.splits])))
-    n_comparisons = len(proposed) * len(sizes)
     lines = [
         f"Tasks: {len(tasks)}, of which {done} are done.",
         f"Real songs in training: {', '.join(map(str, sizes))}. Tested songs: {n_tested}, out of fold. "
         f"Seeds: {len(ablation.plan.seeds)}.",
-        f"Comparisons with the best arm without synthesis: {n_comparisons} ({', '.join(proposed) or 'none'}).",
+        f"Comparisons with the best arm without synthesis: {n_comparisons} ({', '.join(arms) or 'none'}).",
         f"Smallest difference in mean CCC that is detected with power {POWER:g}, for one two-sided test at {ALPHA:g}, "
         "and for the first test by Holm:",
     ]

@@ -1,0 +1,1 @@
+"""Songs made from given songs, as methods of the pipeline."""
