@@ -88,6 +88,7 @@ def load_predictor(
     from musemo_hf.pipelines.light_recogniser import load_light_recogniser
 
     path = find_checkpoint(given, "recogniser")
+    model: MusemoViTForEmotionRegression | LightRecogniser
     if (light := load_light_recogniser(path)) is None:
         model, extractor = _load_recogniser(path)
     else:

@@ -159,6 +159,6 @@ def _package(name: Any, model: Any, source: str | Path, report: dict[str, Any], 
         if discriminator is not None:
             discriminator.save_pretrained(partial / "discriminator")
         facts = model_facts(model, extractor) | {"discriminator": discriminator is not None}
-        kind = "generator" if name == "flow" else name.split("-")[0]
+        kind: Any = "recogniser" if name.startswith("recogniser") else "generator"
         write_card(partial, kind, f"<user>/musemo-{name}", report, facts)
     return target / name

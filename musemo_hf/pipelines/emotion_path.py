@@ -194,7 +194,8 @@ def embed_windows(embedder: str | None, windows: Sequence[np.ndarray], sampling_
         return None
     from musemo_hf.pipelines.embedders.find import find_embedder
 
-    return torch.from_numpy(find_embedder(embedder).embed_audio(list(windows), sampling_rate)).float()
+    found: Any = find_embedder(embedder)
+    return torch.from_numpy(found.embed_audio(list(windows), sampling_rate)).float()
 
 
 def _two_positive(config: Any, name: str) -> np.ndarray | None:

@@ -136,7 +136,8 @@ def _embed(name: str, samples: Any, sampling_rate: int) -> Tensor:
             f"this recogniser needs the embedder {name}: expected the package musemo_hf, found none; install it with "
             "`pip install 'musemo-hf[yamnet]'`"
         ) from error
-    return torch.from_numpy(find_embedder(name).embed_audio([samples], sampling_rate)).float()
+    embedder: Any = find_embedder(name)
+    return torch.from_numpy(embedder.embed_audio([samples], sampling_rate)).float()
 
 
 def _fetch(url: str) -> bytes:

@@ -46,7 +46,7 @@ class RecogniserComparison:
     seeds: tuple[int, ...] = (0, 1, 2)
 
     def __post_init__(self) -> None:
-        identity = {"folds": folds_hash(self.songs.song_id, self.folds), "embedder": self.embedder}
+        identity: dict[str, Any] = {"folds": folds_hash(self.songs.song_id, self.folds), "embedder": self.embedder}
         identity["labels"] = float(np.abs(self.songs.emotion).sum())
         path = self.run_dir / "comparison.json"
         if is_whole(path) and json.loads(path.read_text()) != identity:

@@ -94,8 +94,8 @@ def fit_recipes(train: Part, test: Part, seed: int, unseeded: bool) -> dict[str,
     found["taught"] = own.fit(seed, torch.lerp(train.emotion.double(), teacher.left_out, TEACHERS_SHARE))
     if unseeded:
         found["embedding"] = _Mixture(train, test, (), with_embedding=True).fit(seed)
-        features = [_with_texture(part) for part in (train, test)]
-        found["texture_embedding"] = {"predictions": kernel_ridge(*features, train.emotion.numpy()).tolist()}
+        predicted = kernel_ridge(_with_texture(train), _with_texture(test), train.emotion.numpy())
+        found["texture_embedding"] = {"predictions": predicted.tolist()}
     return found
 
 
@@ -113,7 +113,9 @@ class _Mixture:
         head = KernelMixture(
             self.train.spectrogram.shape[-1], 0, self.statistics, 0 if known is None else known.shape[1]
         )
-        self.left_out = head.fit(self.train.spectrogram, self.train.emotion, self.train.artists, known, taught, seed)
+        self.left_out = head.fit(
+            self.train.spectrogram, self.train.emotion, self.train.artists.tolist(), known, taught, seed
+        )
         parts = self.test.spectrogram.split(BATCH)
         added = [None] * len(parts) if new is None else new.split(BATCH)
         predicted = torch.cat([head(part, one) for part, one in zip(parts, added, strict=True)])

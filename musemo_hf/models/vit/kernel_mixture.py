@@ -1,6 +1,7 @@
 """A head by kernel ridge regression on several groups of statistics."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class KernelMixture(FullPrecision):
     def __init__(self, n_frames: int, n_clips: int, statistics: Sequence[str], embedding_size: int = 0) -> None:
         super().__init__()
         sizes = mixture_sizes(n_frames, statistics, embedding_size)
-        self.groups = nn.ModuleDict({name: _Group(*size, n_clips) for name, size in sizes.items()})
+        self.groups: Any = nn.ModuleDict({name: _Group(*size, n_clips) for name, size in sizes.items()})
         self.patterns = PatternStatistics() if "patterns" in statistics else None
         self.register_buffer("mixture", mixture_of(sizes))
         self.weight, self.bias = _fitted((n_clips, 2)), _fitted((2,))

@@ -164,6 +164,7 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
                 answer = self._kernel_answer(spectrogram, embedding).to(emotion)
                 emotion = torch.lerp(emotion, answer, self.config.kernel_share)
         else:
+            assert isinstance(self.kernel, KernelMixture)  # the configuration sees to it
             standardised = self.kernel.standardised(spectrogram, embedding)
             emotion, pooled = self.kernel.regress(standardised), torch.cat(list(standardised.values()), dim=1)
             encoded = None
