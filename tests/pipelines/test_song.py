@@ -89,4 +89,4 @@ def test_a_saved_song_is_recognised_as_it_was_generated(tmp_path):
     for song, ending in zip(songs, ("wav", "flac", "mp3", "ogg"), strict=True):
         expected = emotion_path(recogniser, extractor, song.audio, song.sampling_rate).mean
         saved = emotion_path(recogniser, extractor, song.save(tmp_path / f"song.{ending}")).mean
-        np.testing.assert_allclose(saved, expected, atol=0.005 if ending in ("wav", "flac") else 0.05)
+        np.testing.assert_allclose(saved, expected, atol=0.005 if ending in ("wav", "flac") else 0.08)
