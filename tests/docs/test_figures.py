@@ -17,7 +17,7 @@ WITH_INTERVAL = re.compile(r"([+-]?\d+\.\d+) \[([+-]?\d+\.\d+), ([+-]?\d+\.\d+)\
 MADE = [
     path
     for path in sorted((ROOT / "docs").glob("*.md"))
-    if path.name.startswith(("ablation-", "study-", "deam-", "metric-"))
+    if path.name.startswith(("ablation-", "study-", "deam-", "metric-", "recogniser", "few-songs", "sound"))
 ]
 
 
