@@ -18,14 +18,8 @@ class FlowEditingMixin:
     All take and return normalised log-mels `(B, 1, n_mels, frames)` in [-1, 1], without gradient.
     """
 
-    bands: Any
-    config: Any
-    network: Any
-    device: torch.device
-    input_dtype: torch.dtype
-
     def vary(
-        self,
+        self: Any,
         spectrogram: Tensor,
         emotion: Tensor | Sequence,
         strength: float = 0.5,
@@ -54,19 +48,19 @@ class FlowEditingMixin:
         """
         if not 0 <= strength <= 1:
             raise ValueError(f"expected a strength in [0, 1], got {strength}")
-        emotion, data = self._checked(spectrogram, emotion)
-        whole = self.sampling(num_inference_steps, guidance_scale)  # type: ignore[attr-defined]
+        asked, data = self._checked(spectrogram, emotion)
+        whole = self.sampling(num_inference_steps, guidance_scale)
         if strength == 0:
             return spectrogram.to(data).clone()
         sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance, whole.shift)
         latents = torch.lerp(data, self._noise(data, expand_seeds(seed, len(data))), strength)
         others = self.network.conditions.check(conditions or {}, len(data))
-        with evaluating(self):  # type: ignore[arg-type]
-            latents = integrate(self, latents, emotion, others, sampling, start=strength)
+        with evaluating(self):
+            latents = integrate(self, latents, asked, others, sampling, start=strength)
             return self.bands.decode(latents)[..., : spectrogram.shape[-1]].clamp(-1, 1)
 
     def infill(
-        self,
+        self: Any,
         spectrogram: Tensor,
         unknown: Tensor,
         emotion: Tensor | Sequence,
@@ -98,7 +92,7 @@ class FlowEditingMixin:
             ValueError: The mask has another shape or no frame stays, the repeats are below 1, there are not as many
                 songs as emotions, the songs are not normalised log-mels, or as in `generate`.
         """
-        emotion, data = self._checked(spectrogram, emotion)
+        asked, data = self._checked(spectrogram, emotion)
         n_frames = spectrogram.shape[-1]
         if unknown.dtype != torch.bool or unknown.shape != (n_frames,) or unknown.all():
             raise ValueError(
@@ -106,17 +100,17 @@ class FlowEditingMixin:
             )
         if repeats < 1:
             raise ValueError(f"expected at least 1 repeat, got {repeats}")
-        sampling = self.sampling(num_inference_steps, guidance_scale)  # type: ignore[attr-defined]
+        sampling = self.sampling(num_inference_steps, guidance_scale)
         unknown = functional.pad(unknown.to(data.device), (0, data.shape[-1] - n_frames), value=True)
         generators = [torch.Generator().manual_seed(each) for each in expand_seeds(seed, len(data))]
         others = self.network.conditions.check(conditions or {}, len(data))
-        with evaluating(self):  # type: ignore[arg-type]
-            latents = _fill(self, data, unknown, emotion, others, sampling, generators, repeats)
+        with evaluating(self):
+            latents = _fill(self, data, unknown, asked, others, sampling, generators, repeats)
             made = self.bands.decode(latents)[..., :n_frames].clamp(-1, 1)
         return torch.where(unknown[:n_frames], made, spectrogram.to(made))
 
     def extend(
-        self,
+        self: Any,
         spectrogram: Tensor,
         n_frames: int,
         emotion: Tensor | Sequence,
@@ -161,7 +155,7 @@ class FlowEditingMixin:
             seeds = (seeds + 1_000_003) % 2**31  # other noise for each window
         return spectrogram
 
-    def _checked(self, spectrogram: Tensor, emotion: Tensor | Sequence) -> tuple[Tensor, Tensor]:
+    def _checked(self: Any, spectrogram: Tensor, emotion: Tensor | Sequence) -> tuple[Tensor, Tensor]:
         """Return checked emotions, and the latents of songs, padded to frames that the network can halve."""
         emotion = check_emotion(emotion)
         if spectrogram.ndim != 4 or spectrogram.shape[1:3] != (1, self.config.n_mels) or not spectrogram.shape[3]:
@@ -173,7 +167,7 @@ class FlowEditingMixin:
         spectrogram = spectrogram.to(self.device, self.input_dtype)
         missing = -spectrogram.shape[-1] % self.network.frame_multiple
         data = self.bands.encode(functional.pad(spectrogram, (0, missing, 0, 0), mode="replicate"))
-        return self.calibrated(emotion.to(self.device, self.input_dtype)), data  # type: ignore[attr-defined]
+        return self.calibrated(emotion.to(self.device, self.input_dtype)), data
 
     def _noise(self, data: Tensor, seeds: Sequence[int]) -> Tensor:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]

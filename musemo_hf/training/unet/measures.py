@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import librosa
 import numpy as np
 import torch
+from librosa.feature import tempo as librosa_tempo
+from librosa.onset import onset_strength
 from torch import Tensor
 
 from musemo_hf.audio.mel import MelSettings, denormalise
@@ -44,8 +46,8 @@ def brightness(decibels: np.ndarray) -> float:
 def tempo(decibels: np.ndarray) -> float:
     """Return librosa's estimate of the tempo in beats per minute, of a log-mel `(n_mels, n_frames)` in dB."""
     place = {"sr": MelSettings().sampling_rate, "hop_length": MelSettings().hop_length}
-    onsets = librosa.onset.onset_strength(S=decibels, **place)
-    return float(librosa.feature.tempo(onset_envelope=onsets, **place)[0])
+    onsets = onset_strength(S=decibels, **place)
+    return float(librosa_tempo(onset_envelope=onsets, **place)[0])
 
 
 MEASURES = {"loudness": loudness, "brightness": brightness, "tempo": tempo}
