@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
+from musemo_hf.training.vocoder.settings import VocoderConfiguration
 
 CONFIGS = Path(__file__).parents[2] / "training/configs"
 
@@ -55,7 +56,8 @@ def test_an_integer_is_a_number_and_null_is_allowed_where_declared():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_shipped_configuration_loads_and_prints_to_the_same(path, yaml_file):
-    defaults = StudyConfiguration() if path.parent.name == "study" else Configuration()
+    kinds = {"study": StudyConfiguration, "vocoder": VocoderConfiguration}
+    defaults = kinds.get(path.parent.name, kinds.get(path.stem.partition("_")[0], Configuration))()
     configuration = load_configuration(path, defaults=defaults)
     assert configuration != defaults
     assert load_configuration(yaml_file(configuration.to_yaml()), defaults=defaults) == configuration
