@@ -124,7 +124,7 @@ def test_checkpoints_that_are_none(musemo, recogniser, tmp_path):
     assert f"found none at {tmp_path / 'none'}" in err
     status, _, err = musemo(*arguments, recogniser)
     assert status == 1
-    assert "expected a generator (musemo_gan or MusemoFlowGenerator)" in err
+    assert "expected a generator (musemo_gan or MusemoFlowGenerator or MusemoUNetGenerator)" in err
     status, _, err = musemo(*arguments, "nobody/nothing")  # a repository, and no network
     assert status == 1
     assert err.count("\n") == 1

@@ -174,7 +174,7 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
         ),
         ("variants.more={recogniser: {}}", "expected kind or one of generator"),
         ("variants.more={gan_training: {magic: 1}}", "variants: more: gan_training: expected one of"),
-        ("variants.more={kind: diffusion}", "variants: more: kind: expected one of gan, flow, got 'diffusion'"),
+        ("variants.more={kind: diffusion}", "variants: more: kind: expected one of gan, flow, unet, got 'diffusion'"),
         ("study.fold=7", "expected a fold out of"),
     ],
 )

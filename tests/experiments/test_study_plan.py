@@ -68,7 +68,7 @@ def test_former_keys_are_read_with_a_warning(tmp_path):
         (["study.baseline=simple"], "expected variants out of enhanced, got simple"),
         (["variants.more=3"], "variants: more: expected keys and values, got 3"),
         (["variants.more={generator: 3}"], "variants: more: generator: expected keys and values, got 3"),
-        (["variants.more={kind: [flow]}"], r"variants: more: kind: expected one of gan, flow, got \['flow'\]"),
+        (["variants.more={kind: [flow]}"], r"variants: more: kind: expected one of gan, flow, unet, got \['flow'\]"),
         (["variants.more={data: {}}"], "variants: more: expected kind or one of generator, .*, got data"),
         (["variants.more={gan_training: {seed: 1}}"], "variants: more: expected equal .* in all, got seed"),
         (["variants.more={gan_training: {loss: wgan}}"], "variants: more: gan_training: expected loss to be one of"),
