@@ -59,7 +59,7 @@ def load_audio(
 
 def is_wrapped(audio: Any) -> bool:
     """Tell whether an input is a dict, a decoder of torchcodec, or what such a decoder returns."""
-    decoded = hasattr(audio, "data") and hasattr(audio, "sample_rate")
+    decoded = hasattr(audio, "sample_rate") and hasattr(audio, "data")  # an array of dates has no `data` to look at
     return isinstance(audio, Mapping) or hasattr(audio, "get_all_samples") or decoded
 
 

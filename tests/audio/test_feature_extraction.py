@@ -229,3 +229,10 @@ def test_scales_of_views_and_integers(extractor):
     decibels = np.linspace(-60, 40, 12).reshape(3, 4)
     assert torch.allclose(extractor.from_decibels(decibels[::-1]), extractor.from_decibels(decibels).flip(0))
     assert extractor.from_decibels([[-60, 40], [-10, -35]]).tolist() == [[-1, 1], [0, -0.5]]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[s]", "complex64"])
+def test_arrays_that_hold_no_numbers_are_refused_by_their_type(kind):
+    # numpy raises when such an array is asked whether it has `data`
+    with pytest.raises(ValueError, match=rf"expected floating-point audio.*{kind[:8]}"):
+        MusemoFeatureExtractor(n_frames=8)(np.zeros(3000, kind), sampling_rate=22050)

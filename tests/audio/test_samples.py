@@ -22,6 +22,7 @@ from musemo_hf.audio.samples import check_rate, mono_with_notes, resample, to_mo
         (np.zeros(100, np.int16), "floating-point audio.*int16"),
         (torch.zeros(100, dtype=torch.int64), "floating-point audio.*int64"),
         (np.zeros(100, np.complex64), "floating-point audio.*complex64"),
+        (np.zeros(100, "datetime64[s]"), "floating-point audio.*datetime64"),
         (np.zeros(100, bool), "floating-point audio.*bool"),
         (np.array(["a", "b"]), "floating-point audio.*U1"),
         (np.array([None] * 5), "floating-point audio.*object"),
