@@ -8,7 +8,8 @@ from musemo_hf import MusemoFlowGenerator
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.flow.settings import FlowTraining
-from musemo_hf.training.flow.trainer import FlowTrainer, path
+from musemo_hf.training.flow.trainer import FlowTrainer
+from musemo_hf.training.flow_matching import path
 from musemo_hf.training.log import read_statistics
 
 CONFIG = {"n_frames": 32, "patch_size": (128, 4), "n_components": 8, "width": 16, "depth": 1, "n_heads": 2}
@@ -96,7 +97,7 @@ def test_the_rate_warms_up_and_falls(trainer):
 
 
 def test_times_and_dropped_emotions(trainer):
-    times, dropped = trainer()._times(4000, torch.Generator().manual_seed(0))
+    times, dropped = trainer().draw_times(4000, torch.Generator().manual_seed(0))
     assert 0 < times.min() < times.max() < 1
     assert torch.logit(times).mean().item() == pytest.approx(0, abs=0.05)
     assert torch.logit(times).std().item() == pytest.approx(1, abs=0.05)

@@ -144,7 +144,7 @@ def test_it_learns_one_clip(trainer):
 
 
 def test_times_are_logit_normal_and_a_tenth_of_emotions_is_dropped(trainer):
-    times, dropped = trainer(time_mean=0.5, time_deviation=1.2)._times(4000, torch.Generator().manual_seed(0))
+    times, dropped = trainer(time_mean=0.5, time_deviation=1.2).draw_times(4000, torch.Generator().manual_seed(0))
     assert torch.logit(times).mean().item() == pytest.approx(0.5, abs=0.05)
     assert torch.logit(times).std().item() == pytest.approx(1.2, abs=0.05)
     assert dropped.float().mean().item() == pytest.approx(0.1, abs=0.02)

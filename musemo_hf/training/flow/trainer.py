@@ -2,31 +2,26 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.identity import data_identity
-from musemo_hf.training.loop import TrainingLoop
+from musemo_hf.training.flow_matching import FlowMatchingLoop, path
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
 
 from .settings import FlowTraining
 
 PROFILE_WEIGHT = 0.2  # of the mean square error of the profile's latents, beside that of the texture's
-DROPPED_EMOTION = 0.1  # share of samples without their emotion (classifier-free guidance, Ho & Salimans 2022)
-BETAS = (0.9, 0.99)
 CLIPS_A_DIRECTION = 4  # for a covariance whose smallest variances are not far too small
 
 
-class FlowTrainer(TrainingLoop):
+class FlowTrainer(FlowMatchingLoop):
     """Trains a flow on the latents of clips.
 
     The latents are fitted to the clips when the trainer is made, in seconds, and the clips are encoded once, so that an
@@ -71,36 +66,16 @@ class FlowTrainer(TrainingLoop):
             texture = generator.profile.encode(clips.spectrogram)[1] if training.roll else None
         self.emotion = clips.emotion.to(parallel.device)
         self.texture = None if texture is None else texture.to(parallel.device)
-        self.model = parallel.model(generator)
-        network = parallel.unwrap(self.model)
-        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), training.lr, BETAS, weight_decay=training.weight_decay
-        )
-        self.objects = {"generator": network, "averaged_generator": self.average, "optimizer": self.optimizer}
-        shape = {name: value for name, value in generator.config.items() if not name.startswith("_")}
-        self.settings = {**asdict(training), "data": data_identity(clips, origin=origin), "config": shape}
+        self.prepare(generator, clips, origin)
 
-    def update(self) -> dict[str, Tensor | float]:
-        """Make one step of the optimizer."""
-        training, step = self.training, self.step
-        seed_step(training.seed, step, self.parallel.rank)
-        self.model.train()
-        loss = self._loss(batch_indices(len(self.emotion), training.batch_size, step, training.seed))
-        rate = training.lr * self._rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        values = self.descend(loss, self.model, self.optimizer, training.gradient_norm)
-        self.average.update_parameters(self.parallel.unwrap(self.model))
-        return values | {"lr": rate}
-
-    def _loss(self, index: Any) -> Tensor:
+    def loss(self) -> Tensor:
         """Conditional flow matching (Lipman et al. 2023, eq. 9) on the straight path."""
+        index = batch_indices(len(self.emotion), self.training.batch_size, self.step, self.training.seed)
         share = self.parallel.share
         generator = step_generator(self.training.seed, self.step)  # all processes draw all, and take their share
         chosen = torch.from_numpy(share(index)).to(self.latents.device)
         emotion = self.emotion[chosen]
-        t, drop_mask = (share(value).to(chosen.device) for value in self._times(len(index), generator))
+        t, drop_mask = (share(value).to(chosen.device) for value in self.draw_times(len(index), generator))
         noise = share(torch.randn(len(index), self.latents.shape[1], generator=generator)).to(self.latents)
         shifts, others = torch.rand(2, len(index), generator=generator)
         data = self._data(chosen, share(shifts), share(others))
@@ -134,26 +109,3 @@ class FlowTrainer(TrainingLoop):
             moved = moved.gather(-1, place.to(moved.device)[:, None, None].expand_as(moved))
             texture = generator.encode_texture(moved)
         return torch.cat([profile, texture.flatten(1)], dim=1)
-
-    def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw times in (0, 1), evenly over the quantiles of their distribution, and whose emotion is left out."""
-        quantile = (torch.arange(n_samples) + torch.rand(n_samples, generator=generator)) / n_samples
-        logit = torch.special.ndtri(quantile.clamp(1e-4, 0.9999))  # logit-normal (Esser et al. 2024, section 3.1)
-        return logit.sigmoid(), torch.rand(n_samples, generator=generator) < DROPPED_EMOTION
-
-    def _rate(self) -> float:
-        """Return the factor of the learning rate: a warm-up, then a cosine over the whole run."""
-        warmup = min(1.0, (self.step + 1) / max(1, self.training.warmup_steps))
-        return warmup * 0.5 * (1 + math.cos(math.pi * self.progress))
-
-
-def path(data: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a point of the straight path from data to noise (Liu et al. 2023, eq. 1), and the velocity there.
-
-    Args:
-        data: The data, `(B, ...)`.
-        noise: The noise, of the same shape.
-        t: The time of each sample, `(B,)`, from 0 (data) to 1 (noise).
-    """
-    share = t.view(-1, *[1] * (data.ndim - 1))
-    return torch.lerp(data, noise, share), noise - data

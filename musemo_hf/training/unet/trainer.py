@@ -2,20 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.flow.trainer import BETAS, DROPPED_EMOTION, path
-from musemo_hf.training.identity import data_identity
-from musemo_hf.training.loop import TrainingLoop
+from musemo_hf.training.flow_matching import FlowMatchingLoop, path
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
 
@@ -27,7 +23,7 @@ from .settings import UNetTraining
 CHECK_EVERY = 50  # updates between looks at whether a picture is due
 
 
-class UNetTrainer(TrainingLoop):
+class UNetTrainer(FlowMatchingLoop):
     """Trains a U-Net on crops of log-mels by flow matching.
 
     Args:
@@ -58,6 +54,7 @@ class UNetTrainer(TrainingLoop):
         check_every = CHECK_EVERY if training.pictures else 0
         super().__init__("unet", training, steps, run_dir, parallel, training.seconds, check_every)
         self.training = training
+        self.time_mean, self.time_deviation = training.time_mean, training.time_deviation
         seed_step(training.seed, 0)
         generator = MusemoUNetGenerator(**config)
         generator.fit(clips.spectrogram)
@@ -72,28 +69,7 @@ class UNetTrainer(TrainingLoop):
             name: value.to(parallel.device) for name, value in measure(clips, generator.config.conditions).items()
         }
         draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
-        self.model = parallel.model(generator.to(memory_format=torch.channels_last))  # faster convolutions
-        network = parallel.unwrap(self.model)
-        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), training.lr, BETAS, weight_decay=training.weight_decay
-        )
-        self.objects = {"generator": network, "averaged_generator": self.average, "optimizer": self.optimizer}
-        shape = {name: value for name, value in generator.config.items() if not name.startswith("_")}
-        self.settings = {**asdict(training), "data": data_identity(clips, origin=origin), "config": shape}
-
-    def update(self) -> dict[str, Tensor | float]:
-        """Make one step of the optimizer."""
-        training, step = self.training, self.step
-        seed_step(training.seed, step, self.parallel.rank)
-        self.model.train()
-        loss = self._loss()
-        rate = training.lr * self._rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        values = self.descend(loss, self.model, self.optimizer, training.gradient_norm)
-        self.average.update_parameters(self.parallel.unwrap(self.model))
-        return values | {"lr": rate}
+        self.prepare(generator.to(memory_format=torch.channels_last), clips, origin)  # faster convolutions
 
     def check(self, values: dict[str, float]) -> dict[str, float]:
         """Draw samples whenever another part of the run is done, to be looked at while it goes on."""
@@ -112,13 +88,13 @@ class UNetTrainer(TrainingLoop):
         fitting = training.batch_size * training.crop_frames / self.whole_frames
         return max(1, round(fitting / self.parallel.world)) * self.parallel.world, self.whole_frames
 
-    def _loss(self) -> Tensor:
+    def loss(self) -> Tensor:
         """Conditional flow matching (Lipman et al. 2023, eq. 9) on the straight path, on crops."""
         share, generator = self.parallel.share, step_generator(self.training.seed, self.step)
         n_crops, n_frames = self.shape(self.step)  # all processes draw all, and take their share
         index = batch_indices(len(self.clips), n_crops, self.step, self.training.seed)
         starts = draw_starts(n_crops, self.clips.spectrogram.shape[-1], n_frames, generator)
-        t, drop_mask = self._times(n_crops, generator)
+        t, drop_mask = self.draw_times(n_crops, generator)
         names = self.averaged_model.config.augmentations
         amounts = draw_augmentation(names, n_crops, self.training.augmented_share, generator)
         given = draw_given(self.measured, n_crops, self.training.condition_share, generator)
@@ -134,15 +110,3 @@ class UNetTrainer(TrainingLoop):
         with torch.autocast(device.type, torch.bfloat16, enabled=self.training.bfloat16):
             predicted = self.model(latents, t, self.clips.emotion[chosen], drop_mask, conditions, return_dict=False)[0]
         return (predicted.float() - velocity).square().mean()
-
-    def _times(self, n_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw times in (0, 1), evenly over the quantiles of their distribution, and whose emotion is left out."""
-        quantile = (torch.arange(n_samples) + torch.rand(n_samples, generator=generator)) / n_samples
-        normal = torch.special.ndtri(quantile.clamp(1e-4, 0.9999))
-        logit = self.training.time_mean + self.training.time_deviation * normal
-        return logit.sigmoid(), torch.rand(n_samples, generator=generator) < DROPPED_EMOTION
-
-    def _rate(self) -> float:
-        """Return the factor of the learning rate: a warm-up, then a cosine over the whole run."""
-        warmup = min(1.0, (self.step + 1) / max(1, self.training.warmup_steps))
-        return warmup * 0.5 * (1 + math.cos(math.pi * self.progress))
