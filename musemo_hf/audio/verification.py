@@ -1,7 +1,7 @@
 """Verification of what is loaded: checksums of files, and values of a model that are finite.
 
-The checksums are in a file that `sha256sum --check` reads too. The folders `gan`, `flow`, `vit` and `audio` hold the
-same copy of this file, because each folder is pushed to the Hub on its own. A test keeps the copies identical.
+The checksums are in a file that `sha256sum --check` reads too. The folders of the models link to this file of `audio`,
+because each folder is pushed to the Hub on its own.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
-"""What both generators share: checks of the emotion, seeded noise, and generation in evaluation mode.
+"""What all generators share: checks of the emotion, seeded noise, and generation in evaluation mode.
 
-The folders `gan` and `flow` hold the same copy of this file, because each folder is pushed to the Hub on its own. A
-test keeps the two copies identical.
+The folders `flow` and `unet` link to this file of `gan`, because each folder is pushed to the Hub on its own.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,6 @@
 """Loading of weights: complete, or not at all.
 
-The folders `gan` and `vit` hold the same copy of this file, because each folder is pushed to the Hub on its own. A test
-keeps the two copies identical.
+The folder `gan` links to this file of `vit`, because each folder is pushed to the Hub on its own.
 """
 
 from typing import Any

@@ -1,7 +1,6 @@
 """Modules that keep their precision in a model of half precision.
 
-The folders `flow` and `vit` hold the same copy of this file, because each folder is pushed to the Hub on its own. A
-test keeps the two copies identical.
+The folders `flow` and `unet` link to this file of `vit`, because each folder is pushed to the Hub on its own.
 """
 
 from collections.abc import Callable
