@@ -20,7 +20,7 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
-from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, told
+from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, with_conditions
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
 
@@ -160,7 +160,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
             raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
         if conditions and not hasattr(self.generator.config, "conditions"):
             raise ValueError(f"expected conditions for a U-Net only, got a {type(self.generator).__name__}")
-        wishes = told({"conditions": conditions}, len(emotion))["conditions"] or {}
+        wishes = with_conditions({"conditions": conditions}, len(emotion))["conditions"] or {}
         mels, songs = [], []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)

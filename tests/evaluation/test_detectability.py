@@ -22,9 +22,9 @@ def test_what_is_alike_is_not_told_apart_and_what_is_not_is(artists):
     assert alike.auc == pytest.approx(0.5, abs=0.1)
     assert alike.low < 0.5 < alike.high
     assert (alike.n_real, alike.n_generated, alike.reason) == (180, 180, None)
-    told = detectability(real, far, names, far_names)
-    assert told.low > 0.9
-    assert told.low <= told.auc <= told.high <= 1
+    found = detectability(real, far, names, far_names)
+    assert found.low > 0.9
+    assert found.low <= found.auc <= found.high <= 1
     assert detectability(real, other, names, other_names) == alike  # a function of its seed
 
 

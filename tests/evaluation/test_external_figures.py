@@ -29,10 +29,10 @@ def test_the_figures_are_those_of_their_functions(sides, artists):
     for key, distance in (("external_skill", "kid"), ("external_skill_frechet", "frechet")):
         expected = external_skill(reference, held_out, candidate, noises, groups, distance, n_resamples=50)
         assert (answer[key], answer[f"{key}_interval"]) == (expected.skill, [expected.low, expected.high])
-    told = detectability(reference, candidate, names, names, n_resamples=50)
-    assert (answer["detectability"], answer["detectability_interval"]) == (told.auc, [told.low, told.high])
+    found = detectability(reference, candidate, names, names, n_resamples=50)
+    assert (answer["detectability"], answer["detectability_interval"]) == (found.auc, [found.low, found.high])
     real = detectability(reference, held_out, names, others, n_resamples=50)
-    assert answer["detectability_real"] == real.auc < told.auc
+    assert answer["detectability_real"] == real.auc < found.auc
     scale = reference.std(axis=0)
     limited = [np.clip((side - reference.mean(axis=0)) / scale, -4, 4) for side in (reference, candidate, held_out)]
     shares = prdc(limited[0], limited[1])

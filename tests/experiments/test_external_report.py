@@ -72,13 +72,13 @@ def test_its_sentences_say_the_headline_first(report):
     assert "14 clips against 14 held-out songs" in first
     assert "Requested against recognised emotion, by kernel ridge regression on bands-v1" in second
     assert f"CCC {report['songs']['ccc'][0]:.2f}" in second
-    told = {
+    figures = {
         "external_skill": 0.5,
         "external_skill_interval": [0.4, 0.6],
         "detectability": 0.9,
         "detectability_real": 0.6,
     }
-    sentence = external_findings(report | told)[0]
+    sentence = external_findings(report | figures)[0]
     assert sentence.startswith("Skill 0.50 [0.40, 0.60] through sound")
     assert "under the curve of 0.90, real songs of other artists with 0.60" in sentence
 

@@ -100,7 +100,7 @@ def test_the_page_says_first_which_skill_to_trust(sound):
     assert "is spent" in text
     assert "not defined" in text
     assert "from 120 clips a side on, the external\nskill's from 50" in text
-    assert "Not told, and so not shown below: sharpness of onsets (random phases)." in text
+    assert "Not validated, and so not shown below: sharpness of onsets (random phases)." in text
     assert len(re.findall(r"^\| packaged GAN ", text, re.MULTILINE)) == 2
     assert sound_context(None) == {"sound": None}
 

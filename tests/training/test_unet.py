@@ -40,7 +40,7 @@ def test_crops_are_parts_of_their_clips_from_everywhere():
     assert torch.equal(made.diff(dim=-1), torch.ones(200, 1, 3, 19))
 
 
-def test_augmentation_changes_its_share_by_what_the_network_is_told():
+def test_augmentation_changes_its_share_by_what_the_network_is_given():
     drawn = draw_augmentation(AUGMENTATIONS, 4000, 0.25, torch.Generator().manual_seed(0))
     for name, amounts in drawn.items():
         assert -1 <= amounts.min() < -0.8, name
@@ -69,7 +69,7 @@ def test_what_is_measured():
     assert tempo(np.roll(beats, 5, axis=1)) == pytest.approx(90, rel=0.05)
 
 
-def test_measures_are_told_for_their_share(clips):
+def test_measures_are_given_for_their_share(clips):
     measured = measure(clips, ("loudness", "tempo"))
     assert {name: value.shape for name, value in measured.items()} == {"loudness": (40,), "tempo": (40,)}
     arousal = clips.emotion[:, 1]  # which is the level of these clips
@@ -81,11 +81,11 @@ def test_measures_are_told_for_their_share(clips):
         measure(clips, ("genre",))
 
 
-def test_a_told_loudness_is_followed(trainer, clips):
+def test_a_requested_loudness_is_followed(trainer, clips):
     unfelt = Clips(clips.spectrogram, torch.zeros(40, 2))  # otherwise arousal would tell the level
-    told = {"condition_share": 1.0, "steps": 120, "batch_size": 8, "lr": 3e-3, "checkpoint_every": 0}
-    told |= {"time_mean": 4.0, "time_deviation": 1.0}  # where nothing else tells the level
-    made = trainer(config={"conditions": ("loudness",)}, songs=unfelt, ema_decay=0.9, **told).train()
+    settings = {"condition_share": 1.0, "steps": 120, "batch_size": 8, "lr": 3e-3, "checkpoint_every": 0}
+    settings |= {"time_mean": 4.0, "time_deviation": 1.0}  # where nothing else tells the level
+    made = trainer(config={"conditions": ("loudness",)}, songs=unfelt, ema_decay=0.9, **settings).train()
     loudness = torch.tensor([-7.0, 47.0]).repeat_interleave(4)
     clips = made.generate(torch.zeros(8, 2), seed=0, conditions={"loudness": loudness}, num_inference_steps=5)
     quiet, loud = clips.mean(dim=(1, 2, 3)).chunk(2)

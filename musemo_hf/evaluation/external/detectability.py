@@ -26,10 +26,10 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Detectability:
-    """How well generated clips are told from real songs.
+    """How well generated clips are distinguished from real songs.
 
     Attributes:
-        auc: The area under the receiver operating characteristic: 0.5 where they cannot be told apart, 1 where they
+        auc: The area under the receiver operating characteristic: 0.5 where they cannot be distinguished, 1 where they
             always can; NaN with a reason.
         reason: The reason why it is NaN; None where it is a number.
         low: The lower end of the bootstrap interval over groups.

@@ -65,7 +65,7 @@ def external_figures(
         external_skill(base, other, candidate, noises, groups, distance, n_resamples, confidence, seed)
         for distance in ("kid", "frechet")
     )
-    told = detectability(reference, candidate, reference_groups, candidate_groups, n_resamples, confidence, seed)
+    generated = detectability(reference, candidate, reference_groups, candidate_groups, n_resamples, confidence, seed)
     real = detectability(base, other, base_groups, other_groups, n_resamples, confidence, seed)
     answer: dict[str, Any] = {
         "external_kid": kid.distance,
@@ -78,7 +78,7 @@ def external_figures(
     notes: dict[str, str] = {}
     for name, skill in (("external_skill", kid), ("external_skill_frechet", frechet)):
         _add(answer, notes, name, skill.skill, skill)
-    for name, found in (("detectability", told), ("detectability_real", real)):
+    for name, found in (("detectability", generated), ("detectability_real", real)):
         _add(answer, notes, name, found.auc, found)
     answer |= _coverage(base, candidate, other, notes)
     return answer | {"external_notes": notes}

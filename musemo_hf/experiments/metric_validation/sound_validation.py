@@ -128,7 +128,7 @@ def _figures(
         external_skill(reference.external, held_out.external, one.external, external, groups, distance)
         for distance in ("kid", "frechet")
     )
-    told = detectability(reference.external, one.external, reference.groups, one.groups)
+    found = detectability(reference.external, one.external, reference.groups, one.groups)
     scale = scaled(reference.external, {"real": reference.external, "one": one.external})
     return {
         "kind": one.kind,
@@ -138,7 +138,7 @@ def _figures(
         "external_frechet": [frechet.skill, frechet.low, frechet.high],
         "best_noise": kid.best_noise,
         "kid": kid.distance,
-        "detectability": [told.auc, told.low, told.high],
+        "detectability": [found.auc, found.low, found.high],
         "coverage": prdc(scale["real"], scale["one"])["coverage"],
         "structure": {
             name: asdict(found) | {"separates": found.separates}

@@ -1,4 +1,4 @@
-"""What another model hears in generated clips: the part of a generator's report that decides."""
+"""Figures of generated clips through sound, by an external embedder: the part of a generator's report that decides."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def _skill_in_words(external: dict[str, Any]) -> str:
         return f"The skill {place}, is not defined ({reason}; {counts})."
     return (
         f"Skill {external['external_skill']:.2f} {_ends(external['external_skill_interval'])} {place} (0 is the best "
-        f"noise, 1 is other real music; {counts}); generated clips are told from real songs with an area under the "
-        f"curve of {external['detectability']:.2f}, real songs of other artists with "
+        f"noise, 1 is other real music; {counts}); generated clips are distinguished from real songs with an area under "
+        f"the curve of {external['detectability']:.2f}, real songs of other artists with "
         f"{external['detectability_real']:.2f} (0.5 is chance)."
     )
 

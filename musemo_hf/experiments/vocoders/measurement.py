@@ -96,7 +96,7 @@ def measure(
 
 
 def recognise(model: Any, extractor: MusemoFeatureExtractor, songs: Sequence[NDArray]) -> NDArray:
-    """Return the (valence, arousal) that a recogniser hears in songs, `(N, 2)`."""
+    """Return the (valence, arousal) that a recogniser predicts of songs, `(N, 2)`."""
     with evaluating(model):
         parts = [
             model(spectrogram=extractor([song], sampling_rate=SETTINGS.sampling_rate)["spectrogram"]).emotion

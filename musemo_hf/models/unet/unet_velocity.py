@@ -20,7 +20,7 @@ class UNetVelocity(nn.Module):
 
     The cosines of a patch are the channels of diffusers' `UNet2DModel`, which is convolutional in
     time, and its attention has no positions in time, so that it takes any number of frames that `frame_multiple`
-    divides. Mel bands are told apart by learnt channels, because a low band is not a high one moved.
+    divides. Learnt channels distinguish the mel bands, because a low band is not a high one moved.
 
     Args:
         n_mels: The number of mel bands.

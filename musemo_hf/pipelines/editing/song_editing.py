@@ -53,7 +53,7 @@ class SongEditingMixin:
             AudioDecodingError: A file is not audio.
         """
         emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
-        mels = self.generator.vary(mel, emotion, strength, seeds, **told(options, len(emotion)))
+        mels = self.generator.vary(mel, emotion, strength, seeds, **with_conditions(options, len(emotion)))
         return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
 
     @torch.no_grad()
@@ -85,7 +85,7 @@ class SongEditingMixin:
         """
         emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
         mels = self.generator.extend(
-            mel, self._frames("seconds", seconds), emotion, seeds, **told(options, len(emotion))
+            mel, self._frames("seconds", seconds), emotion, seeds, **with_conditions(options, len(emotion))
         )
         return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
 
@@ -124,7 +124,7 @@ class SongEditingMixin:
             raise ValueError(f"expected a part within 0 to {mel.shape[-1] / rate:.2f} s, got {start} to {end}")
         place = (torch.arange(mel.shape[-1]) + 0.5) / rate
         mels = self.generator.infill(
-            mel, (place >= start) & (place < end), emotion, seeds, **told(options, len(emotion))
+            mel, (place >= start) & (place < end), emotion, seeds, **with_conditions(options, len(emotion))
         )
         return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
 
@@ -157,7 +157,7 @@ class SongEditingMixin:
         """
         self._check_generator()
         emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
-        first, options = expand_seeds(seed, 1)[0], told(options, 1)
+        first, options = expand_seeds(seed, 1)[0], with_conditions(options, 1)
         ends = torch.linspace(0, self._frames("seconds", seconds), len(emotion) + 1).round().long()[1:].tolist()
         mel = self.generator.generate(emotion[:1], seed=first, **options)[..., : ends[0]]
         for number, end in enumerate(ends):
@@ -191,7 +191,7 @@ class SongEditingMixin:
         return round(n_frames)
 
 
-def told(options: Mapping[str, Any], n_songs: int) -> dict[str, Any]:
+def with_conditions(options: Mapping[str, Any], n_songs: int) -> dict[str, Any]:
     """Return options of a generator with each of its `conditions` as a tensor `(n_songs,)`.
 
     Args:

@@ -56,13 +56,13 @@ MEASURES = {"loudness": loudness, "brightness": brightness, "tempo": tempo}
 def draw_given(
     measured: Mapping[str, Tensor], n_crops: int, share: float, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Draw which values of which crops are told to the network, as bool `(n_crops,)` by name.
+    """Draw which values of which crops are given to the network, as bool `(n_crops,)` by name.
 
     Args:
         measured: The values by name.
         n_crops: The number of crops.
-        share: The share of crops that are told any; of these each value is told for half.
+        share: The share of crops of which any is given; of these each value is given for half.
         generator: The random generator.
     """
-    any_told = torch.rand(n_crops, generator=generator) < share
-    return {name: any_told & (torch.rand(n_crops, generator=generator) < 0.5) for name in measured}
+    any_given = torch.rand(n_crops, generator=generator) < share
+    return {name: any_given & (torch.rand(n_crops, generator=generator) < 0.5) for name in measured}

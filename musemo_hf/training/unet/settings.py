@@ -27,7 +27,7 @@ class UNetTraining:
         time_deviation: The deviation of the logit of the times.
         augmented_share: The share of crops, in [0, 1], to which each augmentation is applied. The generator has to name
             the augmentations in its `augmentations`: "gain" and "band_shift", see `augment`.
-        condition_share: The share of crops, in [0, 1], of which the network is told more than the emotion: each of its
+        condition_share: The share of crops, in [0, 1], of which the network is given more than the emotion: each of its
             `conditions` for half of these crops, so that it can be given with or without the others.
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
