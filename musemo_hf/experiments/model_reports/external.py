@@ -103,8 +103,8 @@ def _skill_in_words(external: dict[str, Any]) -> str:
         return f"The skill {place}, is not defined ({reason}; {counts})."
     return (
         f"Skill {external['external_skill']:.2f} {_ends(external['external_skill_interval'])} {place} (0 is the best "
-        f"noise, 1 is other real music; {counts}); generated clips are distinguished from real songs with an area under "
-        f"the curve of {external['detectability']:.2f}, real songs of other artists with "
+        f"noise, 1 is other real music; {counts}); generated clips are distinguished from real songs with an area "
+        f"under the curve of {external['detectability']:.2f}, real songs of other artists with "
         f"{external['detectability_real']:.2f} (0.5 is chance)."
     )
 
