@@ -128,7 +128,8 @@ def test_errors(sides):
         external_skill(reference, held_out, candidate, noises, distance="mmd")
     with pytest.raises(ValueError, match="one group label for each of 80 clips of held_out"):
         external_skill(reference, held_out, candidate, noises, {"held_out": ["a"]})
-    with pytest.raises(ValueError, match="groups of 'far'"):
-        external_skill(reference, held_out, candidate, noises, {"far": groups(70, "a")})
+    for side in ("far", "artists"):
+        with pytest.raises(ValueError, match=f"groups of '{side}'"):
+            external_skill(reference, held_out, candidate, noises, {side: groups(70, "a")})
     with pytest.raises(ValueError, match="reference features that differ"):
         external_skill(np.ones((60, 42)), held_out, candidate, noises)

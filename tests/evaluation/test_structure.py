@@ -120,3 +120,5 @@ def test_reasons_and_errors(rows):
         structure_distances(reference, candidate[:, 1:], held_out)
     with pytest.raises(ValueError, match="finite structural features of held_out"):
         structure_distances(reference, candidate, held_out * np.nan)
+    with pytest.raises(ValueError, match="one group label for each of 240 clips of held_out"):
+        structure_distances(reference, candidate, held_out, held_out_groups=["a"] * 300)

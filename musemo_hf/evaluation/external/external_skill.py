@@ -19,7 +19,7 @@ from musemo_hf.evaluation.surrogates.skill_scale import (
 )
 from musemo_hf.evaluation.threads import single_blas
 
-from .resampled_distances import ComponentDistances, KernelDistances, ResampledDistances, drawn_weights, scaled
+from .resampled_distances import ComponentDistances, KernelDistances, ResampledDistances, drawn_weights, group_labels, scaled
 
 Distance = Literal["kid", "frechet"]
 MIN_CLIPS = 50  # measured in docs/metric-validation.md
@@ -76,7 +76,7 @@ def external_skill(
     sides = {"reference": reference, "held_out": held_out, "candidate": candidate, **noises}
     sides = {name: np.asarray(features, dtype=np.float64) for name, features in sides.items()}
     check_sides(sides, noises)
-    labels = {name: _labels(groups, name, len(sides[name])) for name in groups or {}}
+    labels = _labels(groups or {}, sides)
     n_clips = min(len(features) for features in sides.values())
     if n_clips < min_clips:
         fewest = min(sides, key=lambda name: len(sides[name]))
@@ -94,10 +94,8 @@ def external_skill(
     return skill_of_groups([measured_group("all", found, draws, ranked)], n_clips, confidence)
 
 
-def _labels(groups: Mapping[str, Sequence] | None, side: str, length: int) -> np.ndarray:
-    if side not in ("reference", "held_out", "candidate"):
-        raise ValueError(f"expected groups of reference, held_out or candidate, got groups of {side!r}")
-    labels = np.asarray((groups or {})[side])
-    if labels.shape != (length,):
-        raise ValueError(f"expected one group label for each of {length} clips of {side}, got {labels.shape}")
-    return labels
+def _labels(groups: Mapping[str, Sequence], sides: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    for side in groups:
+        if side not in ("reference", "held_out", "candidate"):
+            raise ValueError(f"expected groups of reference, held_out or candidate, got groups of {side!r}")
+    return group_labels(groups, sides)

@@ -129,6 +129,25 @@ def principal_components(reference: np.ndarray, n_components: int) -> np.ndarray
     return (reference.T @ (vectors[:, largest] / np.sqrt(np.maximum(values[largest], 1e-12))))[:, ::-1]
 
 
+def group_labels(groups: Mapping[str, Sequence], sides: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the group of each clip, for sides that have groups.
+
+    Args:
+        groups: The group labels of some sides.
+        sides: The features of each side.
+
+    Raises:
+        ValueError: The labels of a side are not as many as its clips.
+    """
+    labels = {side: np.asarray(own) for side, own in groups.items()}
+    for side, own in labels.items():
+        if own.shape != (len(sides[side]),):
+            raise ValueError(
+                f"expected one group label for each of {len(sides[side])} clips of {side}, got {own.shape}"
+            )
+    return labels
+
+
 def drawn_weights(
     lengths: Mapping[str, int], groups: Mapping[str, Sequence | np.ndarray], n_resamples: int, seed: int
 ) -> list[dict[str, np.ndarray]]:

@@ -11,7 +11,7 @@ from scipy.stats import wasserstein_distance
 from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.evaluation.statistics.bootstrap import check_confidence, check_draws, interval
 
-from .resampled_distances import drawn_weights
+from .resampled_distances import drawn_weights, group_labels
 from .structure import FEATURES
 
 MIN_CLIPS = 30
@@ -74,7 +74,8 @@ def structure_distances(
         in the reference.
 
     Raises:
-        ValueError: The shapes do not fit, there is NaN or infinity, or an option is out of range.
+        ValueError: The shapes do not fit, there is NaN or infinity, the labels of a side are not as many as its clips,
+            or an option is out of range.
     """
     check_draws(n_resamples, seed)
     check_confidence(confidence)
@@ -85,12 +86,13 @@ def structure_distances(
             raise ValueError(f"expected structural features (N, {len(FEATURES)}) of {name}, got {rows.shape}")
         if not np.isfinite(rows).all():
             raise ValueError(f"expected finite structural features of {name}, got NaN or infinity")
+    given = {"reference": reference_groups, "held_out": held_out_groups}
+    groups = group_labels({name: own for name, own in given.items() if own is not None}, sides)
     n_clips = min(map(len, sides.values()))
     if n_clips < MIN_CLIPS:
         reason = f"expected at least {MIN_CLIPS} clips on every side to compare structure, got {n_clips}"
         return {name: StructureDistance(NAN, reason) for name in FEATURES}
-    given = {"reference": reference_groups, "held_out": held_out_groups}
-    groups = {name: evenly_spaced(np.asarray(own), n_clips) for name, own in given.items() if own is not None}
+    groups = {name: evenly_spaced(own, n_clips) for name, own in groups.items()}
     sides = {name: evenly_spaced(rows, n_clips) for name, rows in sides.items()}
     weights = drawn_weights({name: n_clips for name in sides}, groups, n_resamples, seed)
     return {
