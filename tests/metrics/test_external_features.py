@@ -41,6 +41,7 @@ def test_a_figure_that_is_not_defined_has_its_reason_among_the_notes(compute):
     assert np.isnan(answer["external_skill"])
     assert "expected at least 50 clips on every side" in answer["notes"]["external_skill"]
     assert "ladder" in answer["notes"]
+    assert not [name for name in answer if name.endswith("_interval")]  # no confidence was given
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,10 @@ class SpectrogramQuality(evaluate.Metric):
 def _with_external(answer: dict[str, Any], external: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
     """Add the figures in the space of an external embedder, and their notes to those of the answer."""
     embedder = external.pop("embedder", None)
-    options = {"confidence": evidence.confidence or 0.95, "seed": evidence.seed} | external
-    found = external_figures(**options)
+    options = {"confidence": evidence.confidence, "seed": evidence.seed} | external
+    found = external_figures(**options | {"confidence": options["confidence"] or 0.95})
+    if options["confidence"] is None:
+        found = {name: value for name, value in found.items() if not name.endswith("_interval")}
     notes = answer["notes"] | found.pop("external_notes")
     return answer | found | {"external_embedder": embedder, "notes": notes}
 
