@@ -110,4 +110,5 @@ def test_where_the_external_skill_is_not_known_the_other_stands_with_the_reason(
     result = report(notes={"external_skill": "expected at least 50 clips"}) | changes
     assert headline(result).endswith("42% of the way from noise to music")
     assert "not defined (expected at least 50 clips)" in skill_sentences(result)[0]
+    assert ",:" not in skill_sentences(result)[0]
     assert skill_sentences(report()) == [skill_sentence(report())]

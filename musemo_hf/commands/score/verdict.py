@@ -66,7 +66,7 @@ def deciding_skill(result: dict[str, Any]) -> float | None:
 def _skill_in_words(name: str, result: dict[str, Any], key: str) -> str:
     skill = result.get(key)
     if skill is None:
-        return f"{name}: not defined ({result.get('notes', {}).get(key, 'no reason given')})."
+        return f"{name.rstrip(',')}: not defined ({result.get('notes', {}).get(key, 'no reason given')})."
     if skill < 0:
         return f"{name} {skill:.2f}: further from real music than noise is."
     if skill < AS_MUSIC:
