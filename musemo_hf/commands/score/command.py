@@ -106,10 +106,9 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
     import evaluate
 
     from musemo_hf import metric_path
-
-    datasets.disable_progress_bars()
     from musemo_hf.commands.score.external import check_judge, external_features
 
+    datasets.disable_progress_bars()
     check_judge(args.external)  # before minutes of work are lost
     confidence = args.confidence or None
     conditioning = _conditioning(args)

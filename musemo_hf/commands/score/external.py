@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,9 @@ N_NOISES = 100  # clips of each noise
 
 
 def check_judge(name: str) -> None:
-    """Check the name of an external embedder; that of YAMNet is known, and its file may be needed for nothing.
+    """Check the name of an external embedder before clips are read.
+
+    YAMNet is not looked for yet: where its file is missing, the figures stand without it, with the reason.
 
     Raises:
         ValueError: There is no such embedder, or it reads no audio.
@@ -80,6 +83,7 @@ def external_features(
     }, None
 
 
+@cache
 def _find(name: str) -> AudioEmbedder:
     from musemo_hf.pipelines.embedders.audio_embedder import AudioEmbedder
     from musemo_hf.pipelines.embedders.find import find_embedder
