@@ -69,7 +69,9 @@ class KernelDistances:
 
     def __init__(self, sides: Mapping[str, np.ndarray]) -> None:
         self._within = {name: _without_diagonal(cubic_kernel(rows, rows)) for name, rows in sides.items()}
-        self._across = {name: cubic_kernel(sides["reference"], rows) for name, rows in sides.items()}
+        self._across = {
+            name: cubic_kernel(sides["reference"], rows) for name, rows in sides.items() if name != "reference"
+        }
 
     def distances(self, weights: Mapping[str, np.ndarray] | None = None) -> dict[str, float]:
         """See `ResampledDistances`."""
