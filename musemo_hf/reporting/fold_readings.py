@@ -12,7 +12,6 @@ from pathlib import Path
 from musemo_hf.files import atomic_write
 
 SPENT = {("DEAM", 0)}  # read many times before the log was begun: read again freely, and proof of nothing
-UNKNOWN = "not kept"
 MAX_BYTES = 1_000_000
 
 

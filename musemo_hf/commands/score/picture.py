@@ -103,8 +103,8 @@ def _draw_yours(axes: "Axes", value: float, ends: list[float] | None, label: str
 
 
 def _draw_skill(axes: "Axes", result: dict[str, Any]) -> None:
-    external = result.get("external_skill") is not None
-    where = f" (as sound, in the space of {result['external_embedder']})" if external else ""
+    kind = "" if result.get("external_skill") is None else "external_"
+    where = f" (as sound, in the space of {result['external_embedder']})" if kind else ""
     axes.set_title(f"The skill{where}: is it nearer to music than noise is?", loc="left", fontsize=12, color="#55556a")
     skill = deciding_skill(result)
     low = min(-0.25, -0.25 if skill is None else skill - 0.15)
@@ -114,7 +114,7 @@ def _draw_skill(axes: "Axes", result: dict[str, Any]) -> None:
         0.008, 0.9, "worse than noise", transform=axes.transAxes, color=NOISE, fontsize=10, style="italic", va="top"
     )
     axes.axhline(0, color="#d0d0da", linewidth=1, zorder=0)
-    noise = result.get("external_best_noise" if external else "best_noise") or "best noise"
+    noise = result.get(f"{kind}best_noise") or "best noise"
     for place, marker, colour, words in (
         (0, "X", NOISE, f"best noise\n({noise})"),
         (1, "o", REAL, "other real\nmusic"),
@@ -126,12 +126,7 @@ def _draw_skill(axes: "Axes", result: dict[str, Any]) -> None:
     if skill is None:
         axes.text(0.5, 0.35, "your set: not defined", color=YOURS, ha="center", fontweight="bold")
     else:
-        _draw_yours(
-            axes,
-            max(skill, -2.4),
-            result.get("external_skill_interval" if external else "skill_interval"),
-            f"{skill:.2f}",
-        )
+        _draw_yours(axes, max(skill, -2.4), result.get(f"{kind}skill_interval"), f"{skill:.2f}")
     axes.set_yticks([0], ["YOUR SET"])
     axes.get_yticklabels()[0].set(color=YOURS, fontweight="bold", fontsize=12)
     axes.tick_params(axis="y", length=0)

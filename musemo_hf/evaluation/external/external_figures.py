@@ -55,7 +55,7 @@ def external_figures(
         ValueError: See `external_skill`.
     """
     other, other_groups, base, base_groups = held_out, held_out_groups, reference, reference_groups
-    if other is None or held_out is None:
+    if other is None:
         first, second = _halves(len(reference), reference_groups, seed)
         base, other = reference[first], reference[second]
         base_groups, other_groups = (_picked(reference_groups, half) for half in (first, second))

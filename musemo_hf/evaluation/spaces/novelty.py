@@ -31,6 +31,8 @@ def novelty_curve(clip_db: np.ndarray, width: int) -> np.ndarray:
     Raises:
         ValueError: The clip is shorter than the checkerboard.
     """
+    from scipy.signal import fftconvolve  # which takes a second to load, for this space alone
+
     n_steps = clip_db.shape[-1] // STEP
     if n_steps < 2 * width:
         raise ValueError(
@@ -39,8 +41,6 @@ def novelty_curve(clip_db: np.ndarray, width: int) -> np.ndarray:
     groups = clip_db.reshape(N_GROUPS, -1, clip_db.shape[-1]).mean(axis=1, dtype=np.float64)
     steps = groups[:, : n_steps * STEP].reshape(N_GROUPS, n_steps, STEP).mean(axis=2)
     steps = steps - steps.mean(axis=1, keepdims=True)
-    from scipy.signal import fftconvolve  # which takes a second to load, for this space alone
-
     units = steps / (np.linalg.norm(steps, axis=0) + 1.0)  # 1 dB: silence resembles nothing
     offsets = np.arange(-width, width) + 0.5
     taper = np.exp(-0.5 * (2 * offsets / width) ** 2)
