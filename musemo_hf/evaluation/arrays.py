@@ -41,7 +41,7 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def check_finite(numbers: NDArray[np.float64], name: str) -> None:
-    """Raise a `ValueError` that names the row of NaN, of infinity, or of a number whose square overflows."""
+    """Raise a `ValueError` for NaN or infinity, whose row it names, and for a number above `LARGEST`."""
     rows = numbers.reshape(len(numbers), -1) if numbers.ndim else numbers.reshape(1, 1)
     bad = ~np.isfinite(rows).all(axis=1)
     if bad.any():

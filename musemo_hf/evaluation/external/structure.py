@@ -49,7 +49,7 @@ def structure_features(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
         One value for each of `FEATURES`: the logarithm of the mean duration of partials, weighted by duration, in
         seconds; the mean number of partials of at least 0.14 s that sound at a time; the mean of the 20 highest peaks
         of the onset strength over its mean; the mean correlation of the chroma of a second with the best of 24 key
-        profiles; the highest mean of the tempogram between 40 and 200 BPM over its median there; the similarity of each
+        profiles; the highest mean of the tempogram between 40 and 200 BPM less its median there; the similarity of each
         moment to the one most alike at least two seconds away, less that of all moments. Silence has zeros.
 
     Raises:

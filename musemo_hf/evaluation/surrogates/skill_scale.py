@@ -22,14 +22,14 @@ class Skill:
             NaN with a reason.
         reason: The reason why the skill is NaN; None where it is a number.
         group: The name of the weakest feature group, "all" in a space without groups.
-        distance: D_f, the Frechet distance of the candidate from the reference.
+        distance: D_f, the distance of the candidate from the reference.
         distance_real: D_r, the distance of other real clips.
         distance_noise: D_n, the distance of the best noise.
         best_noise: The name of the best noise.
-        standard_error: The standard error of D_n - D_r, by the bootstrap over clips.
+        standard_error: The standard error of D_n - D_r, by the bootstrap over clips or groups of clips.
         low: The lower end of the bootstrap interval of the skill.
         high: The upper end.
-        n_clips: The number of clips N, equal on all sides.
+        n_clips: The number of clips N of the smallest side, to which the others are thinned for a Frechet distance.
         group_skills: The skill in each feature group.
         noise_skills: The skill of each noise, in its own weakest group; none is above 0.
     """

@@ -1,4 +1,4 @@
-"""A recogniser of another family than the packaged ones: kernel ridge regression on the features of an audio model."""
+"""A recogniser that reads other features than those of log-mels: kernel ridge regression on those of an audio model."""
 
 from __future__ import annotations
 

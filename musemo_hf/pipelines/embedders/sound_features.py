@@ -1,6 +1,6 @@
 """The features of sound: of audio files, or of log-mels that become sound by the same inversion on every side.
 
-from musemo_hf.pipelines.embedders.sound_features import sound_features
+from musemo_hf.pipelines.embedders.sound_features import check_comparable, sound_features
 
 real = sound_features(sorted(Path("songs").glob("*.mp3")), resynthesise=True)  # through log-mel and inversion
 generated = sound_features(log_mels)  # (N, 128, n_frames) in dB
