@@ -96,7 +96,8 @@ def page_folder() -> Path:
     if "GRADIO_TEMP_DIR" not in os.environ:
         user = os.getuid() if os.name == "posix" else 0  # elsewhere the folder of temporary files is the user's own
         folder = Path(tempfile.gettempdir()) / f"musemo-space-{user}"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
         found = folder.lstat()
         is_ours = os.name != "posix" or (S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077)
         os.environ["GRADIO_TEMP_DIR"] = str(folder) if is_ours else tempfile.mkdtemp(prefix="musemo-space-")

@@ -212,14 +212,18 @@ def test_files_are_counted_too(tmp_path, monkeypatch):
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
-@pytest.mark.parametrize("foreign", ["none", "link", "open to all"])
+@pytest.mark.parametrize("foreign", ["none", "file", "link", "broken link", "open to all"])
 def test_the_folder_of_files_is_the_users_own(tmp_path, monkeypatch, foreign):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # so that it is as before after the test
     monkeypatch.delenv("GRADIO_TEMP_DIR")
     expected = tmp_path / f"musemo-space-{os.getuid()}"
-    if foreign == "link":
+    if foreign == "file":
+        expected.touch()
+    elif foreign == "link":
         expected.symlink_to("/etc")
+    elif foreign == "broken link":
+        expected.symlink_to("/nowhere")
     elif foreign == "open to all":
         expected.mkdir()
         expected.chmod(0o777)
