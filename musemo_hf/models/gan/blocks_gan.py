@@ -107,6 +107,13 @@ class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrai
     main_input_name = "emotion"
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *model_args: Any, **options: Any) -> Any:
+        """Load a checkpoint as transformers does, as float32 where no `dtype` is given, whatever it is stored as."""
+        if "torch_dtype" not in options:
+            options.setdefault("dtype", torch.float32)
+        return super().from_pretrained(pretrained_model_name_or_path, *model_args, **options)
+
+    @classmethod
     def can_generate(cls) -> bool:
         """Return False: `generate` makes spectrograms, and not sequences of tokens as transformers means it."""
         return False
