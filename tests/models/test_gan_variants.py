@@ -33,6 +33,7 @@ VARIANTS = {
     "shuffle": {"upsampling": "shuffle"},
     "patch stem": {"stem": "patch"},
     "transformer": {"generator_network": "transformer"},
+    "texture": {"preset": "modern", "generator_network": "texture", "conditioning": "both", "stem": "residual"},
 }
 
 
@@ -60,7 +61,7 @@ def pretrained(vit_config, tmp_path_factory):
 def test_shapes_and_gradients(variant, name, n_frames):
     config = variant(name, n_frames=n_frames)
     generator, discriminator = MusemoGanGenerator(config), MusemoGanDiscriminator(config)
-    noise = torch.randn(3, config.noise_dim)
+    noise = torch.randn(3, generator.noise_dim)
     mel = generator(emotion=EMOTIONS, noise=noise).spectrogram
     assert mel.shape == (3, 1, 128, n_frames)
     assert mel.abs().max() <= 1
