@@ -83,7 +83,8 @@ def main() -> int:
         script = [f"training/train_{train[0]}.py", *train[1:], "--output-dir", str(run), "--accept-other-hardware"]
         code = step(report, 60 * arguments.minutes, *script)
         codes.append(0 if code == STOPPED else code)
-        pack(newest(run), out)
+        if code in (0, STOPPED):
+            pack(newest(run), out)
     print(report.read_text(), f"results: {out}", sep="\n")
     return int(any(codes))
 
@@ -115,16 +116,15 @@ def step(report: Path, seconds: float, *command: str) -> int:
     with report.open("a") as file:
         print(f"\n# python {' '.join(command)}", file=file, flush=True)
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=os.environ | settings, stdout=file, stderr=subprocess.STDOUT
-        )
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.terminate()
+            [sys.executable, *command], cwd=ROOT, env=os.environ | settings, stdout=file, stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that the processes that it starts are stopped with it
+        )  # fmt: skip
+        for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, GRACE)):
             try:
-                process.wait(GRACE)
+                process.wait(patience)
+                break
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, number)
         code = process.wait()
         print(f"# exit code {code} after {time.monotonic() - started:.0f} s", file=file)
     return code

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks_gan import STYLE_DIM
+from .blocks_gan import STYLE_DIM, SubpixelConv
 from .configuration_gan import MusemoGanConfig
 
 COLUMN = 16  # frames that one column of the coarsest map stands for
@@ -90,7 +90,7 @@ class MelTexture(nn.Module):
         self.from_fine = nn.Conv2d(1 + 2 * HELD, channels[2], 3, padding=1)
         self.to_rates = nn.Linear(STYLE_DIM, self.n_rhythms) if self.n_rhythms else None
         self.norm = ModulatedNorm(channels[-1])
-        self.to_mel = nn.Conv2d(channels[-1], 4, 3, padding=1)
+        self.to_mel = SubpixelConv(channels[-1])
 
     def noise_dim(self, n_frames: int) -> int:
         """Return the number of noise values of a clip of so many frames."""
