@@ -78,7 +78,8 @@ class MusemoGanConfig(PreTrainedConfig):
             "residual", which is "patch" with a residual block after each of the three layers.
         scales: The number of discriminators, each at half the resolution of the one before (Wang et al. 2018).
         pretrained_discriminator: The folder or Hub name of a pretrained model of spectrograms (an Audio Spectrogram
-            Transformer, or our recogniser) on whose frozen features the discriminator works (Sauer et al. 2021).
+            Transformer, or our recogniser) or of waveforms (Wav2Vec2, HuBERT or WavLM) on whose frozen features the
+            discriminator works (Sauer et al. 2021).
         pretrained_config: The configuration of that model; read from the folder when None. With it a checkpoint, which
             contains the frozen weights, loads without the folder.
         generator_network: "convolution", "transformer" over patches of 16 x 16, or "texture" (convolutions only, with
@@ -92,8 +93,8 @@ class MusemoGanConfig(PreTrainedConfig):
         n_rhythms: The number of sines of time, of rates that noise and emotion decide, for the network "texture".
 
     Raises:
-        ValueError: The preset or a choice is unknown, a size does not fit the networks, or the pretrained model takes
-            waveforms.
+        ValueError: The preset or a choice is unknown, a size does not fit the networks, or the pretrained model is of
+            another kind.
     """
 
     model_type = "musemo_gan"

@@ -157,7 +157,8 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
             self._add_critics()
         self.post_init()
         # from_pretrained builds on "meta" and then loads a checkpoint, which contains the frozen weights too
-        if self.frozen is not None and self.device.type != "meta":
+        # (of which Wav2Vec2 makes one value elsewhere)
+        if self.frozen is not None and next(self.heads.parameters()).device.type != "meta":
             self.frozen.load(str(config.pretrained_discriminator))
 
     @classmethod
