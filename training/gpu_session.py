@@ -4,17 +4,17 @@ One command of under nine minutes, which needs no network and no path outside th
 that it is started with, and the wheels of build/wheels, which `make gpu-wheels` fetches where there is a network:
 
     make gpu-wheels
-    musemo prepare DEAM --config-name excerpt_10s --pack build/songs.safetensors --pack-megabytes 20
+    musemo prepare DEAM --config-name excerpt_10s --pack build/songs.safetensors --pack-megabytes 28
     python training/gpu_session.py --checkpoint runs/gan --shrink-to build/gan
     make gpu PYTHON=python3 MINUTES=3 CHECKPOINT=build/gan \
         TRAIN="gan --config training/configs/gan_texture_10s.yaml --data-dir build/songs.safetensors --hold-out 2"
 
 `TRAIN` names a script of training/ (`train_<name>.py`) and its arguments; without `--data-dir` it trains on procedural
 music. The training goes on from the newest checkpoint in the folder `CHECKPOINT`, which is left as it is, and stops
-with a checkpoint when the minutes are over. Songs and checkpoint are 35 MB at most, which is why checkpoints are shrunk
-to half precision; a run is resumed with the songs that it was begun with. The folder `OUT` (runs/gpu) receives
-report.txt, with the output of all steps, and the new checkpoint in pieces that are small enough to be fetched. To go on
-from there, on any machine:
+with a checkpoint when the minutes are over. Songs and checkpoint are 35 MB at most: DEAM in steps of 3 dB has 26 MB,
+and `--shrink-to` leaves weights in half precision and no moments of the optimizers. A run is resumed with the songs that
+it was begun with. The folder `OUT` (runs/gpu) receives report.txt, with the output of all steps, and the new checkpoint
+in pieces that are small enough to be fetched. To go on from there, on any machine:
 
     mkdir -p build/gan && cat runs/gpu/run.tar.* | tar x -C build/gan
 """
@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=3.0, help="The minutes of training (default: 3).")
     parser.add_argument("--checkpoint", type=Path, help="The output folder of a training to go on from.")
-    parser.add_argument("--shrink-to", type=Path, help="Only write the checkpoint there, in half precision.")
+    parser.add_argument("--shrink-to", type=Path, help="Only write the checkpoint there, as small as it travels.")
     parser.add_argument(
         "--wheels", type=Path, default=ROOT / "build" / "wheels", help="The folder of `make gpu-wheels`."
     )
@@ -55,7 +55,9 @@ def main() -> int:
     arguments, options = parser.parse_known_args()
     train = [*arguments.train, *options]
     if arguments.shrink_to is not None:
-        return shrink(newest(arguments.checkpoint), arguments.shrink_to / newest(arguments.checkpoint).name)
+        found = newest(arguments.checkpoint)
+        shrink(found, arguments.shrink_to / found.name, moments=False)
+        return 0
     needed = INSTALL + PACKING + GRACE + 60 * arguments.minutes
     needed += 0 if arguments.only_training else TESTS + BENCHMARKS
     if not arguments.minutes >= 0 or needed > LONGEST:
@@ -142,10 +144,10 @@ def newest(run: Path) -> Path:
     return found[-1]
 
 
-def shrink(checkpoint: Path, target: Path) -> int:
-    """Write a checkpoint with its weights as float16 and its optimizers' moments as bfloat16, and return 0.
+def shrink(checkpoint: Path, target: Path, moments: bool) -> None:
+    """Write a checkpoint with its weights as float16 and its optimizers' moments as bfloat16, or without the moments.
 
-    The training resumes from it nearly, and not exactly, where it stopped.
+    The training resumes from it nearly, and not exactly, where it stopped; optimizers begin anew without moments.
     """
     sys.path.insert(0, str(BUILD / "site"))
     import torch
@@ -164,15 +166,17 @@ def shrink(checkpoint: Path, target: Path) -> int:
         save_file(weights, file, metadata={"format": "pt"})
         write_checksums(file.parent, WEIGHTS)
     states = torch.load(target / "objects.pt", map_location="cpu", weights_only=True)
+    for name in states if not moments else []:
+        if name.endswith("optimizer"):
+            states[name]["state"] = {}
     torch.save(tree_map(smaller, states), target / "objects.pt")
     write_checksums(target)
-    return 0
 
 
 def pack(checkpoint: Path, out: Path) -> None:
     """Write a checkpoint into the pieces of a tar file, as many and as large as may come back."""
     archive, small = BUILD / "run.tar", BUILD / "small" / checkpoint.name
-    shrink(checkpoint, small)
+    shrink(checkpoint, small, moments=True)
     with tarfile.open(archive, "w") as tar:
         tar.add(small, checkpoint.name)
         for statistics in checkpoint.parent.glob("*.jsonl"):

@@ -36,18 +36,26 @@ def trained(clips, gan_config, gan_training, tmp_path):
     return trainer
 
 
-def test_a_shrunk_checkpoint_is_half_as_large_and_the_run_goes_on_from_it(session, trained, tmp_path):
+def test_a_shrunk_checkpoint_holds_half_the_bytes_of_the_weights_and_the_run_goes_on_from_it(
+    session, trained, tmp_path
+):
     first = sorted((tmp_path / "whole").glob("checkpoint-*"))[0]
-    session.shrink(first, tmp_path / "next" / first.name)
-    sizes = [
-        sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
-        for folder in (first, tmp_path / "next" / first.name)
-    ]
+    small = tmp_path / "next" / first.name
+    session.shrink(first, small, moments=False)
+    sizes = [sum(file.stat().st_size for file in folder.rglob("*.safetensors")) for folder in (first, small)]
     assert sizes[1] < 0.65 * sizes[0]
+    assert (small / "objects.pt").stat().st_size < 0.2 * (first / "objects.pt").stat().st_size
+    resumed = trained("next")
+    assert torch.isfinite(resumed.train().generate(torch.zeros(4, 2), seed=0)).all()
+    assert resumed.step == 8
+
+
+def test_moments_are_kept_where_they_come_back(session, trained, tmp_path):
+    first = sorted((tmp_path / "whole").glob("checkpoint-*"))[0]
+    session.shrink(first, tmp_path / "next" / first.name, moments=True)
     resumed = trained("next")
     made = resumed.train()
-    whole = type(made).from_pretrained(sorted((tmp_path / "whole").glob("checkpoint-*"))[-1] / "averaged_generator")
-    assert resumed.step == 8
+    whole = type(made).from_pretrained(session.newest(tmp_path / "whole") / "averaged_generator")
     moments = [state["exp_avg"].dtype for state in resumed.updates.optimizers["generator"].state.values()]
     assert set(moments) == {torch.float32}
     clips = [model.generate(torch.zeros(4, 2), seed=0) for model in (made, whole)]
