@@ -12,9 +12,9 @@ that it is started with, and the wheels of build/wheels, which `make gpu-wheels`
 `TRAIN` names a script of training/ (`train_<name>.py`) and its arguments; without `--data-dir` it trains on procedural
 music. The training goes on from the newest checkpoint in the folder `CHECKPOINT`, which is left as it is, and stops
 with a checkpoint when the minutes are over. Songs and checkpoint are 35 MB at most: DEAM in steps of 3 dB has 26 MB,
-and `--shrink-to` leaves weights in half precision and no moments of the optimizers. A run is resumed with the songs that
-it was begun with. The folder `OUT` (runs/gpu) receives report.txt, with the output of all steps, and the new checkpoint
-in pieces that are small enough to be fetched. To go on from there, on any machine:
+and `--shrink-to` leaves weights in half precision and no moments of the optimizers. A run is resumed with the songs
+that it was begun with. The folder `OUT` (runs/gpu) receives report.txt, with the output of all steps, and the new
+checkpoint in pieces that are small enough to be fetched. To go on from there, on any machine:
 
     mkdir -p build/gan && cat runs/gpu/run.tar.* | tar x -C build/gan
 """

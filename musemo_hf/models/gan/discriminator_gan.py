@@ -16,7 +16,7 @@ from .spectral_norm import normalised_spectrally, normalised_weights, restore_si
 
 # the name of a normalised weight, for that of the same weight without normalisation
 _NORMALISED = {
-    r"^((?:coarser\.\d+\.|heads\.\d+\.)?(?:embed_emotion|stages\.\d+|layers\.\d+|last|read_out))\.weight$": (
+    r"^((?:coarser\.\d+\.|heads\.\d+\.)?(?:embed_emotion|project_emotion|stages\.\d+|layers\.\d+|last|read_out))\.weight$": (
         r"\1.parametrizations.weight.original"
     )
 }
@@ -65,11 +65,12 @@ class Critic(nn.Module):
         self.embed_emotion = normed(nn.Linear(inputs, n_mels if by_map else widths[-1]))
         if config.conditioning == "both":
             self.project_emotion = normed(nn.Linear(inputs, widths[-1]))
-        stages = [nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(widths)]
+        stages: list[nn.Module] = [nn.Conv2d(*pair, 4, stride=2, padding=1) for pair in pairwise(widths)]
         if config.stem != "strided":  # in the place of the first two, to the same size and width
             stages[:2] = [nn.Conv2d(16 * widths[0], widths[2], 3, padding=1)]
         if config.stem == "residual":
-            stages = [layer for stage in stages for layer in (stage, ResidualBlock(stage.out_channels))]
+            blocks = [ResidualBlock(width) for width in widths[2:]]
+            stages = [layer for pair in zip(stages, blocks, strict=True) for layer in pair]
         self.stages = nn.ModuleList(normed(stage) for stage in stages)
         self.last = normed(nn.Conv2d(widths[-1], widths[-1], 3, padding=1))
         self.read_out = normed(nn.Linear(widths[-1], 1))
