@@ -1,8 +1,10 @@
 """`make gpu` without a GPU: what travels there and back, and what is refused before anything starts."""
 
 import importlib.util
+import signal
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,15 @@ def test_more_minutes_than_there_are_and_unknown_scripts(session, monkeypatch, c
     with pytest.raises(SystemExit):
         session.main()
     assert message in capsys.readouterr().err
+
+
+def test_a_step_that_takes_too_long_is_stopped_with_the_processes_that_it_started(session, tmp_path):
+    report = tmp_path / "report.txt"
+    child = "import time; open('started', 'w'); time.sleep(10); open('late', 'w')"
+    script = f"import subprocess, sys; print('begun', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
+    (tmp_path / "repository").mkdir()
+    session.ROOT = tmp_path / "repository"
+    assert session.step(report, 5, "-c", script) == -signal.SIGTERM
+    assert "begun\n# exit code -15" in report.read_text()
+    time.sleep(7)
+    assert not (session.ROOT / "late").exists()

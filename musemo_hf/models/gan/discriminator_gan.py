@@ -16,7 +16,7 @@ from .spectral_norm import normalised_spectrally, normalised_weights, restore_si
 
 # the name of a normalised weight, for that of the same weight without normalisation
 _NORMALISED = {
-    r"^((?:coarser\.\d+\.|heads\.\d+\.)?(?:(?:embed|project)_emotion|stages\.\d+|layers\.\d+|last|read_out))\.weight$": (
+    r"^((?:(?:coarser|heads)\.\d+\.)?(?:(?:embed|project)_emotion|(?:stages|layers)\.\d+|last|read_out))\.weight$": (
         r"\1.parametrizations.weight.original"
     )
 }

@@ -132,7 +132,8 @@ class MelTexture(nn.Module):
             return phases[:, :, None, None]
         octaves = torch.linspace(math.log2(SLOWEST), math.log2(FASTEST), self.n_rhythms, device=style.device)
         with torch.autocast(style.device.type, enabled=False):  # bfloat16 would round the time
-            rates = 2 ** (octaves + torch.tanh(self.to_rates(style.float())))
+            weight, bias = self.to_rates.weight.float(), self.to_rates.bias.float()
+            rates = 2 ** (octaves + torch.tanh(functional.linear(style.float(), weight, bias)))
             time = (torch.arange(width, device=style.device) + 0.5) * (frames * FRAME)
             first, second = phases.float().chunk(2, dim=1)
             angles = 2 * math.pi * rates[:, :, None] * time + torch.atan2(first, second)[:, :, None]
