@@ -1,4 +1,4 @@
-"""The scripts as their users start them: the real launcher, the procedural corpus, every file of the result."""
+"""The scripts as their users start them: the real launcher, the demonstration corpus, every file of the result."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """A small procedural corpus."""
+    """A small demonstration corpus."""
     return render_demo_corpus(tmp_path_factory.mktemp("corpus") / "demo", n_songs=16)
 
 
