@@ -31,6 +31,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "gpu"
+CACHE = ROOT / "build" / "gpu-cache"  # such as procedural music, which another call finds again
 LONGEST = 510  # seconds of the whole command; with a grace for each step it stays under nine minutes
 INSTALL, TESTS, BENCHMARKS, PACKING = 40, 120, 120, 20  # seconds that each may take
 GRACE = 20  # seconds in which a step that is asked to stop may save
@@ -113,7 +114,7 @@ def step(report: Path, seconds: float, *command: str) -> int:
     """
     paths = [str(BUILD / "site"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {"PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
-    settings |= {name: str(BUILD / "cache") for name in ("HF_HOME", "MPLCONFIGDIR", "MUSEMO_CACHE")}
+    settings |= {name: str(CACHE) for name in ("HF_HOME", "MPLCONFIGDIR", "MUSEMO_CACHE")}
     started = time.monotonic()
     with report.open("a") as file:
         print(f"\n# python {' '.join(command)}", file=file, flush=True)
