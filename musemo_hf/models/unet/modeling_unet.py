@@ -51,7 +51,6 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             appendix F.2). They are 0, no change, when clips are generated.
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
-        shift: The shift of the sampling times towards noise, see `Sampling`.
         emotion_map: The calibration of the emotion, see `map_emotion`; None for none.
         emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
 
@@ -75,7 +74,6 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         augmentations: tuple[str, ...] = (),
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
-        shift: float = 3.0,
         emotion_map: tuple[tuple[float, ...], ...] | None = None,
         emotion_range: tuple[tuple[float, float], ...] | None = None,
     ) -> None:
@@ -194,7 +192,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1]; a calibrated model maps them first.
             seed: The seed or seeds of the noise, see `sample_noise`. Sample i is the same in any batch.
             noise: The noise `(B, noise_dim)`, instead of a seed.
-            num_inference_steps: The number of Euler steps, at least 1.
+            num_inference_steps: The number of steps, at least 1.
             guidance_scale: The scale of classifier-free guidance, at least 0. At 1 the emotion is followed as learnt;
                 higher values exaggerate it, at twice the time; 0 ignores it.
             callback: A function that is called after each step, see `Sampling`.
@@ -227,7 +225,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         """
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
-        return Sampling(steps, guidance, self.config.shift, callback)
+        return Sampling(steps, guidance, callback)
 
     def calibrated(self, emotion: Tensor) -> Tensor:
         """Return the emotions `(B, 2)` that the network is asked for, so that `emotion` is recognised."""
