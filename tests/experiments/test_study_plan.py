@@ -104,5 +104,5 @@ def test_the_budgets_differ_in_sizes_and_lengths_and_not_in_what_they_compare():
                 for name, variant in study.variants.items()
             }
         )
-    assert len(changes[0]) == 21
+    assert len(changes[0]) == 22
     assert changes[0] == changes[1] == changes[2]
