@@ -90,9 +90,9 @@ def guided(
 ) -> Tensor:
     """Return the velocity with classifier-free guidance, at twice the time unless its scale is 1."""
     if guidance == 1:
-        return model(latents, t, emotion, conditions=others).velocity
+        return model.predict(latents, t, emotion, conditions=others)
     twice = [value.repeat(2, *[1] * (value.ndim - 1)) for value in (latents, t, emotion)]
     drop_mask = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
     others = {name: value.repeat(2) for name, value in others.items()}
-    conditional, unconditional = model(*twice, drop_mask=drop_mask, conditions=others).velocity.chunk(2)
+    conditional, unconditional = model.predict(*twice, drop_mask, others).chunk(2)
     return torch.lerp(unconditional, conditional, guidance)

@@ -16,6 +16,7 @@ from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
 from .generation import SeededGenerationMixin, evaluating
 from .patch_cosines import PatchCosines
+from .prediction_gains import apply_gains, check_gains
 from .unet_velocity import UNetVelocity
 from .verification import VerifiedModelMixin
 
@@ -51,6 +52,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             appendix F.2). They are 0, no change, when clips are generated.
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
+        prediction_gains: Rows of gains that calibrate predictions when clips are sampled, see `apply_gains`; None for
+            none.
         emotion_map: The calibration of the emotion, see `map_emotion`; None for none.
         emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
 
@@ -74,6 +77,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         augmentations: tuple[str, ...] = (),
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
+        prediction_gains: tuple[tuple[float, ...], ...] | None = None,
         emotion_map: tuple[tuple[float, ...], ...] | None = None,
         emotion_range: tuple[tuple[float, float], ...] | None = None,
     ) -> None:
@@ -81,6 +85,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         if n_frames < 1:
             raise ValueError(f"expected at least 1 frame, got {n_frames}")
         check_emotion_map(emotion_map, emotion_range)
+        check_gains(prediction_gains)
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
         self.cosines = PatchCosines(n_mels, patch)
@@ -214,6 +219,19 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         with evaluating(self):
             latents = integrate(self, latents, emotion, others, sampling)
             return self.decode(latents)
+
+    def predict(
+        self,
+        latents: Tensor,
+        t: Tensor,
+        emotion: Tensor,
+        drop_mask: Tensor | None = None,
+        conditions: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """Return the velocity that is followed: that of `forward`, with the gains of a calibrated model."""
+        velocity = self(latents, t, emotion, drop_mask, conditions).velocity
+        gains = self.config.prediction_gains
+        return velocity if gains is None else apply_gains(velocity, latents.to(velocity), t.to(velocity), gains)
 
     def sampling(
         self, num_inference_steps: int | None, guidance_scale: float | None, callback: Callback | None = None
