@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--valence", type=float, help="The requested valence in [-1, 1].")
     add("--arousal", type=float, help="The requested arousal in [-1, 1].")
-    add("--preset", metavar="NAME", help='A point by its name instead, such as "sad & calm" or sad.')
+    add("--preset", metavar="NAME", help='A point by its name: "sad", or "typical sad", where songs are.')
     add("--num-samples", type=int, default=1, metavar="N", help="The number of songs (default: 1).")
     what = "The seed of the first song; song i has the seed S + i (default: random)."
     add("--seed", type=int, metavar="S", help=what)
@@ -127,11 +127,12 @@ def _point(args: argparse.Namespace) -> tuple[float, float]:
 
 def _preset(name: str) -> tuple[float, float]:
     """Return the point of a preset, which its first letters can name."""
-    from musemo_hf.pipelines.song import PRESETS
+    from musemo_hf.pipelines.song import PRESETS, TYPICAL_PRESETS
 
-    found = [point for preset, point in PRESETS.items() if preset.startswith(name.strip().lower())]
+    presets = PRESETS | TYPICAL_PRESETS
+    found = [point for preset, point in presets.items() if preset.startswith(name.strip().lower())]
     if len(found) != 1 or not name.strip():
-        raise ValueError(f"expected --preset to be one of {', '.join(map(repr, PRESETS))}, got {name!r}")
+        raise ValueError(f"expected --preset to be one of {', '.join(map(repr, presets))}, got {name!r}")
     return found[0]
 
 
