@@ -86,7 +86,21 @@ def with_package(hub, pushed, new_client, root):
     return seen | {"faults": [fault.hits for fault in faults], "home": client.home}
 
 
-WITH_PACKAGE = """
+RUN_CARD = """
+    def run_card(repo, kind="model"):
+        # The snippet of a card as it stands; the answer is the types of what it made.
+        import re
+        from huggingface_hub import hf_hub_download
+        with open(hf_hub_download(repo, "README.md", repo_type=kind)) as card:
+            snippet = re.search("```python(.*?)```", card.read(), re.DOTALL)[1]
+        names = {}
+        exec(snippet, names)
+        return {name: type(value).__name__ for name, value in names.items() if not name.startswith("__")}
+"""
+
+WITH_PACKAGE = (
+    RUN_CARD
+    + """
     import datasets, evaluate, json, numpy as np, torch
     from datasets import load_dataset
     from diffusers import DiffusionPipeline
@@ -149,6 +163,7 @@ WITH_PACKAGE = """
     def equal(x, y):
         return set(x) == set(y) and all(np.array_equal(x[key], y[key]) for key in x)
     result["rows"] = [len(part) for part in rows]
+    result["cards"] = [run_card("ana/musemo"), run_card("ana/deam", "dataset")]
     result["equal"] = [all(map(equal, rows[0], part)) for part in rows[1:]]
     result["features"] = built.features == mapped.features == streamed.features
 
@@ -164,8 +179,11 @@ WITH_PACKAGE = """
     ccc = evaluate.load(metric_path("concordance_correlation"))
     result["ccc"] = ccc.compute(predictions=[0.1, 0.2, 0.5], references=[0.0, 0.3, 0.4])["ccc"]
 """
+)
 
-WITHOUT_PACKAGE = """
+WITHOUT_PACKAGE = (
+    RUN_CARD
+    + """
     import evaluate, json, numpy as np, torch
     from transformers import AutoFeatureExtractor, AutoModel, pipeline
     result = {}
@@ -188,6 +206,7 @@ WITHOUT_PACKAGE = """
     loaded = [AutoModel.from_pretrained(repo, trust_remote_code=True, dtype="auto") for repo in snippets]
     result["snippets"] = [type(model).__name__ for model in loaded]
 
+    result["cards"] = [run_card(repo) for repo in snippets]
     recognise = pipeline(model="ana/musemo-recogniser", trust_remote_code=True)
     samples = np.sin(np.arange(44100) / 10).astype(np.float32)
     result["task"] = recognise.task
@@ -221,6 +240,7 @@ WITHOUT_PACKAGE = """
     import sys
     result["package"] = [name for name in sys.modules if name.partition(".")[0] == "musemo_hf"]
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +261,8 @@ def test_repositories_hold_what_the_contract_lists(hub, pushed):
     files = {kind: set(hub.files(*where)) for kind, where in REPOSITORIES.items()}
     code = {"mel.py", "decoding.py", "inversion.py", "feature_extraction_musemo.py", "preprocessor_config.json"}
     model = {"README.md", "config.json", "model.safetensors"}
-    assert files["generator"] >= model | code | {"modeling_gan.py", "configuration_gan.py", "sample.png", "sample.flac"}
+    assert files["generator"] >= model | code | {"modeling_gan.py", "configuration_gan.py", "samples/spectrograms.png"}
+    assert len([path for path in files["generator"] if path.startswith("samples/") and path.endswith(".flac")]) == 5
     assert files["generator"] >= {"discriminator/config.json", "discriminator/model.safetensors", "report.json"}
     assert b"| Quality score | 12.5 |" in hub.files(*REPOSITORIES["generator"])["README.md"]
     assert files["recogniser"] >= model | code | {"modeling_vit.py", "configuration_vit.py", "music_to_emotion.py"}
@@ -335,6 +356,12 @@ def test_models_load_without_the_package(without_package, with_package):
 def test_the_pipeline_and_the_snippets_of_the_hub_work_without_the_package(hub, without_package, with_package):
     assert without_package["pipeline mels"] == with_package["mels"]
     assert without_package["snippets"] == ["MusemoGanGenerator", "MusemoViTForEmotionRegression"]
+    generator, recogniser = without_package["cards"]
+    assert generator["generator"] == "MusemoGanGenerator"
+    assert generator["audio"] == "Tensor"
+    assert recogniser["recognise"] == "MusicToEmotionPipeline"
+    assert with_package["cards"][0]["song"] == "Song"
+    assert with_package["cards"][1]["songs"] == "Dataset"
     cards = {kind: hub.files(*REPOSITORIES[kind])["README.md"].decode() for kind in REPOSITORIES}
     for kind in ("generator", "recogniser"):
         assert "library_name: transformers\n" in cards[kind]
