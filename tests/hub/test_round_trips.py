@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from .client import Client
+from .client import RUN_CARD, Client
 from .conftest import TOKEN
 
 REPOSITORIES = {
@@ -81,26 +81,12 @@ def with_package(hub, pushed, new_client, root):
         hub.fail("GET /lfs/.*", "truncate"),
     ]
     client = new_client()
-    seen = client.run(f"ROOT = {str(root)!r}\n" + dedent(WITH_PACKAGE))
+    seen = client.run(f"ROOT = {str(root)!r}\n" + dedent(RUN_CARD + WITH_PACKAGE))
     hub.heal()
     return seen | {"faults": [fault.hits for fault in faults], "home": client.home}
 
 
-RUN_CARD = """
-    def run_card(repo, kind="model"):
-        # The snippet of a card as it stands; the answer is the types of what it made.
-        import re
-        from huggingface_hub import hf_hub_download
-        with open(hf_hub_download(repo, "README.md", repo_type=kind)) as card:
-            snippet = re.search("```python(.*?)```", card.read(), re.DOTALL)[1]
-        names = {}
-        exec(snippet, names)
-        return {name: type(value).__name__ for name, value in names.items() if not name.startswith("__")}
-"""
-
-WITH_PACKAGE = (
-    RUN_CARD
-    + """
+WITH_PACKAGE = """
     import datasets, evaluate, json, numpy as np, torch
     from datasets import load_dataset
     from diffusers import DiffusionPipeline
@@ -179,11 +165,8 @@ WITH_PACKAGE = (
     ccc = evaluate.load(metric_path("concordance_correlation"))
     result["ccc"] = ccc.compute(predictions=[0.1, 0.2, 0.5], references=[0.0, 0.3, 0.4])["ccc"]
 """
-)
 
-WITHOUT_PACKAGE = (
-    RUN_CARD
-    + """
+WITHOUT_PACKAGE = """
     import evaluate, json, numpy as np, torch
     from transformers import AutoFeatureExtractor, AutoModel, pipeline
     result = {}
@@ -240,12 +223,11 @@ WITHOUT_PACKAGE = (
     import sys
     result["package"] = [name for name in sys.modules if name.partition(".")[0] == "musemo_hf"]
 """
-)
 
 
 @pytest.fixture(scope="module")
 def without_package(pushed, new_client):
-    return new_client().run(WITHOUT_PACKAGE, package=False)
+    return new_client().run(RUN_CARD + WITHOUT_PACKAGE, package=False)
 
 
 def test_a_second_push_makes_no_commit(pushed):
@@ -357,8 +339,7 @@ def test_the_pipeline_and_the_snippets_of_the_hub_work_without_the_package(hub, 
     assert without_package["pipeline mels"] == with_package["mels"]
     assert without_package["snippets"] == ["MusemoGanGenerator", "MusemoViTForEmotionRegression"]
     generator, recogniser = without_package["cards"]
-    assert generator["generator"] == "MusemoGanGenerator"
-    assert generator["audio"] == "Tensor"
+    assert (generator["generator"], generator["audio"]) == ("MusemoGanGenerator", "Tensor")
     assert recogniser["recognise"] == "MusicToEmotionPipeline"
     assert with_package["cards"][0]["song"] == "Song"
     assert with_package["cards"][1]["songs"] == "Dataset"
