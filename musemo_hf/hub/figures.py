@@ -35,7 +35,8 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "ccc_real_only": (
         "CCC, trained on real songs",
         "concordance_correlation",
-        "mean of valence and arousal, on songs of artists that were not trained on; 1 is perfect, 0 is chance",
+        "concordance correlation coefficient (CCC), mean of valence and arousal, on songs of artists that were not "
+        "trained on; 1 is perfect, 0 is chance",
     ),
     "ccc_augmented": ("CCC, trained on real and generated songs", "concordance_correlation", "on the same songs"),
     "improvement_percent": (
