@@ -28,14 +28,15 @@ def score_page(result: dict[str, Any], command: str, players: dict[str, dict[str
         command: The command line, which the page shows.
         players: The sources of players, by title and name, see `make_players`.
     """
-    title = external_title(result)
+    title, figure = external_title(result), draw_score(result)
+    figure.suptitle("")  # the page's heading says it
     return render(
         "score.html.jinja",
         result=result,
         command=command,
         headline=headline(result),
         sentences=[score_sentence(result), *skill_sentences(result)],
-        picture=to_data_uri(to_png(draw_score(result), dpi=130), "image/png"),
+        picture=to_data_uri(to_png(figure, dpi=130), "image/png"),
         tables={
             **({title: (OF_SOUND, figure_rows(result, EXTERNAL))} if title else {}),
             "The published score": (OF_ARRAYS, figure_rows(result, PARTS)),
