@@ -86,8 +86,8 @@ def adapt_recogniser(
     groups = artist_groups(artists)
     labels = np.array([songs[path] for path in read])
     before, after = _learn(model, windows, labels, groups)
-    error = np.sqrt(np.square(after - labels).mean(axis=0))
-    model.config.emotion_error = np.maximum(error, model.config.emotion_error or 0).round(4).tolist()
+    missed = np.sqrt(np.square(after - labels).mean(axis=0))
+    model.config.emotion_error = np.maximum(missed, model.config.emotion_error or 0).round(4).tolist()
     return Adaptation(labels, before, after, groups, skipped)
 
 
@@ -95,7 +95,7 @@ def _learn(
     model: MusemoViTForEmotionRegression, windows: list[torch.Tensor], labels: np.ndarray, groups: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add the windows of all songs to the regression, and return the predictions of songs before and after."""
-    kernel = model.kernel
+    kernel: Any = model.kernel
     counts = [len(part) for part in windows]
     numbers = np.unique(groups, return_inverse=True)[1]
     with torch.no_grad():
