@@ -189,7 +189,7 @@ def test_bad_arrays(musemo, arrays, clips, message):
         (["--n-frames", 1], "--n-frames of at least 2"),
         (["--recogniser", "x"], "expected --emotions with --recogniser"),
         (["--emotions", "none.csv"], "none.csv"),
-        (["--embedder", "ears-v1"], "expected an embedder out of"),
+        (["--embedder", "ears-v1"], "expected --embedder out of"),
         (["--html", "no/such/folder/r.html"], "expected a folder to write no/such/folder/r.html in"),
     ],
 )

@@ -246,7 +246,7 @@ def test_repositories_hold_what_the_contract_lists(hub, pushed):
     assert files["generator"] >= model | code | {"modeling_gan.py", "configuration_gan.py", "samples/spectrograms.png"}
     assert len([path for path in files["generator"] if path.startswith("samples/") and path.endswith(".flac")]) == 5
     assert files["generator"] >= {"discriminator/config.json", "discriminator/model.safetensors", "report.json"}
-    assert b"| Quality score | 12.5 |" in hub.files(*REPOSITORIES["generator"])["README.md"]
+    assert b"| Quality score | 12.50 |" in hub.files(*REPOSITORIES["generator"])["README.md"]
     assert files["recogniser"] >= model | code | {"modeling_vit.py", "configuration_vit.py", "music_to_emotion.py"}
     assert files["pipeline"] >= {"README.md", "model_index.json", "generator/config.json"}
     assert files["pipeline"] >= {"generator/model.safetensors", "feature_extractor/preprocessor_config.json"}
