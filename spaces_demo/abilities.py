@@ -4,15 +4,19 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studio import checkpoint
 
-if TYPE_CHECKING:
-    from musemo_hf.models.unet.conditions import Scale
-
 log = logging.getLogger("musemo.space")
 
+# condition -> (least value, greatest value, unit), as in `musemo_hf.models.unet.conditions`, whose import takes the time
+# of torch's: the page does not wait for it. A test keeps both equal.
+RANGES = {
+    "loudness": (-10, 50, "dB"),
+    "brightness": (100, 4000, "Hz"),
+    "tempo": (40, 240, "beats per minute"),
+}
 EDITORS = ("MusemoUNetGenerator",)  # the classes of generators that change songs
 
 
@@ -58,8 +62,6 @@ def _name(path: str) -> str:
     return f"{Path(path).name}-{hashlib.sha256(sums.read_bytes()).hexdigest()[:8]}"
 
 
-def scale_of(condition: str) -> "Scale":
-    """Return the range and the unit of a condition, as the generator checks it."""
-    from musemo_hf.models.unet.conditions import SCALES, Scale
-
-    return SCALES.get(condition, Scale(-1, 1, ""))
+def range_of(condition: str) -> tuple[float, float, str]:
+    """Return the least and the greatest value of a condition, and its unit."""
+    return RANGES.get(condition, (-1, 1, ""))

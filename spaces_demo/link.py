@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import gradio as gr
-from abilities import Abilities, scale_of
+from abilities import Abilities, range_of
 from studio import check_settings
 
 
@@ -38,9 +38,9 @@ def read_link(query: Mapping[str, str], abilities: Abilities) -> Linked | None:
     num_samples = 1 if num_samples is None else num_samples
     check_settings(valence, arousal, seed, num_samples)
     for name, value in conditions.items():
-        scale = scale_of(name)
-        if not scale.low <= value <= scale.high:
-            raise gr.Error(f"Expected {name} between {scale.low:g} and {scale.high:g}, got {value:g}.")
+        low, high, _ = range_of(name)
+        if not low <= value <= high:
+            raise gr.Error(f"Expected {name} between {low:g} and {high:g}, got {value:g}.")
     is_same = query.get("generator", abilities.name) == abilities.name
     return Linked(valence, arousal, seed, num_samples, conditions, is_same)
 

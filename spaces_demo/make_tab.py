@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from abilities import Abilities, scale_of
+from abilities import Abilities, range_of
 from edge import CPU, PRIVATE
 from link import copy_link_js, read_link
 from markup import asset
@@ -174,8 +174,8 @@ class MakeTab:
 
 
 def _condition(name: str) -> gr.Number:
-    scale = scale_of(name)
-    unit = f" ({scale.unit})" if scale.unit else ""
-    label, free = f"{name.capitalize()}{unit}", f"{scale.low:g} to {scale.high:g}, or empty"
-    limits = {"minimum": scale.low, "maximum": scale.high}
-    return gr.Number(None, label=label, placeholder=free, min_width=140, elem_id=f"condition-{name}", **limits)
+    low, high, unit = range_of(name)
+    label, free = name.capitalize() + (f" ({unit})" if unit else ""), f"{low:g} to {high:g}, or empty"
+    return gr.Number(
+        None, label=label, placeholder=free, minimum=low, maximum=high, min_width=140, elem_id=f"condition-{name}"
+    )

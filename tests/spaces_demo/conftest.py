@@ -177,7 +177,7 @@ def _serve(checkpoints: dict[str, Path], generator: str, folder: Path):
 
 
 def _wait(address: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if process.poll() is not None:
             pytest.fail(f"the page ended by itself:\n{log.read_text()}")
         try:
@@ -241,6 +241,8 @@ class Visitor:
         self.page.wait_for_function(f"document.querySelector('{where} audio')?.currentTime > 0.1", timeout=PATIENCE)
 
     def chosen(self) -> tuple[float, float]:
+        if not self.page.get_by_label("number input for Valence").count():
+            self.page.get_by_role("button", name="Settings").click()
         return tuple(
             float(self.page.get_by_label(f"number input for {name}").input_value()) for name in ("Valence", "Arousal")
         )

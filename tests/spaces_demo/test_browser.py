@@ -61,6 +61,10 @@ def test_sliders_presets_and_keys_move_the_same_point(at_desk):
 
 def test_several_samples_come_with_seeds_of_their_own(at_desk):
     page = at_desk.page
+    page.locator("#new-seed").click()
+    at_desk.plays()
+    assert "seed 0 " not in page.locator("#songs figcaption").inner_text()
+    page.get_by_role("button", name="Settings").click()
     page.get_by_label("number input for Samples").fill("3")
     page.keyboard.press("Tab")
     page.locator("#make-music").click()

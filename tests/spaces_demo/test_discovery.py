@@ -45,7 +45,9 @@ def test_a_second_point_shows_what_is_recognised(visitor, checkpoints):
 def test_a_drag_is_heard_while_it_rests_and_goes_on_from_where_the_sound_was(at_desk):
     page = at_desk.page
     at_desk.click_plane(0.5, 0.5)
-    page.wait_for_function("document.querySelector('#songs audio')?.currentTime > 1", timeout=PATIENCE)
+    at_desk.plays()
+    page.locator("#songs audio").evaluate("audio => { audio.pause(); audio.currentTime = 1.5; }")
+    expect(page.locator("#songs .picture")).to_have_attribute("aria-valuenow", "1.5")
     take = at_desk.take()
     page.evaluate(
         "document.querySelector('#songs')"
@@ -55,7 +57,7 @@ def test_a_drag_is_heard_while_it_rests_and_goes_on_from_where_the_sound_was(at_
     page.mouse.down()
     page.mouse.move(*corner(page, 0.2, 0.2), steps=4)
     expect(page.locator("#songs audio")).not_to_have_attribute("data-take", take, timeout=PATIENCE)  # still held
-    page.wait_for_function("window.began > 0.9")
+    page.wait_for_function("window.began >= 1.5")
     at_desk.new_take_after(lambda: page.mouse.move(*corner(page, -0.5, -0.3), steps=4))
     page.mouse.up()
     at_desk.finds()

@@ -41,6 +41,14 @@ def test_presets_are_those_of_the_pipeline():
     assert SHOWN == PRESETS
 
 
+def test_ranges_of_conditions_are_those_of_the_model():
+    from abilities import RANGES
+
+    from musemo_hf.models.unet.conditions import SCALES
+
+    assert {name: (scale.low, scale.high, scale.unit) for name, scale in SCALES.items()} == RANGES
+
+
 def test_gain_is_fixed():
     from playback import REFERENCE_GAIN, to_int16, wav_bytes
 
