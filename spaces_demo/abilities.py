@@ -10,8 +10,8 @@ from studio import checkpoint
 
 log = logging.getLogger("musemo.space")
 
-# condition -> (least value, greatest value, unit), as in `musemo_hf.models.unet.conditions`, whose import takes the time
-# of torch's: the page does not wait for it. A test keeps both equal.
+# condition -> (least value, greatest value, unit), as in `musemo_hf.models.unet.conditions`. That module imports torch,
+# for which the page does not wait; a test keeps both equal.
 RANGES = {
     "loudness": (-10, 50, "dB"),
     "brightness": (100, 4000, "Hz"),
