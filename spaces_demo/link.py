@@ -47,10 +47,12 @@ def read_link(query: Mapping[str, str], abilities: Abilities) -> Linked | None:
 
 def copy_link_js(abilities: Abilities) -> str:
     """Return the JavaScript that copies a link to the settings it is given, and returns the button's new text."""
-    names = json.dumps(["valence", "arousal", "seed", "samples", *abilities.conditions])
-    return f"""async (...settings) => {{
-      const query = new URLSearchParams();
-      {names}.forEach((name, i) => {{ if (settings[i] !== null && settings[i] !== '') query.set(name, settings[i]); }});
+    return f"""async (valence, arousal, seed, samples, asked, ...values) => {{
+      const query = new URLSearchParams({{valence, arousal, samples}});
+      if (seed !== null) query.set('seed', seed);
+      {json.dumps(abilities.conditions)}.forEach((name, i) => {{
+        if (asked.includes(name)) query.set(name, values[i]);
+      }});
       query.set('generator', {json.dumps(abilities.name)});
       const link = `${{location.origin}}${{location.pathname}}?${{query}}`;
       try {{ await navigator.clipboard.writeText(link); return 'Link copied'; }}

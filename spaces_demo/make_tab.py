@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -62,16 +62,23 @@ class MakeTab:
 
     def __init__(self, abilities: Abilities) -> None:
         self.abilities = abilities
+        self.conditions: dict[str, gr.Slider] = {}
 
     def make(
-        self, valence: float, arousal: float, seed: int | None, num_samples: int, *conditions: float | None
+        self,
+        valence: float,
+        arousal: float,
+        seed: int | None,
+        num_samples: int,
+        asked: Sequence[str] = (),
+        *values: float,
     ) -> Iterator[tuple[Any, Any]]:
         """Yield the cards of the page's songs, with one song more each time, and then the plane.
 
-        What is recognised comes last, so that no sound waits for it.
+        What is recognised comes last, so that no sound waits for it. `asked` are the names of the conditions that are
+        given, and `values` those of all of them.
         """
-        given = zip(self.abilities.conditions, conditions, strict=True)
-        wishes = {name: value for name, value in given if value is not None}
+        wishes = {name: value for name, value in zip(self.abilities.conditions, values, strict=True) if name in asked}
         take, sounds = str(time.time_ns()), []
         for sound, _ in make_sounds(valence, arousal, seed, num_samples, wishes):
             sounds.append(sound)
@@ -96,12 +103,14 @@ class MakeTab:
         """Yield the settings and the sounds that the page's address asks for."""
         linked = read_link(dict(request.query_params), self.abilities)
         if linked is None:
-            yield (gr.skip(),) * (6 + len(self.abilities.conditions))
+            yield (gr.skip(),) * (2 + len(self.inputs))
             return
         if not linked.is_same_generator:
             gr.Warning("This link was made with another generator: its sound is not the one that was shared.")
-        settings = [linked.valence, linked.arousal, linked.seed, linked.num_samples]
-        settings += [linked.conditions.get(name) for name in self.abilities.conditions]
+        settings: list[Any] = [linked.valence, linked.arousal, linked.seed, linked.num_samples]
+        if self.abilities.conditions:
+            wishes = [linked.conditions.get(name, slider.value) for name, slider in self.conditions.items()]
+            settings += [list(linked.conditions), *wishes]
         yield gr.skip(), {"valence": linked.valence, "arousal": linked.arousal}, *settings
         for songs, plane in self.make(*settings):
             yield songs, plane, *[gr.skip()] * len(settings)
@@ -128,6 +137,9 @@ class MakeTab:
                 self.songs = gr.HTML(WELCOME, elem_id="songs", js_on_load=asset("player.js"), apply_default_css=False)
                 with gr.Accordion("About these sounds", open=False, elem_classes="fold about"):
                     gr.Markdown(f"{LOUDNESS} {RECOGNISED}")
+        self.inputs = [self.valence, self.arousal, self.seed, self.number]
+        if self.abilities.conditions:
+            self.inputs += [self.asked, *self.conditions.values()]
         self.start = gr.State(START)
         self._wire(page)
 
@@ -141,20 +153,22 @@ class MakeTab:
                     1, MAX_SAMPLES, 1, step=1, precision=0, label="Samples", min_width=140, buttons=[]
                 )
                 self.seed = gr.Number(0, minimum=0, maximum=MAX_SEED, precision=0, label="Seed", min_width=140)
-            self.conditions = []
             if self.abilities.conditions:
+                self.asked = gr.CheckboxGroup(list(self.abilities.conditions), label="Ask also for", elem_id="asked")
                 with gr.Row():
-                    self.conditions = [_condition(name) for name in self.abilities.conditions]
+                    self.conditions = {name: _condition(name) for name in self.abilities.conditions}
 
     def _wire(self, page: gr.Blocks) -> None:
-        point, settings = [self.valence, self.arousal], [self.valence, self.arousal, self.seed, self.number]
-        inputs, outputs = [*settings, *self.conditions], [self.songs, self.plane]
+        point, inputs, outputs = [self.valence, self.arousal], self.inputs, [self.songs, self.plane]
         show = {"show_progress": "minimal", "show_progress_on": self.songs}
         compute = {**CPU, **PRIVATE, **show, "trigger_mode": "always_last"}
         self.plane.input(None, self.plane, point, js="(p) => [p.valence, p.arousal]", **PRIVATE)
         follow = "(valence, arousal) => ({valence, arousal})"
         gr.on([self.valence.input, self.arousal.input], None, point, self.plane, js=follow, **PRIVATE)
         gr.on([self.plane.select, self.go.click], self.make, inputs, outputs, **compute)
+        for name, slider in self.conditions.items():  # who moves a slider asks for it
+            ask = f"(asked) => [...new Set([...(asked ?? []), {json.dumps(name)}])]"
+            slider.input(None, self.asked, self.asked, js=ask, **PRIVATE)
         draw = f"() => Math.floor(Math.random() * {MAX_SEED})"
         self.again.click(None, None, self.seed, js=draw, **PRIVATE).then(self.make, inputs, outputs, **compute)
         for name, button in self.presets.items():
@@ -170,12 +184,11 @@ class MakeTab:
         copied.then(None, None, self.copy, js=later, **PRIVATE)
         page.load(self.open_link, None, [*outputs, *inputs], show_progress="hidden", **CPU, **PRIVATE)
         described = [gr.File(file_count="multiple", visible=False), gr.JSON(visible=False)]
-        gr.on([], generate, settings, described, api_name="generate", **CPU)
+        gr.on([], generate, inputs[:4], described, api_name="generate", **CPU)
 
 
-def _condition(name: str) -> gr.Number:
+def _condition(name: str) -> gr.Slider:
     low, high, unit = range_of(name)
-    label, free = name.capitalize() + (f" ({unit})" if unit else ""), f"{low:g} to {high:g}, or empty"
-    return gr.Number(
-        None, label=label, placeholder=free, minimum=low, maximum=high, min_width=140, elem_id=f"condition-{name}"
-    )
+    label = name.capitalize() + (f" ({unit})" if unit else "")
+    step = 1 if high - low > 10 else 0.01
+    return gr.Slider(low, high, (low + high) / 2, step=step, label=label, min_width=140, buttons=[])
