@@ -167,7 +167,7 @@ class MakeTab:
         gr.on([self.valence.input, self.arousal.input], None, point, self.plane, js=follow, **PRIVATE)
         gr.on([self.plane.select, self.go.click], self.make, inputs, outputs, **compute)
         for name, slider in self.conditions.items():  # who moves a slider asks for it
-            ask = f"(asked) => [...new Set([...(asked ?? []), {json.dumps(name)}])]"
+            ask = f"(asked) => [[...new Set([...(asked ?? []), {json.dumps(name)}])]]"
             slider.input(None, self.asked, self.asked, js=ask, **PRIVATE)
         draw = f"() => Math.floor(Math.random() * {MAX_SEED})"
         self.again.click(None, None, self.seed, js=draw, **PRIVATE).then(self.make, inputs, outputs, **compute)
