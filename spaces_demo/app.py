@@ -59,6 +59,7 @@ def theme() -> gr.themes.Base:
         block_label_text_color="*primary_700",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
+        checkbox_border_color="*neutral_500",
         button_secondary_background_fill_hover_dark="*primary_600",
     )
 
