@@ -18,11 +18,11 @@ from starlette.middleware import Middleware
 from abilities import read_abilities
 from edge import PRIVATE, Page
 from intake import MAX_UPLOAD_BYTES, Intake
-from listen_tab import listen_tab
-from make_tab import MakeTab
 from markup import ASSETS
-from quality import load_report, quality_html
 from studio import STUDIO
+from tabs.listen import listen_tab
+from tabs.make import MakeTab
+from tabs.quality import load_report, quality_html
 
 QUEUE = 64  # further visitors see that the page is busy
 HEADER = """<header><h1>Musemo</h1>

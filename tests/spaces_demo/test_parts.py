@@ -182,7 +182,7 @@ def test_a_link_says_all_that_a_sound_needs():
 
 
 def test_nothing_measured_is_said():
-    from quality import quality_html
+    from tabs.quality import quality_html
 
     for report in (None, {}, [], {"quality": 3}, {"quality": {"quality_score": float("nan")}}):
         said = quality_html(report)
@@ -191,7 +191,7 @@ def test_nothing_measured_is_said():
 
 
 def test_a_report_is_shown_with_its_reason_and_escaped():
-    from quality import quality_html
+    from tabs.quality import quality_html
 
     quality = {"quality_score": 50.0, "tier": "<b>", "skill": None, "notes": {"skill": "too few clips"}}
     said = quality_html({"quality": quality})
@@ -201,7 +201,7 @@ def test_a_report_is_shown_with_its_reason_and_escaped():
 
 
 def test_the_skill_through_sound_comes_first():
-    from quality import quality_html
+    from tabs.quality import quality_html
 
     report = {"external_skill": 0.613, "external_skill_interval": [0.5, 0.7], "quality": {"quality_score": 98.4}}
     said = quality_html(report)
@@ -221,7 +221,7 @@ def keys_of(value):
 
 @pytest.mark.reliability("a report.json of any shape, shown on the page", "well-formed HTML, and JSON for a browser")
 def test_no_report_breaks_the_page(tally, long_form, tmp_path, monkeypatch):
-    from quality import load_report, quality_html
+    from tabs.quality import load_report, quality_html
 
     names = ["quality", "quality_score", "skill", "skill_interval", "value", "interval", "ladder", "white", "real"]
     names += ["notes", "tier", "n_predictions", "n_references", "embedder", "__type__", "meta", "_type", "path"]
@@ -247,7 +247,7 @@ def test_no_report_breaks_the_page(tally, long_form, tmp_path, monkeypatch):
 
 
 def test_a_report_that_is_not_json_is_no_report(tmp_path, monkeypatch):
-    from quality import load_report
+    from tabs.quality import load_report
 
     monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
     assert load_report() is None
@@ -284,8 +284,8 @@ def test_a_variable_names_a_checkpoint_as_the_commands_do(monkeypatch, name, val
 
 
 def test_a_variable_that_names_no_checkpoint_is_an_error(monkeypatch):
-    from quality import load_report
     from studio import Studio
+    from tabs.quality import load_report
 
     monkeypatch.setenv("MUSEMO_GENERATOR", "flwo")
     with pytest.raises(gr.Error, match=r"expected a generator's folder, or its repository as user/name.* at flwo"):
