@@ -29,7 +29,7 @@ def main() -> None:
     add("--output-dir", type=Path, default=Path("runs/vocoder"), help="The folder of the run, which is resumed.")
     what = "Override single values."
     add("--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help=what)
-    for name in ("hold-out", "accept-other-hardware"):
+    for name in ("hold-out", "accept-other-hardware", "verbose"):
         add(f"--{name}", **OPTIONS[name])
     arguments = parser.parse_args()
     configuration, accelerator = start(arguments, VocoderConfiguration())
