@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from musemo_hf.audio.decoding import read_audio
-from musemo_hf.audio.inversion import FrameTransform, griffin_lim, mel_to_audio, mel_to_magnitude
+from musemo_hf.audio.griffin_lim import FrameTransform, griffin_lim
+from musemo_hf.audio.inversion import mel_to_audio, mel_to_magnitude
 from musemo_hf.audio.mel import MelSettings, log_mel, mel_filters, mel_power
 
 STFT = {"n_fft": 2048, "hop_length": 512, "pad_mode": "constant"}

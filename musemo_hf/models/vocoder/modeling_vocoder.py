@@ -55,6 +55,8 @@ class MusemoVocoder(VerifiedModelMixin, ModelMixin, ConfigMixin):
         hop_length: The number of samples between frames, a quarter of `n_fft`.
         min_db: The level in dB that is -1 in a normalised log-mel.
         max_db: The level in dB that is +1 in a normalised log-mel.
+        refinement: The number of iterations by which `vocode` brings the audio nearer to the log-mel. They are no part
+            of `forward`.
 
     Raises:
         ValueError: `hop_length` is not a quarter of `n_fft`.
@@ -74,6 +76,7 @@ class MusemoVocoder(VerifiedModelMixin, ModelMixin, ConfigMixin):
         hop_length: int = 512,
         min_db: float = -60.0,
         max_db: float = 40.0,
+        refinement: int = 0,
     ) -> None:
         super().__init__()
         if n_fft != 4 * hop_length:
