@@ -194,7 +194,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         """Save the pipeline as diffusers does.
 
         Raises:
-            TypeError: The vocoder has a format of its own, as a BigVGAN, which is no model of transformers or diffusers.
+            TypeError: The vocoder is no model of transformers or diffusers, as a BigVGAN, which has its own format.
         """
         if self.vocoder is not None and not isinstance(self.vocoder, PreTrainedModel | ModelMixin):
             got = type(self.vocoder).__name__
@@ -326,7 +326,10 @@ if __name__.startswith("musemo_hf."):  # and not as code of a repository
     # diffusers loads components of another library only if their classes and methods are listed here
     _COMPONENTS = {
         name: ["save_pretrained", "from_pretrained"]
-        for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoUNetGenerator", "MusemoFeatureExtractor")
+        for name in (
+            *("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoUNetGenerator"),
+            *("MusemoFeatureExtractor", "MusemoVocoder"),
+        )
     }
     pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
     pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)

@@ -6,7 +6,7 @@ import torch
 from bigvgan import BigVGAN
 from bigvgan.env import AttrDict
 
-from musemo_hf import MusemoFeatureExtractor
+from musemo_hf import MusemoFeatureExtractor, MusemoVocoder
 from musemo_hf.audio.mel import MelSettings, log_mel
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.audio.vocoding import loudest_frame, reach_in_frames, vocode
@@ -16,6 +16,7 @@ SIZES = {
     "audioldm": (64, 16000, (5, 4, 2, 2, 2)),
     "hifi-gan": (80, 22050, (8, 8, 2, 2)),
 }
+OWN = {"own": 0, "own, refined": 2}  # iterations of the refinement
 BIGVGAN = {"sampling_rate": 44100, "num_mels": 128, "hop_size": 512, "n_fft": 2048, "fmin": 0, "fmax": None}
 BIGVGAN |= {"upsample_rates": [8, 4, 4, 4], "upsample_kernel_sizes": [16, 8, 8, 8], "upsample_initial_channel": 16}
 BIGVGAN |= {"resblock": "1", "resblock_kernel_sizes": [3, 5], "resblock_dilation_sizes": [[1, 3], [1, 3]]}
@@ -28,6 +29,11 @@ def make_vocoder(tiny_vocoder):
         if name == "bigvgan":
             torch.manual_seed(0)
             return BigVGAN(AttrDict(BIGVGAN)).eval()
+        if name in OWN:
+            torch.manual_seed(0)
+            vocoder = MusemoVocoder(16, 2, 2, refinement=OWN[name]).eval()
+            torch.nn.init.normal_(vocoder.to_magnitude.weight, std=0.1)
+            return vocoder
         changes = {"upsample_kernel_sizes": [16, 8, 4, 4, 4]} if name == "audioldm" else {}
         return tiny_vocoder(*SIZES[name], **changes)
 
@@ -40,7 +46,7 @@ def song(music):
     return log_mel(torch.from_numpy(np.stack([music(4), music(4, seed=1)])))
 
 
-@pytest.mark.parametrize("name", [*SIZES, "bigvgan"])
+@pytest.mark.parametrize("name", [*SIZES, *OWN, "bigvgan"])
 def test_blocks_are_equal_to_the_whole(make_vocoder, song, name):
     vocoder = make_vocoder(name)
     whole = vocode(song, vocoder)
@@ -51,7 +57,7 @@ def test_blocks_are_equal_to_the_whole(make_vocoder, song, name):
     assert (whole - in_blocks).abs().max() <= 1e-4 * whole.abs().max()
 
 
-@pytest.mark.parametrize("name", [*SIZES, "bigvgan"])
+@pytest.mark.parametrize("name", [*SIZES, "own", "bigvgan"])
 def test_the_reach_is_that_of_the_network(make_vocoder, name):
     """A change of one frame is heard within the reach and nowhere else, and the reach is no more than twice as far."""
     vocoder = make_vocoder(name)
@@ -65,6 +71,16 @@ def test_the_reach_is_that_of_the_network(make_vocoder, name):
     frames = changed.nonzero().flatten() / grid.hop_length
     heard = max(100 - frames.min().item(), frames.max().item() - 101)
     assert heard <= reach_in_frames(vocoder) <= 2 * heard + 2
+
+
+def test_the_refinement_brings_audio_nearer_to_the_log_mel(make_vocoder, song):
+    errors = []
+    for n_iter in (0, 2, 8):
+        vocoder = make_vocoder("own")
+        vocoder.register_to_config(refinement=n_iter)
+        errors.append((log_mel(vocode(song, vocoder)).clamp_min(-60) - song.clamp_min(-60)).abs().mean().item())
+    assert errors[2] < errors[1] < errors[0]
+    assert errors[2] < 0.5 * errors[0]
 
 
 def test_memory_does_not_grow_with_the_song(make_vocoder):

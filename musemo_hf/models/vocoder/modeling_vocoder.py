@@ -89,6 +89,8 @@ class MusemoVocoder(VerifiedModelMixin, ModelMixin, ConfigMixin):
         self.to_phase = nn.Linear(channels, 1 + n_fft // 2)
         nn.init.zeros_(self.to_magnitude.weight)  # the magnitude begins as that of the log-mel
         nn.init.zeros_(self.to_magnitude.bias)
+        with torch.no_grad():  # a pulse in the middle of the window, which at its ends would not be heard
+            self.to_phase.bias.copy_(math.pi * (torch.arange(1 + n_fft // 2) % 2))
         for name, values in _interpolation(n_mels, sampling_rate, n_fft).items():
             self.register_buffer(name, torch.from_numpy(values))
 
