@@ -98,7 +98,7 @@ def test_the_discriminator_tells_a_song_from_noise(waveforms):
 
 
 def test_training_comes_nearer_to_the_songs(trainer, tmp_path):
-    run = trainer(steps=60, adversarial_from=1.0, lr=3e-3, ema_decay=0.9, batch_size=4)
+    run = trainer(steps=60, adversarial_from=1.0, lr=3e-3, ema_decay=0.9)
     vocoder = run.train()
     lines = list(read_statistics(tmp_path / "run/vocoder.jsonl"))
     first, last = (np.mean([line["stft_loss"] for line in part]) for part in (lines[:5], lines[-5:]))
