@@ -1,6 +1,9 @@
-"""Measure on real songs whether the evaluation distinguishes music from noise, and write the page.
+r"""Measure on real songs whether the evaluation distinguishes music from noise, and write the page.
 
-    MUSEMO_PRETRAINED=DIR python training/validate_metric.py --data-dir DEAM
+    MUSEMO_PRETRAINED=DIR python training/validate_metric.py --data-dir DEAM \
+        --generator "texture flow=runs/flow_10s/generator" --generator GAN=runs/gan_10s/generator
+
+Generators are rows of the table of sound; they must have been trained without fold 0.
 
 The script writes docs/metric-validation.md and three pictures; `--json` keeps the numbers. Arrays take minutes on two
 cores, sound (some 2,000 clips, which are inverted and embedded by YAMNet) half an hour. What was measured of sound is
@@ -15,7 +18,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from musemo_hf import MusemoPipeline, embedded_checkpoint
+from musemo_hf import MusemoPipeline
 from musemo_hf.experiments.metric_validation.page import write_page
 from musemo_hf.experiments.metric_validation.sound_validation import validate_sound
 from musemo_hf.experiments.metric_validation.validation import load_excerpts, validate
@@ -27,7 +30,6 @@ from musemo_hf.training.corpus import load_songs
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 COMMAND = "python training/validate_metric.py --data-dir DEAM"
-GENERATORS = {"packaged flow": "flow", "packaged GAN": "generator"}  # both trained without fold 0
 
 
 def main() -> None:
@@ -43,6 +45,14 @@ def main() -> None:
         help="The number of arrays of a set, at most a quarter of the songs.",
     )
     parser.add_argument("--n-sounds", type=int, default=120, help="The number of clips of a set of sound.")
+    parser.add_argument(
+        "--generator",
+        action="append",
+        default=[],
+        type=named_folder,
+        metavar="NAME=FOLDER",
+        help="A generator that was trained without fold 0; can be given several times.",
+    )
     parser.add_argument("--cache-dir", type=Path, help="A folder that keeps what was measured of arrays.")
     parser.add_argument("--no-sound", action="store_true", help="Measure arrays alone.")
     parser.add_argument("--json", type=Path, help="A file to write the numbers to.")
@@ -53,6 +63,18 @@ def main() -> None:
     if arguments.json is not None:
         atomic_write(arguments.json, json.dumps(results, indent=1))
     print(f"page: {write_page(results, arguments.output_dir, COMMAND)}")
+
+
+def named_folder(value: str) -> tuple[str, Path]:
+    """Return the name and the folder of "NAME=FOLDER".
+
+    Raises:
+        argparse.ArgumentTypeError: The value has another form, or there is no such folder.
+    """
+    name, sign, folder = value.partition("=")
+    if not (name and sign and Path(folder).is_dir()):
+        raise argparse.ArgumentTypeError(f"expected NAME=FOLDER with the folder of a generator, got {value!r}")
+    return name, Path(folder)
 
 
 def arrays(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -71,11 +93,10 @@ def arrays(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def sound(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure sound with the packaged generators."""
+    """Measure sound, with the given generators."""
     settings = DataSettings(config_name="excerpt_10s", n_songs=arguments.n_songs)
     songs, _ = load_songs(settings, arguments.data_dir, Accelerator())
-    folders = {name: embedded_checkpoint(checkpoint) for name, checkpoint in GENERATORS.items()}
-    generators = {name: MusemoPipeline.from_pretrained(folder).generator for name, folder in folders.items()}
+    generators = {name: MusemoPipeline.from_pretrained(folder).generator for name, folder in arguments.generator}
     sounds = SoundSets(yamnet_embedder())
     return validate_sound(songs, generators, sounds, n_clips=arguments.n_sounds)
 

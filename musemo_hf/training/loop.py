@@ -239,7 +239,7 @@ class TrainingLoop(ABC):
         found = None if self.run_dir is None else newest_whole(self.run_dir)
         if found is None:
             return False
-        check_settings(found, self._settings())
+        check_settings(found, self._settings(), self.accepts_other_hardware)
         now = hardware_of(self.parallel.device, self.parallel.world)
         self.hardware = check_hardware(found, now, self.accepts_other_hardware)
         state = load_checkpoint(found, self.objects)

@@ -84,6 +84,28 @@ def test_as_many_other_songs_are_refused(make, clips, kind, change):
         make(kind, change(clips)).train()
 
 
+def rounded_otherwise(clips):
+    noise = 1e-6 * torch.randn(clips.spectrogram.shape, generator=torch.Generator().manual_seed(0))
+    return replace(clips, spectrogram=(clips.spectrogram + noise).clamp(-1, 1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spectrograms_of_other_rounding_have_to_be_accepted(make, clips, kind, caplog):
+    make(kind, clips, {"held_out_fold": 0}).train()
+    with pytest.raises(ValueError, match=r"differ by rounding.*--accept-other-hardware"):
+        make(kind, rounded_otherwise(clips), {"held_out_fold": 0}).train()
+    make(kind, rounded_otherwise(clips), {"held_out_fold": 0}).train(accept_other_hardware=True)
+    assert "other rounding, which was accepted" in caplog.text
+    with pytest.raises(ValueError, match=r"other data \(spectrograms "):
+        make(kind, one_other_song(clips), {"held_out_fold": 0}).train(accept_other_hardware=True)
+
+
+def one_other_song(clips):
+    spectrogram = clips.spectrogram.clone()
+    spectrogram[5] = spectrogram[5].roll(7, -1)
+    return replace(clips, spectrogram=spectrogram)
+
+
 def test_other_label_deviations_of_the_same_mean_are_refused(make, clips):
     deviation = 0.1 + 0.1 * clips.emotion.abs()
     make("recogniser", clips, label_deviation=deviation).train()

@@ -48,8 +48,8 @@ def external_figures(
         `external_kid_noise`; `external_best_noise` and `external_noise_skills`; `detectability` and
         `detectability_real`, of the held-out songs; `external_precision`, `external_recall`, `external_density`,
         `external_coverage` and `external_coverage_real`; `external_n` by side; `external_notes` with the reason why a
-        skill, a detectability or the coverage, with the figures that come with it, is NaN. `external_skill`, `external_skill_frechet`, `detectability` and `detectability_real` have an
-        `_interval` beside them.
+        skill, a detectability or the coverage, with the figures that come with it, is NaN. `external_skill`,
+        `external_skill_frechet`, `detectability` and `detectability_real` have an `_interval` beside them.
 
     Raises:
         ValueError: See `external_skill`.

@@ -19,7 +19,14 @@ from musemo_hf.evaluation.surrogates.skill_scale import (
 )
 from musemo_hf.evaluation.threads import single_blas
 
-from .resampled_distances import ComponentDistances, KernelDistances, ResampledDistances, drawn_weights, group_labels, scaled
+from .resampled_distances import (
+    ComponentDistances,
+    KernelDistances,
+    ResampledDistances,
+    drawn_weights,
+    group_labels,
+    scaled,
+)
 
 Distance = Literal["kid", "frechet"]
 MIN_CLIPS = 50  # measured in docs/metric-validation.md

@@ -197,7 +197,7 @@ def _delta(value: float, draws: Array, confidence: float) -> dict[str, Any]:
 
 
 def holm(deltas: Any) -> None:
-    """Add `p_holm` to each difference: Holm's (1979) step-down adjustment over all that have a p-value; NaN for others."""
+    """Add `p_holm` to each difference: Holm's (1979) step-down adjustment over all with a p-value; NaN for others."""
     listed = list(deltas)
     for delta in listed:
         delta["p_holm"] = float("nan")
