@@ -123,6 +123,7 @@ def test_songs_are_read_evenly_from_the_fifth_second(folder, songs):
 def test_the_script_writes_the_page(folder, tiny_vocoder, tmp_path, monkeypatch, capsys):
     for module in (measurement, page_module):  # of each song; ten say no more here
         monkeypatch.setattr(module, "SECONDS", 2.0)
+    monkeypatch.setattr(measurement, "TIMED_SONGS", 1)
     tiny_vocoder(64, 16000, (5, 4, 2, 2, 2)).save_pretrained(tmp_path / "noisy")
     words = [
         "measure_vocoder.py",

@@ -81,7 +81,7 @@ def test_the_adversarial_losses_of_known_logits():
 
 def test_the_discriminator_tells_a_song_from_noise(waveforms):
     torch.manual_seed(0)
-    song = torch.stack([torch.from_numpy(w[:8192].astype(np.float32) / 32767) for w in waveforms])
+    song = torch.stack([torch.from_numpy(w[:4096].astype(np.float32) / 32767) for w in waveforms])
     noise = 0.1 * torch.randn_like(song)
     judge = VocoderDiscriminator(4)
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3)
@@ -102,7 +102,7 @@ def test_training_comes_nearer_to_the_songs(trainer, tmp_path):
     vocoder = run.train()
     lines = list(read_statistics(tmp_path / "run/vocoder.jsonl"))
     first, last = (np.mean([line["stft_loss"] for line in part]) for part in (lines[:5], lines[-5:]))
-    assert last < 0.75 * first
+    assert last < 0.8 * first
     assert "adversarial_loss" not in lines[-1]
     vocoder.save_pretrained(tmp_path / "vocoder")
     assert grid_of(load_vocoder(tmp_path / "vocoder")) == PRESETS["musemo"]
@@ -147,7 +147,7 @@ def test_what_cannot_be_trained_is_refused(trainer, waveforms, tmp_path):
 
 
 def test_a_fold_is_left_out_and_other_folders_are_used(tmp_path):
-    deam = render_demo_corpus(tmp_path / "deam", n_songs=8)
+    deam = render_demo_corpus(tmp_path / "deam", n_songs=5)
     folds = {song.path: song.fold for song in list_songs(find_deam(deam))[0]}
     fold = next(iter(folds.values()))
     other = tmp_path / "other"

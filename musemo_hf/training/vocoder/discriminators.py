@@ -35,7 +35,7 @@ class VocoderDiscriminator(nn.Module):
         features: list[Tensor] = []
         for window, layers in zip(RESOLUTIONS, self.parts, strict=True):
             view = stft_magnitude(audio, window).log().transpose(1, 2)[:, None]
-            *hidden, last = layers
+            *hidden, last = layers.children()
             for layer in hidden:
                 view = functional.leaky_relu(layer(view), SLOPE)
                 features.append(view)
