@@ -5,7 +5,11 @@ BIN    := $(VENV)/bin
 # folders of real data; the tests that need one that is not given are listed as skipped
 DEAM       ?= $(MUSEMO_DEAM)
 PRETRAINED ?= $(MUSEMO_PRETRAINED)
-DATA       := $(if $(DEAM),--deam $(DEAM)) $(if $(PRETRAINED),--pretrained $(PRETRAINED))
+# the index of a CPU build of torch, where pip would fetch one for CUDA: https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+JOBS        ?= 2
+PIP         := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+DATA        := $(if $(DEAM),--deam $(DEAM)) $(if $(PRETRAINED),--pretrained $(PRETRAINED))
 # two processes share the cores: threads of each beside would wait for one another
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -17,7 +21,14 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(PIP) -e ".[test]"
+	touch $@
+
+# what the ablation needs and no more: nothing for tests, pages, the Space or a cluster
+$(VENV)/.ablation: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing torch, transformers and the rest into $(VENV): a minute or so, with a fast network"
+	$(PIP) --no-compile -e .
 	touch $@
 
 # The browser test needs a chromium; where there is none, Debian's is installed, or the reader is told to.
@@ -32,8 +43,8 @@ ffmpeg:
 	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y ffmpeg >/dev/null; } || \
 	  { echo "make test needs ffmpeg for the tests of decoding: install it, e.g. sudo apt-get install ffmpeg"; exit 1; }
 
-ablation: install
-	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py
+ablation: $(VENV)/.ablation
+	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py --jobs $(JOBS)
 
 test: install browser ffmpeg
 	$(PYTEST) tests $(DATA)

@@ -169,7 +169,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kid", type=int, metavar="STEPS", help="train both and print KID, not speed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the trainings for --kid")
-    parser.add_argument("--deam", metavar="DIR", help="real songs for --kid; the procedural corpus where not given")
+    parser.add_argument("--deam", metavar="DIR", help="real songs for --kid; the demonstration corpus where not given")
     arguments = parser.parse_args()
     if arguments.kid:
         kid(arguments.deam, arguments.kid, seeds=arguments.seeds)

@@ -4,7 +4,7 @@
     accelerate launch training/ablate.py --config training/configs/budget.yaml --data-dir DEAM --output-dir runs/budget
     accelerate launch training/ablate.py --config training/configs/budget.yaml ... --report-only
 
-The first renders the procedural corpus and needs no data. A run that was stopped resumes where it was. Its tasks are
+The first renders the demonstration corpus and needs no data. A run that was stopped resumes where it was. Its tasks are
 shared by all processes that are given the output folder: those of `--jobs N`, of a launch, and of further launches,
 also on other machines that see the folder. With `--engine ray` a Ray cluster computes them (see docs/cluster.md). The
 exit status is 1 if a task failed. `--report-only` reports what is finished so far, and says what is missing. `--plan`

@@ -31,7 +31,7 @@ from musemo_hf.training.corpus import load_songs
 def main() -> int:
     """Run the comparison, write its report, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, help="The folder of DEAM (default: the procedural corpus).")
+    parser.add_argument("--data-dir", type=Path, help="The folder of DEAM (default: the demonstration corpus).")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/recognisers"), help="The folder of the results.")
     parser.add_argument("--embedder", default="yamnet", help="An embedder of audio, or none (default: yamnet).")
     parser.add_argument("--network", type=Path, metavar="RUN", help="The ablation of the network alone.")

@@ -1,6 +1,7 @@
-"""A small procedural corpus laid out as DEAM is, rendered on the fly for a machine that has no DEAM.
+"""The demonstration corpus: melodies in the public domain, laid out as DEAM is, for a machine that has no DEAM.
 
-It is for trying the code: figures that are measured on it say nothing about music.
+Synthetic instruments play the melodies so that each performance expresses a given emotion by published rules. Figures
+on it say whether a model learns these rules; they say nothing about how people hear recorded music.
 """
 
 import json
@@ -15,14 +16,17 @@ from tqdm.auto import tqdm
 
 from musemo_hf.data.deam.layout import ANNOTATION_FILES, METADATA_FILES
 from musemo_hf.data.deam.table_writer import ANNOTATION_HEADERS, METADATA_HEADERS, write_csv
-from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
+from musemo_hf.data.demo_performance import draw_performance, play
+from musemo_hf.data.demo_scores import Score, demo_scores
+from musemo_hf.data.demo_synthesis import SAMPLING_RATE, Instrument, draw_instrument, synthesise
 from musemo_hf.files import atomic_path, atomic_write, cache_folder
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1  # raised when the same parameters render other bytes
+VERSION = 2  # raised when the same parameters render other bytes
 MANIFEST = "demo_corpus.json"
-SONGS_AN_ARTIST = 2.5
+SONGS_A_PIECE = 2.5  # at least; a corpus of more songs than 2.5 times the melodies has more of each
+DEVIATION = 1.0  # of the ratings on DEAM's scale of 1-9, which DEAM's tables need: nobody rated these songs
 
 
 def demo_parameters(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> dict[str, float]:
@@ -43,9 +47,10 @@ def demo_corpus_dir(n_songs: int = 240, duration: float = 10.3, seed: int = 0) -
 def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float = 10.3, seed: int = 0) -> Path:
     """Render a corpus: mp3s, annotations and metadata in DEAM's flat layout.
 
-    Tempo, mode, loudness, brightness and articulation follow valence and arousal, with scatter; an artist's songs
-    share a timbre; labels carry the noise of raters. Songs that are there already are kept, so that an interrupted
-    rendering resumes.
+    Tempo, mode, register, loudness, brightness, articulation and attack follow valence and arousal, with scatter. The
+    label of a song is the emotion that it was made for. A piece stands for an artist, so that folds are disjoint by
+    piece; its performances differ in emotion and instrument. Songs that are there already are kept, so that an
+    interrupted rendering resumes.
 
     Args:
         folder: An empty or missing folder, or one with a corpus of the same parameters.
@@ -65,16 +70,16 @@ def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float =
     _open_folder(folder, demo_parameters(n_songs, duration, seed))
     ids = _song_ids(n_songs)
     emotions = _draw_emotions(n_songs, seed)
-    artist_of = _draw_artists(n_songs, seed)
-    _write_tables(folder, ids, emotions, artist_of, seed)
+    scores = [demo_scores()[piece] for piece in _draw_pieces(n_songs, seed)]
+    instruments = [draw_instrument(np.random.default_rng((seed, 2, index))) for index in range(n_songs)]
+    _write_tables(folder, ids, emotions, scores, instruments)
     missing = [index for index in range(n_songs) if not (folder / "MEMD_audio" / f"{ids[index]}.mp3").exists()]
     if missing:
-        logger.warning("rendering %d procedural songs to %s: synthetic sounds, not music", len(missing), folder)
+        logger.warning("rendering %d performances of melodies in the public domain to %s", len(missing), folder)
 
     def render(index: int) -> None:
-        timbre = draw_timbre(np.random.default_rng((seed, 2, artist_of[index])))
         rng = np.random.default_rng((seed, 3, index))
-        samples = synthesise(draw_performance(emotions[index], rng), timbre, duration, rng)
+        samples = perform(scores[index], emotions[index], instruments[index], duration, rng)
         _write_mp3(folder / "MEMD_audio" / f"{ids[index]}.mp3", samples)
 
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # most of the time goes to the encoder, outside the GIL
@@ -84,6 +89,25 @@ def render_demo_corpus(folder: str | Path, n_songs: int = 240, duration: float =
     finally:
         pool.shutdown(cancel_futures=True)
     return folder
+
+
+def perform(
+    score: Score, emotion: np.ndarray, instrument: Instrument, duration: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Render a performance of a melody that expresses an emotion.
+
+    Args:
+        score: The melody.
+        emotion: The (valence, arousal) in [-1, 1], of shape (2,).
+        instrument: The instrument that plays it.
+        duration: The length in seconds.
+        rng: The random generator of the performance.
+
+    Returns:
+        float32 `(samples,)` in [-1, 1], mono, at `SAMPLING_RATE`.
+    """
+    performance = draw_performance(emotion, rng)
+    return synthesise(play(score, performance, duration, rng), performance, instrument, duration, rng)
 
 
 def _open_folder(folder: Path, parameters: dict[str, float]) -> None:
@@ -112,26 +136,27 @@ def _draw_emotions(n_songs: int, seed: int) -> np.ndarray:
     return np.clip(drawn, -0.9, 0.9)
 
 
-def _draw_artists(n_songs: int, seed: int) -> np.ndarray:
-    n_artists = max(1, round(n_songs / SONGS_AN_ARTIST))
-    return np.random.default_rng((seed, 1)).permutation(np.arange(n_songs) % n_artists)
+def _draw_pieces(n_songs: int, seed: int) -> np.ndarray:
+    """Draw the number of each song's melody `(n_songs,)`; all melodies have about as many songs."""
+    n_pieces = min(len(demo_scores()), max(1, round(n_songs / SONGS_A_PIECE)))
+    return np.random.default_rng((seed, 1)).permutation(np.arange(n_songs) % n_pieces)
 
 
-def _write_tables(folder: Path, ids: list[int], emotions: np.ndarray, artist_of: np.ndarray, seed: int) -> None:
-    rng = np.random.default_rng((seed, 4))
-    means = np.clip(5 + 4 * (emotions + rng.normal(0, 0.06, emotions.shape)), 1, 9).round(1)
-    deviations = rng.uniform(0.8, 1.9, emotions.shape).round(2)
+def _write_tables(
+    folder: Path, ids: list[int], emotions: np.ndarray, scores: list[Score], instruments: list[Instrument]
+) -> None:
     labels: tuple[list, list] = ([], [])
     metadata: tuple[list, list, list] = ([], [], [])
-    for number, (valence, arousal), (v_std, a_std), artist in zip(ids, means, deviations, artist_of, strict=True):
-        family = draw_timbre(np.random.default_rng((seed, 2, artist))).family
-        name, title = f"Procedural Artist {artist + 1}", f"Study {number}"
+    means = (5 + 4 * emotions).round(1)
+    for number, (valence, arousal), score, instrument in zip(ids, means, scores, instruments, strict=True):
+        name, title, family = score.name, f"{score.title}, performance {number}", instrument.family
+        of_valence, of_arousal = (valence, DEVIATION), (arousal, DEVIATION)
         if number <= 2000:
-            labels[0].append((number, valence, v_std, arousal, a_std))
-            metadata[1].append((number, name, "", title, family))
+            labels[0].append((number, *of_valence, *of_arousal))
+            metadata[1].append((number, name, score.source, title, family))
         else:  # DEAM's second file has maxima and minima in between; here they repeat the mean
-            labels[1].append((number, valence, v_std, *(valence, v_std) * 2, arousal, a_std, *(arousal, a_std) * 2))
-            metadata[2].append((number, title, name, "", family))
+            labels[1].append((number, *of_valence * 3, *of_arousal * 3))
+            metadata[2].append((number, title, name, score.source, family))
     for file, header, rows in zip(ANNOTATION_FILES, ANNOTATION_HEADERS, labels, strict=True):
         write_csv(folder / "annotations" / file, header, rows)
     for file, header, rows in zip(METADATA_FILES, METADATA_HEADERS, metadata, strict=True):

@@ -1,146 +1,111 @@
-"""Procedural music whose performance follows an emotion: additive synthesis over a chord progression.
-
-The features that follow each dimension, and their directions, are the common findings of studies of expression in
-music (Eerola, Friberg, Bresin, "Emotional expression in music", Frontiers in Psychology 4, 2013): arousal goes with
-tempo, loudness, brightness and short notes, valence with the major mode, and less so with brightness and short notes.
-"""
+"""Synthetic instruments for the demonstration corpus: additive synthesis of tones, in a small room."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.signal import oaconvolve
+
+from musemo_hf.data.demo_performance import Performance, Tone
 
 SAMPLING_RATE = 22050  # Hz
 HARMONICS = 24
-FAMILIES = ("organ", "reed", "bell", "string")
-
-_MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
-_PROGRESSIONS = {True: ((0, 4, 5, 3), (0, 3, 4, 0), (0, 5, 3, 4)), False: ((0, 5, 2, 6), (0, 3, 4, 0), (0, 6, 5, 4))}
+HIGHEST = 10_000  # Hz, of harmonics, so that none folds back
+RELEASE = 0.04  # s
+VIBRATO_RATE = 5.5  # Hz
+ROOM = 0.35  # s in which the sound of the room falls to 1/e
+ROOM_LEVEL = 0.25  # RMS of the room's sound re the direct sound
+# family: weight of even harmonics, attack and decay in s, darkening in s (0: none), vibrato in semitones, noise
+FAMILIES = {
+    "piano": (1.0, 0.004, 1.2, 0.4, 0.0, 0.0),
+    "guitar": (0.7, 0.003, 0.6, 0.2, 0.0, 0.0),
+    "organ": (0.9, 0.02, 30.0, 0.0, 0.0, 0.005),
+    "clarinet": (0.12, 0.03, 30.0, 0.0, 0.0, 0.01),
+    "flute": (0.4, 0.05, 30.0, 0.0, 0.15, 0.04),
+    "strings": (1.0, 0.08, 30.0, 0.0, 0.2, 0.01),
+}
 
 
 @dataclass(frozen=True)
-class Timbre:
-    """The timbre that all songs of an artist share.
+class Instrument:
+    """A synthetic instrument.
 
     Attributes:
         family: One of `FAMILIES`.
         even: The weight of the even harmonics, 0-1.
-        register: The transposition in semitones.
         attack: The attack time in seconds.
         decay: The time in seconds in which a tone falls to 1/e; long for held tones.
-        breath: The linear level of the noise beside the tones.
+        darkening: The time in seconds in which the high harmonics of a tone fall to 1/e; 0 if they stay.
+        vibrato: The depth of the vibrato in semitones.
+        noise: The linear level of the noise beside the tones.
     """
 
     family: str
     even: float
-    register: int
     attack: float
     decay: float
-    breath: float
+    darkening: float
+    vibrato: float
+    noise: float
 
 
-@dataclass(frozen=True)
-class Performance:
-    """The way that a song is played.
-
-    Attributes:
-        tempo: The tempo in beats per minute.
-        major: Whether the mode is major.
-        level: The RMS level in dB re full scale.
-        slope: The exponent of the spectrum, in which harmonic k has the amplitude k ** -slope; lower is brighter.
-        articulation: The share of its time that a note sounds, 0-1; lower is more staccato.
-    """
-
-    tempo: float
-    major: bool
-    level: float
-    slope: float
-    articulation: float
+def draw_instrument(rng: np.random.Generator) -> Instrument:
+    """Draw a family, and values around those of the family."""
+    family = list(FAMILIES)[int(rng.integers(len(FAMILIES)))]
+    even, *others = FAMILIES[family]
+    return Instrument(family, even * rng.uniform(0.7, 1.0), *(value * rng.uniform(0.7, 1.4) for value in others))
 
 
-def draw_timbre(rng: np.random.Generator) -> Timbre:
-    """Draw the timbre of an artist: a family, and values around those of the family."""
-    family = int(rng.integers(len(FAMILIES)))
-    even, attack, decay, breath = (
-        (0.9, 0.03, 9.0, 0.01),
-        (0.15, 0.04, 6.0, 0.05),
-        (0.6, 0.004, 0.5, 0.0),
-        (1, 0.09, 6.0, 0.02),
-    )[family]
-    return Timbre(
-        family=FAMILIES[family],
-        even=even * rng.uniform(0.6, 1.0),
-        register=int(rng.integers(-5, 6)),
-        attack=attack * rng.uniform(0.6, 1.6),
-        decay=decay * rng.uniform(0.7, 1.4),
-        breath=breath * rng.uniform(0.5, 1.5),
-    )
-
-
-def draw_performance(emotion: np.ndarray, rng: np.random.Generator) -> Performance:
-    """Draw a way to play an emotion, with the scatter of a performer.
+def synthesise(
+    tones: list[Tone], performance: Performance, instrument: Instrument, duration: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Render tones.
 
     Args:
-        emotion: The (valence, arousal) in [-1, 1], of shape (2,).
-        rng: The random generator of the scatter.
-    """
-    valence, arousal = (float(value) for value in emotion)
-    scatter = rng.normal(0, 0.2, size=4)
-    return Performance(
-        tempo=float(np.clip(105 * 2 ** (0.8 * arousal + scatter[0]), 45, 210)),
-        major=bool(rng.random() < 1 / (1 + np.exp(-8 * valence))),
-        level=float(np.clip(-22 + 11 * (arousal + scatter[1]), -38, -11)),
-        slope=float(np.clip(2.0 - 0.9 * arousal - 0.6 * valence + scatter[2], 0.8, 3.5)),
-        articulation=float(np.clip(0.7 - 0.25 * arousal - 0.3 * valence + 0.5 * scatter[3], 0.2, 1.0)),
-    )
-
-
-def synthesise(performance: Performance, timbre: Timbre, duration: float, rng: np.random.Generator) -> np.ndarray:
-    """Render a song: chords, bass and a melody, with a beat.
-
-    Args:
-        performance: The way that the song is played.
-        timbre: The timbre of the artist.
+        tones: The tones.
+        performance: The way that they are played.
+        instrument: The instrument.
         duration: The length in seconds.
-        rng: The random generator of key, progression, melody and noise.
+        rng: The random generator of the noise.
 
     Returns:
         float32 `(samples,)` in [-1, 1], mono, at `SAMPLING_RATE`.
     """
     samples = np.zeros(round(duration * SAMPLING_RATE))
-    for onset, length, pitch, gain in _score(performance, timbre, duration, rng):
-        _add_tone(samples, onset, length, pitch, gain, performance, timbre)
-    _add_beat(samples, performance, rng)
-    samples += timbre.breath * np.std(samples) * rng.standard_normal(len(samples))
+    for tone in tones:
+        _add_tone(samples, tone, performance, instrument)
+    samples += instrument.noise * np.std(samples) * rng.standard_normal(len(samples))
+    samples += oaconvolve(samples, _room())[: len(samples)]
     samples *= 10 ** (performance.level / 20) / np.sqrt(np.mean(samples**2))
     return np.tanh(samples).astype(np.float32)
 
 
-def _score(
-    performance: Performance, timbre: Timbre, duration: float, rng: np.random.Generator
-) -> list[tuple[float, float, float, float]]:
-    """Compose the notes as (onset in s, length in s, MIDI pitch, gain)."""
-    scale = _MAJOR if performance.major else _MINOR
-    progressions = _PROGRESSIONS[performance.major]
-    chords = progressions[rng.integers(len(progressions))]
-    tonic = 57 + timbre.register + int(rng.integers(-3, 4))
-    beat = 60 / performance.tempo
-    notes = []
-    step = int(rng.integers(3)) * 2
-    for index in range(int(np.ceil(duration / beat))):
-        root = chords[(index // 4) % 4]
-        if index % 4 == 0:
-            notes.append((index * beat, 4 * beat, _pitch(scale, root, tonic - 24), 0.8))
-        if index % 2 == 0:
-            notes += [(index * beat, 2 * beat, _pitch(scale, root + third, tonic), 0.35) for third in (0, 2, 4)]
-        for half in (0, 0.5) if rng.random() < 0.5 else (0,):
-            step = int(np.clip(step + rng.integers(-2, 3), 0, 9)) if half else root % 7 + 2 * int(rng.integers(3))
-            notes.append(((index + half) * beat, beat / 2 if half else beat, _pitch(scale, step, tonic + 12), 0.6))
-    return notes
+def _add_tone(samples: np.ndarray, tone: Tone, performance: Performance, instrument: Instrument) -> None:
+    begin = round(tone.onset * SAMPLING_RATE)
+    length = tone.length * performance.articulation
+    sounding = samples[begin : begin + round((length + RELEASE) * SAMPLING_RATE)]
+    time = np.arange(len(sounding)) / SAMPLING_RATE
+    frequency = 440 * 2 ** ((tone.pitch - 69) / 12)
+    phase = frequency * time
+    if instrument.vibrato:  # the integral of a frequency that swings by the depth
+        swing = frequency * (2 ** (instrument.vibrato / 12) - 1) / (2 * np.pi * VIBRATO_RATE)
+        phase -= swing * np.cos(2 * np.pi * VIBRATO_RATE * time)
+    place = (phase * 2048).astype(np.int64) & 2047
+    bright = _period(frequency, performance.slope, instrument.even)
+    wave = bright[place]
+    if instrument.darkening:
+        dark = _period(frequency, performance.slope + 2, instrument.even)
+        wave = dark[place] + np.exp(-time / instrument.darkening) * (wave - dark[place])
+    release = np.clip((length + RELEASE - time) / RELEASE, 0, 1)
+    attack = np.minimum(time / (instrument.attack * performance.attack), 1)
+    sounding += tone.gain * attack * np.exp(-time / instrument.decay) * release * wave
 
 
-def _pitch(scale: tuple[int, ...], degree: int, tonic: int) -> float:
-    return tonic + 12 * (degree // 7) + scale[degree % 7]
+def _period(frequency: float, slope: float, even: float) -> np.ndarray:
+    """Return one period of a tone `(2048,)`, with harmonics up to `HIGHEST` and a fixed power."""
+    order = np.arange(1, max(1, min(HARMONICS, int(HIGHEST / frequency))) + 1)
+    weights = order**-slope * np.where(order % 2, 1.0, even)
+    return weights @ _sines()[: len(order)] / np.sqrt(np.sum(weights**2))
 
 
 @lru_cache(maxsize=1)
@@ -149,31 +114,9 @@ def _sines() -> np.ndarray:
     return np.sin(2 * np.pi * np.outer(np.arange(1, HARMONICS + 1), np.arange(2048) / 2048))
 
 
-def _add_tone(
-    samples: np.ndarray,
-    onset: float,
-    length: float,
-    pitch: float,
-    gain: float,
-    performance: Performance,
-    timbre: Timbre,
-) -> None:
-    frequency = 440 * 2 ** ((pitch - 69) / 12)
-    order = np.arange(1, min(HARMONICS, int(10000 / frequency)) + 1)  # none above 10 kHz, so that none folds back
-    weights = order**-performance.slope * np.where(order % 2, 1.0, timbre.even)
-    table = weights @ _sines()[: len(order)] / np.sqrt(np.sum(weights**2))
-    begin = round(onset * SAMPLING_RATE)
-    sounding = samples[begin : begin + round(length * performance.articulation * SAMPLING_RATE)]
-    time = np.arange(len(sounding)) / SAMPLING_RATE
-    release = np.clip((length * performance.articulation - time) / 0.015, 0, 1)
-    envelope = np.minimum(time / timbre.attack, 1) * np.exp(-time / timbre.decay) * release
-    sounding += gain * envelope * table[(frequency * time * 2048).astype(np.int64) & 2047]
-
-
-def _add_beat(samples: np.ndarray, performance: Performance, rng: np.random.Generator) -> None:
-    """Add a burst of noise on each beat, so that the tempo is audible with every timbre."""
-    length = min(round(0.06 * SAMPLING_RATE), len(samples))
-    burst = np.exp(-np.arange(length) / (0.012 * SAMPLING_RATE))
-    for onset in np.arange(0, len(samples) / SAMPLING_RATE, 60 / performance.tempo):
-        place = samples[round(onset * SAMPLING_RATE) :][:length]
-        place += 0.5 * burst[: len(place)] * rng.standard_normal(len(place))
+@lru_cache(maxsize=1)
+def _room() -> np.ndarray:
+    """Return the impulse response of a small room without the direct sound: noise that decays."""
+    time = np.arange(round(3 * ROOM * SAMPLING_RATE)) / SAMPLING_RATE
+    response = np.random.default_rng(0).standard_normal(len(time)) * np.exp(-time / ROOM)
+    return ROOM_LEVEL * response / np.sqrt(np.sum(response**2))

@@ -54,7 +54,7 @@ class Pack:
     Attributes:
         config_name: The configuration of the data set, such as "excerpt_10s".
         labels: "corrected" or "published".
-        procedural: Whether the songs are procedural sounds and not music.
+        procedural: Whether the songs are those of the demonstration corpus.
         n_skipped: The number of songs that were left out of the data set.
         step: The step of the log-mels' levels in dB; the error of a cell is at most half of it.
         offset: The lowest level in dB.
@@ -91,7 +91,7 @@ def write_pack(
         songs: All songs of a prepared data set.
         config_name: The configuration of the data set; for this and the next four see `Pack`.
         labels: The labels of the data set.
-        procedural: Whether the songs are procedural.
+        procedural: Whether the songs are those of the demonstration corpus.
         n_skipped: The number of songs that were left out.
         pseudo_labels: The title of the pseudo-labels, if the emotions are such.
         max_bytes: The largest size of the file in bytes.

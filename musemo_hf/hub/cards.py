@@ -13,7 +13,7 @@ from musemo_hf.reporting.templates import render
 CardKind = Literal["generator", "recogniser", "pipeline", "data_set", "metric", "space"]
 
 COMMON_TAGS = ["music", "emotion", "valence", "arousal", "spectrogram", "musemo"]
-PROCEDURAL = "musemo procedural corpus (not music)"
+PROCEDURAL = "musemo demonstration corpus (synthetic instruments)"
 DEAM = "DEAM"
 
 _SOUND = ("external_skill", "detectability")

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from .engines import Engine, InProcess
+from .progress import Progress
 from .task import Attempt, State, Task
 
 logger = logging.getLogger(__name__)
-POLL = 2.0  # seconds until a task that another process computes is looked at again
+POLL = 2.0  # seconds until a task that another process computes is looked at again, and the bar is drawn anew
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def run_tasks(
     engine = engine or InProcess()
     engine.start(context, locks.resolve(), time.time())
     try:
-        run = _Run(left, engine, len(tasks), None if minutes is None else time.monotonic() + 60 * minutes, poll)
+        run = _Run(left, engine, None if minutes is None else time.monotonic() + 60 * minutes, poll)
         return run.finish()
     finally:
         engine.stop()
@@ -82,9 +83,10 @@ def _name_broken(tasks: Sequence[Task]) -> None:
 class _Run:
     """The state of `run_tasks` between one event and the next."""
 
-    def __init__(self, left: list[Task], engine: Engine, n_tasks: int, deadline: float | None, poll: float) -> None:
-        self.engine, self.n_tasks, self.deadline, self.poll = engine, n_tasks, deadline, poll
+    def __init__(self, left: list[Task], engine: Engine, deadline: float | None, poll: float) -> None:
+        self.engine, self.deadline, self.poll = engine, deadline, poll
         self.left = {task.name: task for task in left}
+        self.progress = Progress(self.left, engine.capacity)
         self.running: set[str] = set()
         self.busy: dict[str, str] = {}  # name -> who else computes it
         self.outcome = Outcome()
@@ -95,8 +97,9 @@ class _Run:
         while True:
             self._submit()
             if self.running:
+                self.progress.show(self.running)
                 room = len(self.running) < self.engine.capacity
-                ends = self.engine.wait(self.poll if self.busy and room else None)
+                ends = self.engine.wait(self.poll if (self.busy and room) or self.progress.shows_bar else None)
                 if not ends:
                     self.busy.clear()
                 for name, end in ends:
@@ -107,6 +110,7 @@ class _Run:
                 self.busy.clear()
             else:
                 break
+        self.progress.close()
         self.outcome.left.extend(self.left)
         if self.left:
             logger.warning("not computed: %s", ", ".join(self.left))
@@ -119,7 +123,7 @@ class _Run:
                 return
             if name in self.running or name in self.busy or not self._is_ready(task):
                 continue
-            logger.info("%d of %d tasks left; now %s", len(self.left), self.n_tasks, name)
+            self.progress.begins(name)
             self.running.add(name)
             self.engine.submit(task)
 
@@ -136,9 +140,8 @@ class _Run:
             self.busy[name] = end.message
             return
         self.busy.clear()  # time has passed: others may have finished
-        del self.left[name]
+        self.progress.ended(self.left.pop(name), end.seconds if end.state is State.COMPUTED else None)
         if end.state is State.COMPUTED:
-            logger.info("%s took %.0f s", name, end.seconds)
             self.outcome.computed.append(name)
         elif end.state is State.SKIPPED:
             logger.warning("%s is skipped: %s", name, end.message)

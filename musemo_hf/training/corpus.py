@@ -1,4 +1,4 @@
-"""The songs of a run: those of a folder or a pack if one is given, otherwise the procedural corpus."""
+"""The songs of a run: those of a folder or a pack if one is given, otherwise the demonstration corpus."""
 
 import logging
 from pathlib import Path
@@ -27,7 +27,7 @@ def load_songs(
 
     Args:
         settings: The settings that choose the songs.
-        data_dir: The DEAM folder, or a file that `musemo prepare --pack` made of it; None for the procedural corpus.
+        data_dir: The DEAM folder, or a file that `musemo prepare --pack` made of it; None for the demonstration corpus.
         accelerator: The accelerator of the launch.
 
     Returns:
@@ -81,7 +81,7 @@ def _packed(settings: DataSettings, path: Path) -> tuple[SongArrays, dict[str, A
 
 def _facts(procedural: bool, n_skipped: int, pseudo_labels: str | None) -> dict[str, Any]:
     facts = {
-        "name": pseudo_labels or ("procedural corpus" if procedural else "DEAM"),
+        "name": pseudo_labels or ("demonstration corpus" if procedural else "DEAM"),
         "procedural": procedural,
         "n_skipped": n_skipped,
     }

@@ -89,7 +89,7 @@ def save_generator(folder: Path, generator: Any, discriminator: Any = None) -> N
 def write_training_report(
     folder: Path, corpus: dict[str, Any], n_training: int, budget: str, seeds: list[int], command: str
 ) -> None:
-    """Write `report.json` into the folder of a generator that was trained on pseudo-labels or on procedural music.
+    """Write `report.json` into the folder of a generator that learnt from pseudo-labels or the demonstration corpus.
 
     A card shows it until something is measured; it has no figures. For songs with labels of people nothing is written.
 

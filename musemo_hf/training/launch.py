@@ -19,8 +19,8 @@ from .generators import create_trainer, save_generator, write_training_report
 from .identity import origin_of
 
 DATA_DIR = (
-    "The folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack` (default: the procedural "
-    "corpus)."
+    "The folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack` (default: the "
+    "demonstration corpus)."
 )
 OPTIONS: dict[str, dict[str, Any]] = {
     "hold-out": {"type": int, "metavar": "FOLD", "help": "The artist-disjoint fold that is left out of the training."},

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -156,7 +157,8 @@ class TrainingLoop(ABC):
             statistics = None
             if self.run_dir is not None:
                 statistics = Statistics(self.run_dir / f"{self.name}.jsonl", self.parallel, start=self.step)
-            bar = tqdm(total=self.steps, initial=self.step, desc=self.name, disable=not self.parallel.is_main)
+            hidden = not self.parallel.is_main or parent_process() is not None  # workers share one terminal
+            bar = tqdm(total=self.steps, initial=self.step, desc=self.name, disable=hidden, leave=None)
             try:
                 while self.progress < 1:
                     self._timed_update()

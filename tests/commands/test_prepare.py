@@ -12,7 +12,7 @@ from musemo_hf.data.pseudo_labels import PseudoLabelCorpus, write_manifest
 
 @pytest.fixture(scope="module")
 def deam(tmp_path_factory):
-    """Six procedural songs of ten seconds in DEAM's layout, one of them spoilt."""
+    """Six songs of the demonstration corpus, of ten seconds in DEAM's layout, one of them spoilt."""
     folder = render_demo_corpus(tmp_path_factory.mktemp("corpus") / "DEAM", n_songs=6, duration=10.3)
     first = sorted(folder.rglob("*.mp3"))[0]
     first.write_bytes(b"no audio")

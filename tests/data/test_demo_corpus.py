@@ -5,8 +5,10 @@ import soundfile
 from musemo_hf import DeamSpectrograms
 from musemo_hf.data.arrays import load_arrays
 from musemo_hf.data.deam.layout import find_deam
-from musemo_hf.data.demo_corpus import MANIFEST, demo_corpus_dir, render_demo_corpus
-from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_performance, draw_timbre, synthesise
+from musemo_hf.data.demo_corpus import MANIFEST, demo_corpus_dir, perform, render_demo_corpus
+from musemo_hf.data.demo_performance import draw_performance
+from musemo_hf.data.demo_scores import demo_scores
+from musemo_hf.data.demo_synthesis import SAMPLING_RATE, draw_instrument
 
 
 def correlation(a, b):
@@ -42,8 +44,8 @@ def test_audio_follows_the_labels(arrays):
     loudness = arrays.spectrogram.mean(axis=(1, 2))
     assert correlation(loudness, arrays.emotion[:, 1]) > 0.5
     assert correlation(loudness, arrays.emotion[:, 1]) > correlation(loudness, arrays.emotion[:, 0]) + 0.1
-    held = np.median(arrays.spectrogram, axis=2)  # of the tones; the beat is over in a few frames
-    brightness = held[:, 30:50].mean(axis=1) - held[:, 5:25].mean(axis=1)
+    power = (10 ** (arrays.spectrogram / 10)).mean(axis=2)
+    brightness = 10 * np.log10(power[:, 50:].sum(axis=1) / power[:, :50].sum(axis=1))
     assert correlation(brightness, arrays.emotion[:, 0]) > 0.4
     assert correlation(brightness, arrays.emotion[:, 1]) > 0.4
     assert np.std(arrays.emotion, axis=0).min() > 0.2
@@ -51,7 +53,16 @@ def test_audio_follows_the_labels(arrays):
 
 @pytest.mark.parametrize(
     ("feature", "dimension", "sign"),
-    [("tempo", 1, 1), ("level", 1, 1), ("slope", 1, -1), ("slope", 0, -1), ("major", 0, 1), ("articulation", 0, -1)],
+    [
+        ("tempo", 1, 1),
+        ("level", 1, 1),
+        ("slope", 1, -1),
+        ("slope", 0, -1),
+        ("major", 0, 1),
+        ("register", 0, 1),
+        ("articulation", 0, -1),
+        ("attack", 1, -1),
+    ],
 )
 def test_performance_follows_emotion(feature, dimension, sign):
     emotions = np.random.default_rng(0).uniform(-0.9, 0.9, (400, 2))
@@ -61,9 +72,10 @@ def test_performance_follows_emotion(feature, dimension, sign):
 
 
 def test_a_song_is_in_range_and_as_loud_as_it_should_be():
-    rng = np.random.default_rng(0)
-    performance = draw_performance(np.array([0.9, 0.9]), rng)
-    samples = synthesise(performance, draw_timbre(rng), 3.0, rng)
+    emotion = np.array([0.9, 0.9])
+    performance = draw_performance(emotion, np.random.default_rng(0))
+    instrument = draw_instrument(np.random.default_rng(1))
+    samples = perform(demo_scores()[0], emotion, instrument, 3.0, np.random.default_rng(0))
     assert samples.shape == (3 * SAMPLING_RATE,)
     assert samples.dtype == np.float32
     assert np.abs(samples).max() <= 1
@@ -105,9 +117,9 @@ def test_without_a_folder_the_demo_corpus_is_prepared(tmp_path, monkeypatch, cap
     builder = DeamSpectrograms(tmp_path / "cache", "excerpt_10s")
     assert not (tmp_path / "musemo").exists()  # nothing is rendered before it is needed
     builder.download_and_prepare(num_proc=2)
-    assert "this data set is procedural, and says nothing about music" in caplog.text
+    assert "this data set is the demonstration corpus, not DEAM" in caplog.text
     songs = builder.as_dataset("train")
     assert songs.num_rows == 240
     assert builder.skipped == []
     assert len(find_deam(demo_corpus_dir()).audio_files()) == 240
-    assert songs["artist"][0].startswith("Procedural Artist")
+    assert set(songs["artist"]) == {score.name for score in demo_scores()}

@@ -55,7 +55,7 @@ def blocks(page: str) -> list[Block]:
 
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory):
-    """What the pages take for granted: a song, a folder of songs, DEAM (here the procedural corpus), a trained run."""
+    """What the pages take for granted: a song, a folder of songs, DEAM (the demonstration corpus), a trained run."""
     folder = tmp_path_factory.mktemp("materials")
     (folder / "music").mkdir()
     rng = np.random.default_rng(0)

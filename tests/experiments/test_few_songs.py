@@ -195,7 +195,7 @@ def test_the_curve_reports_what_is_finished_and_says_what_is_missing(songs, tmp_
     text = markdown(report)
     assert "10 and 11 real songs" in text.splitlines()[2]
     assert "24 results of the plan are not finished" in text
-    assert "This corpus is procedural" in text
+    assert "melodies in the public domain" in text
 
 
 def test_an_arm_with_external_data_is_the_only_one_compared_with_another_such_arm():

@@ -46,7 +46,7 @@ def sound():
     return {
         "embedder": "bands-v1",
         "held_out_fold": 0,
-        "rows": {REAL: row(1.0, 1.0, False, "music"), "packaged GAN": row(-1.1, 0.7, True, "generator"), **noises},
+        "rows": {REAL: row(1.0, 1.0, False, "music"), "GAN": row(-1.1, 0.7, True, "generator"), **noises},
         "sizes": [
             {"n": 50, "own": [np.nan] * 3, "external": [1.0, 0.6, 1.3], "notes": ["too few"]},
             {"n": 25, "own": [np.nan] * 3, "external": [0.8, 0.2, 1.6], "notes": []},
@@ -61,9 +61,9 @@ def sound():
 
 
 def test_skills_disagree_where_their_intervals_do_not_meet(sound):
-    assert disagreeing(sound["rows"]) == ["packaged GAN"]  # below 0, both say of noise that it is noise
+    assert disagreeing(sound["rows"]) == ["GAN"]  # below 0, both say of noise that it is noise
     sound["rows"][TEXTURE] = row(1.0, 0.3, True)
-    assert disagreeing(sound["rows"]) == ["packaged GAN", TEXTURE]
+    assert disagreeing(sound["rows"]) == ["GAN", TEXTURE]
     undefined = row(float("nan"), 0.7, True)
     assert disagreeing({"undefined": undefined}) == []
 
@@ -101,7 +101,7 @@ def test_the_page_says_first_which_skill_to_trust(sound):
     assert "not defined" in text
     assert "from 120 clips a side on, the external\nskill's from 50" in text
     assert "Not validated, and so not shown below: sharpness of onsets (random phases)." in text
-    assert len(re.findall(r"^\| packaged GAN ", text, re.MULTILINE)) == 2
+    assert len(re.findall(r"^\| GAN ", text, re.MULTILINE)) == 2
     assert sound_context(None) == {"sound": None}
 
 

@@ -157,12 +157,14 @@ def test_text_of_a_report_is_shown_and_not_obeyed(text, shown):
 
 
 @pytest.mark.parametrize("kind", MEASURED)
-def test_a_procedural_corpus_is_named_as_no_music(kind):
+def test_the_demonstration_corpus_is_named_as_no_recorded_music(kind):
     text = render_card(kind, PROCEDURAL, **FACTS[kind])
-    assert "**These figures say nothing about music.**" in text
-    assert "nothing about music" not in render_card(kind, REPORT, **FACTS[kind])
+    assert "**These figures say nothing about recorded music.**" in text
+    assert "nothing about recorded music" not in render_card(kind, REPORT, **FACTS[kind])
     for entry in metadata(text).get("model-index", []):
-        assert {result["dataset"]["name"] for result in entry["results"]} == {"musemo procedural corpus (not music)"}
+        assert {result["dataset"]["name"] for result in entry["results"]} == {
+            "musemo demonstration corpus (synthetic instruments)"
+        }
 
 
 def test_picture_and_sound_stand_where_given():

@@ -1,4 +1,4 @@
-"""The scripts as their users start them: the real launcher, the procedural corpus, every file of the result."""
+"""The scripts as their users start them: the real launcher, the demonstration corpus, every file of the result."""
 
 import json
 import os
@@ -33,7 +33,7 @@ TINY = [
     "recogniser_training.steps=2",
     "recogniser_training.batch_size=4",
 ]
-TINY_ABLATION = ["ablation.n_folds=2", "ablation.seeds=[0]", "ablation.n_resamples=200"]
+TINY_ABLATION = ["ablation.generator=gan", "ablation.n_folds=2", "ablation.seeds=[0]", "ablation.n_resamples=200"]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """A small procedural corpus."""
+    """A small demonstration corpus."""
     return render_demo_corpus(tmp_path_factory.mktemp("corpus") / "demo", n_songs=16)
 
 
@@ -128,12 +128,12 @@ def test_ablate_makes_its_report_and_a_second_start_only_reads_it(environment, c
     }
     assert report["ccc_real_only"] == report["arms"]["real"]["ccc"]["mean"]["value"]
     assert report["corpus"]["procedural"]
-    assert "say nothing about music" in report["findings"][0]
+    assert "melodies in the public domain" in report["findings"][0]
     page, markdown = (folder / "report.html").read_text(), (folder / "report.md").read_text()
     assert page.count("data:audio/mpeg;base64,") == 5
     assert page.count("data:image/png;base64,") == 4
     assert not re.search(r'(src|href)="(?!data:)', page)  # it stands alone
-    assert "say nothing about music" in markdown
+    assert "melodies in the public domain" in markdown
     assert "real + noise, synthetic labels" in markdown
     results = {path: path.stat().st_mtime_ns for path in folder.glob("fold*/*.json")}
     arguments = ("--data-dir", corpus, "--output-dir", folder, "--set", *TINY, *TINY_ABLATION, ARMS)

@@ -12,7 +12,7 @@ from musemo_hf.training.corpus import load_songs
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Ten procedural songs, of which two are in the second annotation file."""
+    """Ten songs of the demonstration corpus, of which two are in the second annotation file."""
     return render_demo_corpus(tmp_path_factory.mktemp("corpus") / "DEAM", n_songs=10)
 
 
@@ -40,7 +40,7 @@ def test_a_pack_stands_for_the_folder(prepared, pack, accelerator):
     for name in ("emotion", "emotion_std", "fold", "song_id", "year", "artist", "genre"):
         assert np.array_equal(getattr(packed, name), getattr(songs, name)), name
     assert np.abs(packed.spectrogram - songs.spectrogram).max() <= told["pack"]["step"] / 2 + 1e-4
-    assert facts == {"name": "procedural corpus", "procedural": True, "n_skipped": 0}
+    assert facts == {"name": "demonstration corpus", "procedural": True, "n_skipped": 0}
     made = told.pop("pack")
     assert told == facts | {"n_skipped": 1}
     assert len(made["songs_hash"]) == 64

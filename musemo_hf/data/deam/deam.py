@@ -89,7 +89,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     Args:
         cache_dir: The folder of prepared data sets, by default the cache of `datasets`.
         config_name: "excerpt_30s", "excerpt_10s" or "first_30s".
-        data_dir: The DEAM folder; by default a procedural corpus (`demo_corpus`) is rendered while preparing.
+        data_dir: The DEAM folder; by default the demonstration corpus (`demo_corpus`) is rendered while preparing.
         labels: "corrected" or "published", see `read_annotations`.
         n_folds: The number of artist-disjoint folds.
         fold_seed: The seed of the folds.
@@ -258,7 +258,7 @@ class DeamSpectrograms(datasets.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         config = self.config
         if self._is_demo:
-            logger.warning("no data_dir was given: this data set is procedural, and says nothing about music")
+            logger.warning("no data_dir was given: this data set is the demonstration corpus, not DEAM")
             demo_corpus_dir(duration=_demo_duration(config.name))
         layout = self._layout()
         if pseudo_labels := read_manifest(config.data_dir):

@@ -10,7 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from musemo_hf.data.demo_synthesis import draw_performance, draw_timbre, synthesise
+from musemo_hf.data.demo_corpus import perform
+from musemo_hf.data.demo_scores import demo_scores
+from musemo_hf.data.demo_synthesis import draw_instrument
 from musemo_hf.reporting.numbers import with_interval
 from musemo_hf.reporting.templates import render
 
@@ -60,7 +62,7 @@ def _shown(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
 def draw(results: Mapping[str, Any], ways: Mapping[str, Channel]) -> Figure:
     """Draw a synthetic song after each channel over the distances of real songs.
 
-    The song is one of the procedural corpus, since real songs are not ours to show.
+    The song is one of the demonstration corpus, since real songs are not ours to show.
     """
     song = demo_song()
     rows = {"the song itself": song, **{name: channel(song) for name, channel in ways.items()}}
@@ -74,16 +76,16 @@ def draw(results: Mapping[str, Any], ways: Mapping[str, Channel]) -> Figure:
             axis.set_axis_off()
         for axis, (name, samples) in zip(axes, rows.items(), strict=False):
             _draw_magnitudes(axis, samples, name)
-        upper.suptitle("A song of the procedural corpus, before and after", fontsize=10)
+        upper.suptitle("A song of the demonstration corpus, before and after", fontsize=10)
         _draw_distances(lower, results["channels"])
     return figure
 
 
 def demo_song(seed: int = 3) -> NDArray:
-    """Return ten seconds of a synthetic song with chords, a bass and a melody, `(samples,)` at 22,050 Hz."""
+    """Return ten seconds of a melody with chords and a bass on a synthetic instrument, `(samples,)` at 22,050 Hz."""
     rng = np.random.default_rng(seed)
     emotion = np.array([0.5, 0.3])
-    song = synthesise(draw_performance(emotion, rng), draw_timbre(rng), SECONDS, rng).astype(np.float32)
+    song = perform(demo_scores()[0], emotion, draw_instrument(rng), SECONDS, rng)
     return song[: round(SECONDS * SETTINGS.sampling_rate)]
 
 
