@@ -15,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end reliability bench quality style demo docs
+.PHONY: install browser ffmpeg ablation test test-slow test-end-to-end reliability bench gpu gpu-wheels quality style demo docs
 
 install: $(VENV)/.installed
 
@@ -63,6 +63,20 @@ reliability: install browser ffmpeg
 
 bench: install
 	$(BIN)/python -m benchmarks $(if $(DEAM),--deam $(DEAM))
+
+# what only a GPU can show, in under nine minutes and without a network; training/gpu_session.py explains the variables
+MINUTES ?= 3
+OUT     ?= runs/gpu
+gpu:
+	$(PYTHON) training/gpu_session.py --minutes $(MINUTES) --output-dir $(OUT) \
+	  $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(GPU_ARGS) $(if $(TRAIN),-- $(TRAIN))
+
+# the wheels that a machine with torch, transformers and accelerate lacks
+GPU_PYTHON   ?= 3.12
+GPU_PLATFORM := manylinux_2_28_x86_64 manylinux_2_27_x86_64 manylinux_2_17_x86_64 manylinux2014_x86_64 manylinux1_x86_64
+gpu-wheels:
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) --implementation cp \
+	  $(addprefix --platform ,$(GPU_PLATFORM)) -d build/wheels -c constraints.txt -r training/gpu-requirements.txt
 
 quality: install
 	$(BIN)/ruff check .

@@ -29,10 +29,11 @@ The report is `report.json` in the folder of the run. For a recogniser trained o
         --output-dir runs/recogniser_all
     python training/package_checkpoints.py runs/gan runs/recogniser_all --recogniser-report runs/ablation/report.json
 
-`--flow runs/flow` also packages a flow in half precision, trained and measured as the generator; alone, it replaces
-only the packaged flow:
+Generators are stored in half precision; the script prints the difference in dB that this makes. `--flow` and `--gan`
+package one that was trained and measured in the same way, and alone they replace only that one:
 
     python training/package_checkpoints.py --flow runs/flow
+    python training/package_checkpoints.py --gan runs/gan
 
 A recogniser alone, with the report of its recipe, replaces only that one; one with YAMNet becomes `recogniser-yamnet`:
 
@@ -48,7 +49,9 @@ from pathlib import Path
 
 import musemo_hf
 from musemo_hf import MusemoViTConfig
-from musemo_hf.hub.packaging import package_checkpoints, package_flow, package_recogniser
+from musemo_hf.hub.packaging import package_checkpoints, package_generator, package_recogniser, rounding
+
+ALONE = {"gan": "generator", "flow": "flow"}  # generators that are packaged alone, and the names of their folders
 
 
 def main() -> None:
@@ -61,7 +64,8 @@ def main() -> None:
         "recogniser", type=Path, nargs="?", help="The output folder of train_regressor.py, or runs/study/judge."
     )
     parser.add_argument("--target", type=Path, default=Path(musemo_hf.__file__).parent / "checkpoints")
-    parser.add_argument("--flow", type=Path, help="The output folder of train_flow.py, with a report.")
+    for kind in ALONE:
+        parser.add_argument(f"--{kind}", type=Path, help=f"The output folder of train_{kind}.py, with a report.")
     parser.add_argument(
         "--recogniser", dest="alone", type=Path, help="The output folder of train_regressor.py, to package alone."
     )
@@ -73,19 +77,21 @@ def main() -> None:
         parser.error("expected --recogniser-report with --recogniser, got none")
     if (arguments.run is None) != (arguments.recogniser is None):
         parser.error("expected the folders of a generator and of a recogniser, or neither, got a generator's alone")
-    if arguments.run is None and arguments.flow is None and arguments.alone is None:
-        parser.error("expected the folders of a generator and of a recogniser, --flow or --recogniser, got nothing")
-    made = {}
+    generators = {name: getattr(arguments, kind) for kind, name in ALONE.items() if getattr(arguments, kind)}
+    if arguments.run is None and not generators and arguments.alone is None:
+        parser.error("expected the folders of a generator and of a recogniser, --gan, --flow or --recogniser, got none")
+    made, sources = {}, {name: run / "generator" for name, run in generators.items()}
     if arguments.run is not None:
+        sources["generator"] = find_generator(arguments.run)
         made = package_checkpoints(
-            find_generator(arguments.run),
+            sources["generator"],
             arguments.recogniser / "recogniser",
             arguments.run / "report.json",
             arguments.target,
             arguments.recogniser_report,
         )
-    if arguments.flow is not None:
-        made["flow"] = package_flow(arguments.flow / "generator", arguments.flow / "report.json", arguments.target)
+    for name, run in generators.items():
+        made[name] = package_generator(run / "generator", run / "report.json", arguments.target, name)
     if arguments.alone is not None:
         folder = arguments.alone / "recogniser"
         embedder = MusemoViTConfig.from_pretrained(folder).embedder
@@ -93,6 +99,9 @@ def main() -> None:
         made[name] = package_recogniser(folder, arguments.recogniser_report, arguments.target, name)
     for name, folder in made.items():
         print(f"{name}: {folder}")
+        if name in sources:
+            mean, largest = rounding(sources[name], folder)
+            print(f"{name}: half precision changes clips by {mean:.4f} dB on average, {largest:.2f} dB at most")
 
 
 def find_generator(run: Path) -> Path:

@@ -30,7 +30,8 @@ def main() -> None:
     add("--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help=what)
     what = "The artist-disjoint folds of DEAM that are left out of the training."
     add("--hold-out", type=int, nargs="*", default=[], metavar="FOLD", help=what)
-    add("--accept-other-hardware", **OPTIONS["accept-other-hardware"])
+    for name in ("accept-other-hardware", "verbose"):
+        add(f"--{name}", **OPTIONS[name])
     arguments = parser.parse_args()
     configuration, accelerator = start(arguments, VocoderConfiguration())
     training = configuration.vocoder_training

@@ -21,7 +21,7 @@ from musemo_hf.files import atomic_path
 if TYPE_CHECKING:
     from musemo_hf.pipelines.song import Song
 
-HELP = "make music from valence and arousal"
+HELP = "Make music from valence and arousal."
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 ARRAY = ".npy"
 LIST = "emotions.csv"  # `musemo score --emotions` reads it
@@ -97,6 +97,8 @@ def _songs(args: argparse.Namespace, valence: float, arousal: float) -> "list[So
 def _check_options(args: argparse.Namespace) -> None:
     if args.num_samples < 1:
         raise ValueError(f"expected --num-samples of at least 1, got {args.num_samples}")
+    if args.seed is not None and not 0 <= args.seed < 2**63:
+        raise ValueError(f"expected --seed as a number from 0 on, got {args.seed}")
     if args.num_inference_steps is not None and args.num_inference_steps < 1:
         raise ValueError(f"expected --num-inference-steps of at least 1, got {args.num_inference_steps}")
     if args.arrays and args.vocoder is not None:

@@ -20,7 +20,7 @@ from musemo_hf.commands.arguments import add_preparation
 if TYPE_CHECKING:
     from musemo_hf import DeamSpectrograms
 
-HELP = "prepare a data set of log-mels from DEAM"
+HELP = "Prepare a data set of log-mels from DEAM."
 CONFIGS = ("excerpt_30s", "excerpt_10s", "first_30s")
 
 
@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "The labels of the songs of 2013 (default: corrected); refused for a folder of pseudo-labels."
     add("--labels", choices=("corrected", "published"), help=what)
     add_preparation(parser)
-    add("--pack", type=Path, metavar="FILE", help="Also write one file of at most 50 MB.")
+    add("--pack", type=Path, metavar="FILE", help="Also write one file, for a machine that has no DEAM.")
+    add("--pack-megabytes", type=float, default=50, metavar="MB", help="The largest size of that file (default: 50).")
     add("--output", type=Path, metavar="DIR", help="Also save the data set in a folder that `musemo score` reads.")
 
 
@@ -41,6 +42,11 @@ def run(args: argparse.Namespace) -> int:
     """Prepare the data set, and print counts, folds and the songs that were left out."""
     if args.pack is not None and args.pack.is_dir():
         raise ValueError(f"expected a file as --pack, got the folder {args.pack}")
+    for option, path in (("--pack", args.pack), ("--output", args.output)):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise ValueError(f"expected a folder to write {option} {path} in, found none")
+    if args.output is not None and args.output.is_file():
+        raise ValueError(f"expected a folder as --output, got the file {args.output}")
     if not args.deam.is_dir():
         raise ValueError(f"expected the folder of DEAM, found none at {args.deam}")
     from musemo_hf.data.pseudo_labels import read_manifest
@@ -79,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
     from musemo_hf.data.arrays import load_arrays
     from musemo_hf.data.demo_corpus import MANIFEST
-    from musemo_hf.data.pack import MAX_BYTES, write_pack
+    from musemo_hf.data.pack import write_pack
     from musemo_hf.data.pseudo_labels import read_manifest
 
     pseudo_labels = read_manifest(args.deam)
@@ -91,9 +97,12 @@ def _pack(args: argparse.Namespace, builder: "DeamSpectrograms") -> None:
         procedural=(args.deam / MANIFEST).is_file(),
         n_skipped=len(builder.skipped),
         pseudo_labels=None if pseudo_labels is None else pseudo_labels.title,
+        max_bytes=int(1e6 * args.pack_megabytes),
     )
     size = args.pack.stat().st_size
-    print(f"packed   {args.pack}, {size / 1e6:.1f} MB of at most {MAX_BYTES / 1e6:.0f} MB, hash {pack.songs_hash[:16]}")
+    print(
+        f"packed   {args.pack}, {size / 1e6:.1f} MB of at most {args.pack_megabytes:g} MB, hash {pack.songs_hash[:16]}"
+    )
     print(
         f"         log-mels in steps of {pack.step:g} dB: error at most {pack.step / 2:g} dB, root mean square "
         f"{pack.rms_error:.3f} dB"

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+from musemo_hf.audio.mel import denormalise
 from musemo_hf.files import atomic_folder
 from musemo_hf.hub.models import model_facts, write_card
 from musemo_hf.models.gan import MusemoGanDiscriminator
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
-from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.reporting.report_values import number
 from musemo_hf.reporting.stored_report import ReportError, read_report, read_report_beside
 
@@ -22,7 +25,7 @@ def package_checkpoints(
     target: str | Path,
     recogniser_report_path: str | Path | None = None,
 ) -> dict[str, Path]:
-    """Write `target/generator` and `target/recogniser`, and replace those that are there.
+    """Write `target/generator`, in half precision, and `target/recogniser`, and replace those that are there.
 
     Args:
         generator_dir: The folder of a trained generator with its `preprocessor_config.json`.
@@ -42,13 +45,12 @@ def package_checkpoints(
     """
     report = read_report(report_path)
     own_report = report if recogniser_report_path is None else read_report(recogniser_report_path)
-    generator = load_generator(generator_dir)
+    generator = load_generator(generator_dir).half()
     recogniser = MusemoViTForEmotionRegression.from_pretrained(recogniser_dir)
     recogniser.config.emotion_error = [round(error, 4) for error in _errors(own_report)]
     discriminator = _discriminator(Path(generator_dir))
     networks = [network for network in (generator, discriminator, recogniser) if network is not None]
-    n_bytes = sum(w.numel() * w.element_size() for network in networks for w in network.state_dict().values())
-    _check_size(n_bytes)
+    _check_size(sum(map(_n_bytes, networks)))
     models: dict[str, tuple[Any, str | Path, dict[str, Any]]] = {
         "generator": (generator, generator_dir, report),
         "recogniser": (
@@ -63,25 +65,44 @@ def package_checkpoints(
     }
 
 
-def package_flow(flow_dir: str | Path, report_path: str | Path, target: str | Path) -> Path:
-    """Write `target/flow` in half precision, and replace the one that is there.
+def package_generator(generator_dir: str | Path, report_path: str | Path, target: str | Path, name: str) -> Path:
+    """Write a generator in half precision as `target/name`, and replace the one that is there.
+
+    Its weights are stored as float16, which halves the file, and loaded as float32.
 
     Args:
-        flow_dir: The folder of a trained flow with its `preprocessor_config.json`.
+        generator_dir: The folder of a trained generator with its `preprocessor_config.json`.
         report_path: The `report.json` of `training/measure_generator.py`.
         target: The folder `checkpoints` of the package.
+        name: "generator" for the GAN, or "flow".
 
     Returns:
-        The folder of the flow.
+        The folder of the packaged generator.
 
     Raises:
         ValueError: It is over 32 MB together with the other checkpoints; nothing is replaced then.
     """
-    flow = load_generator(flow_dir).half()
-    others = [path for path in Path(target).rglob("*.safetensors") if "flow" not in path.parts]
-    n_bytes = 2 * sum(weight.numel() for weight in flow.state_dict().values()) + sum(p.stat().st_size for p in others)
-    _check_size(n_bytes)
-    return _package("flow", flow, flow_dir, read_report(report_path), Path(target))
+    generator, discriminator = load_generator(generator_dir).half(), _discriminator(Path(generator_dir))
+    networks = [network for network in (generator, discriminator) if network is not None]
+    others = [path for path in Path(target).rglob("*.safetensors") if path.relative_to(target).parts[0] != name]
+    _check_size(sum(map(_n_bytes, networks)) + sum(path.stat().st_size for path in others))
+    return _package(name, generator, generator_dir, read_report(report_path), Path(target))
+
+
+def rounding(generator_dir: str | Path, packaged_dir: str | Path, n_clips: int = 64) -> tuple[float, float]:
+    """Return the mean and the largest absolute difference in dB that the packaging of a generator makes.
+
+    Args:
+        generator_dir: The folder of the trained generator.
+        packaged_dir: The folder of the same generator as it was packaged.
+        n_clips: The number of clips to compare, which are generated at random emotions.
+    """
+    emotion = 2 * torch.rand(n_clips, 2, generator=torch.Generator().manual_seed(0)) - 1
+    before, after = (
+        denormalise(sample_clips(load_generator(folder), emotion, seed=0)) for folder in (generator_dir, packaged_dir)
+    )
+    difference = (before - after).abs()
+    return difference.mean().item(), difference.max().item()
 
 
 def package_recogniser(
@@ -109,9 +130,12 @@ def package_recogniser(
         )
     model.config.emotion_error = [round(error, 4) for error in _errors(report)]
     others = [path for path in Path(target).rglob("*.safetensors") if path.parent.name != name]
-    own = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-    _check_size(own + sum(path.stat().st_size for path in others))
+    _check_size(_n_bytes(model) + sum(path.stat().st_size for path in others))
     return _package(name, model, recogniser_dir, _with_uncertainty(report, model, Path(recogniser_dir)), Path(target))
+
+
+def _n_bytes(network: Any) -> int:
+    return sum(value.numel() * value.element_size() for value in network.state_dict().values())
 
 
 def _check_size(n_bytes: int) -> None:
@@ -148,7 +172,7 @@ def _errors(report: dict[str, Any]) -> tuple[float, float]:
 
 def _discriminator(generator_dir: Path) -> MusemoGanDiscriminator | None:
     folder = generator_dir / "discriminator"
-    return MusemoGanDiscriminator.from_pretrained(folder) if folder.is_dir() else None
+    return MusemoGanDiscriminator.from_pretrained(folder).half() if folder.is_dir() else None
 
 
 def _package(name: Any, model: Any, source: str | Path, report: dict[str, Any], target: Path) -> Path:

@@ -53,6 +53,10 @@ class MusemoPipelineOutput(BaseOutput):
     def __len__(self) -> int:
         return len(self["audios"])
 
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows: the picture and the player of each song; None without songs."""
+        return "".join(song._repr_html_() for song in self["songs"]) or None
+
 
 class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
     """Turns valence and arousal into music; with a U-Net also songs into other songs, see `SongEditingMixin`.

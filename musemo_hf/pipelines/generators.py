@@ -21,7 +21,7 @@ def load_generator(path: str | Path, dtype: torch.dtype | None = None, **options
 
     Args:
         path: The folder or the repository of the generator.
-        dtype: The type of its weights (default: a GAN's as stored, float32 for the others).
+        dtype: The type of its weights (default: float32).
         **options: Options of `from_pretrained`, such as `revision`, `token`, `subfolder` and `variant`.
 
     Raises:

@@ -31,7 +31,7 @@ PUSH = """
         return main(["push", "pipeline", "ana/musemo", "--checkpoint", str(root / "gan"), "--vocoder", vocoder])
 
     def sample():
-        files = HfApi().get_paths_info("ana/musemo", ["sample.flac", "generator/model.safetensors"])
+        files = HfApi().get_paths_info("ana/musemo", ["samples/happy.flac", "generator/model.safetensors"])
         return {file.path: file.blob_id for file in files}
 
     result = {"status": [push("ana/other")], "other sample": sample()}
@@ -100,5 +100,5 @@ def test_strangers_hear_it_without_the_package(pushed, run):
 def test_another_vocoder_plays_the_sample_anew(pushed):
     """Only the vocoder's weights differ, and those of the generator are the repository's already."""
     sample, other = pushed["sample"], pushed["other sample"]
-    assert sample["sample.flac"] != other["sample.flac"]
+    assert sample["samples/happy.flac"] != other["samples/happy.flac"]
     assert sample["generator/model.safetensors"] == other["generator/model.safetensors"]

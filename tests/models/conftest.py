@@ -34,11 +34,13 @@ GENERATORS: dict[str, dict[str, Any]] = {
     "enhanced generator": {"preset": "enhanced"},
     "modern generator": {"preset": "modern"},
     "transformer generator": TRANSFORMER,
+    "texture generator": {"preset": "modern", "generator_network": "texture", "noise_dim": 16, "n_rhythms": 3},
 }
 DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "simple discriminator": {"preset": "simple"},
     "enhanced discriminator": {"preset": "enhanced"},
     "modern discriminator": {"preset": "modern", "scales": 2},
+    "residual discriminator": {"preset": "modern", "stem": "residual", "conditioning": "both"},
     "pretrained discriminator": PRETRAINED,
 }
 
@@ -91,14 +93,14 @@ def case_of(gan_config, vit_config, tmp_path_factory):
 
     def make(name):
         generator = torch.Generator().manual_seed(0)
-        emotion, noise = (torch.randn(3, size, generator=generator) for size in (2, 100))
-        emotion = emotion.clamp(-1, 1)
+        emotion = torch.randn(3, 2, generator=generator).clamp(-1, 1)
         if name in RECOGNISERS:
             mel = 2 * torch.rand(3, 1, 128, 40, generator=generator) - 1
             return Case(name, MusemoViTForEmotionRegression, vit_config(**RECOGNISERS[name]), {"spectrogram": mel})
         if name in GENERATORS:
-            inputs = {"emotion": emotion, "noise": noise}
-            return Case(name, MusemoGanGenerator, gan_config(**GENERATORS[name]), inputs)
+            config = gan_config(**GENERATORS[name])
+            noise = torch.randn(3, MusemoGanGenerator(config).noise_dim, generator=generator)
+            return Case(name, MusemoGanGenerator, config, {"emotion": emotion, "noise": noise})
         changes = DISCRIMINATORS[name]
         if "pretrained_discriminator" in changes:
             folder = tmp_path_factory.mktemp("recogniser")

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import ASTConfig, ASTFeatureExtractor, ASTModel, AutoModel, Wav2Vec2Config
+from transformers import (
+    ASTConfig,
+    ASTFeatureExtractor,
+    ASTModel,
+    AutoModel,
+    ClapConfig,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+)
 
 from musemo_hf import (
     MusemoGanConfig,
@@ -22,6 +30,7 @@ from musemo_hf.audio.mel import log_mel, normalise
 from musemo_hf.models.gan import FrozenFeatures, pretrained_config
 from musemo_hf.models.gan.blocks_gan import StyleGroupNorm
 from musemo_hf.models.gan.frozen_gan import as_filter_banks
+from musemo_hf.models.gan.waveform_gan import as_waveform
 
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
 VARIANTS = {
@@ -33,6 +42,7 @@ VARIANTS = {
     "shuffle": {"upsampling": "shuffle"},
     "patch stem": {"stem": "patch"},
     "transformer": {"generator_network": "transformer"},
+    "texture": {"preset": "modern", "generator_network": "texture", "conditioning": "both", "stem": "residual"},
 }
 
 
@@ -51,7 +61,10 @@ def pretrained(vit_config, tmp_path_factory):
     MusemoViTForEmotionRegression(vit_config(n_frames=32)).save_pretrained(folder / "vit")
     tiny = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
     ASTModel(ASTConfig(**tiny, max_length=64, num_mel_bins=32)).save_pretrained(folder / "ast")
-    Wav2Vec2Config(hidden_size=16).save_pretrained(folder / "wav2vec2")
+    layers = {"conv_dim": [8, 8], "conv_kernel": [10, 8], "conv_stride": [5, 64], "num_conv_pos_embedding_groups": 2}
+    wav2vec2 = Wav2Vec2Config(**tiny, **layers, num_conv_pos_embeddings=4, mask_time_prob=0.9)
+    Wav2Vec2Model(wav2vec2).save_pretrained(folder / "wav2vec2")
+    ClapConfig().save_pretrained(folder / "clap")
     return folder
 
 
@@ -60,7 +73,7 @@ def pretrained(vit_config, tmp_path_factory):
 def test_shapes_and_gradients(variant, name, n_frames):
     config = variant(name, n_frames=n_frames)
     generator, discriminator = MusemoGanGenerator(config), MusemoGanDiscriminator(config)
-    noise = torch.randn(3, config.noise_dim)
+    noise = torch.randn(3, generator.noise_dim)
     mel = generator(emotion=EMOTIONS, noise=noise).spectrogram
     assert mel.shape == (3, 1, 128, n_frames)
     assert mel.abs().max() <= 1
@@ -197,11 +210,13 @@ def test_a_style_of_zero_is_a_plain_group_norm():
     torch.testing.assert_close(norm(hidden, torch.zeros(2, 3)), torch.nn.GroupNorm(2, 4)(hidden))
 
 
-@pytest.mark.parametrize("kind", ["ast", "vit"])
+@pytest.mark.parametrize("kind", ["ast", "vit", "wav2vec2"])
 def test_a_pretrained_discriminator(gan_config, pretrained, tmp_path, kind, assert_same_output):
     config = gan_config(preset="modern", pretrained_discriminator=str(pretrained / kind))
     model = MusemoGanDiscriminator(config).train()
-    weights = {"ast": ASTModel, "vit": MusemoViTForEmotionRegression}[kind].from_pretrained(pretrained / kind)
+    weights = {"ast": ASTModel, "vit": MusemoViTForEmotionRegression, "wav2vec2": Wav2Vec2Model}[kind].from_pretrained(
+        pretrained / kind
+    )
     stored = weights.state_dict()
     assert all(torch.equal(value, stored[name]) for name, value in model.frozen.model.state_dict().items())
     assert not any(p.requires_grad for p in model.frozen.parameters())
@@ -227,9 +242,28 @@ def test_a_checkpoint_of_a_pretrained_discriminator_needs_no_folder(gan_config, 
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
 
 
-def test_models_of_waveforms_are_refused(gan_config, pretrained):
-    with pytest.raises(ValueError, match=r"expected a pretrained model of spectrograms \(.*\), got 'wav2vec2'"):
-        gan_config(pretrained_discriminator=str(pretrained / "wav2vec2"))
+def test_other_kinds_of_models_are_refused(gan_config, pretrained):
+    with pytest.raises(ValueError, match=r"expected a pretrained model of .* or of waveforms \(.*\), got 'clap'"):
+        gan_config(pretrained_discriminator=str(pretrained / "clap"))
+
+
+def test_a_log_mel_is_played_as_the_sound_that_it_is_of():
+    time = torch.arange(2 * 22050) / 22050
+    sound = 0.3 * torch.sin(2 * torch.pi * 440 * time) * (1 + torch.sin(2 * torch.pi * 2 * time))
+    sound = sound + 0.02 * torch.randn(sound.shape, generator=torch.Generator().manual_seed(0))
+    wanted = normalise(log_mel(sound[None]))[:, None].requires_grad_()
+    played = as_waveform(wanted, sampling_rate=22050)
+    found, mel = log_mel(played.detach()), 50 * wanted.detach()[:, 0] - 10
+    difference = (found - mel[..., : found.shape[-1]])[0, :, 4:-4]
+    difference -= difference.median()  # its level is its own
+    assert difference.abs().mean() < 3  # dB
+    assert abs(difference[mel[0].mean(dim=1).argmax()].mean()) < 0.5  # at the tone
+    lower = as_waveform(wanted)  # at 16 kHz
+    assert lower.shape[-1] == round(played.shape[-1] * 16000 / 22050)
+    spectrum = torch.fft.rfft(lower).abs().square().mean(dim=0)
+    assert abs(spectrum.argmax() * 16000 / lower.shape[-1] - 440) < 5  # Hz
+    spectrum[: len(spectrum) // 4].sum().div(spectrum.sum()).backward()  # of the lower octaves, up to 2 kHz
+    assert wanted.grad[:, :, :40].sum() > 0 > wanted.grad[:, :, 60:].sum()
 
 
 def test_a_recogniser_of_another_size_is_refused(pretrained):

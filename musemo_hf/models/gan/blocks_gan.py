@@ -79,6 +79,16 @@ class TransposedUpsampling(nn.Module):
         return self.conv(functional.relu(self.norm(hidden, style)))
 
 
+class SubpixelConv(nn.Conv2d):
+    """A convolution to `factor` x `factor` neighbouring cells of each position, which begin equal (Aitken et al. 2017).
+
+    They are the channels of its output, for `pixel_shuffle`. Drawn independently, they would begin as a chequerboard.
+    """
+
+    def __init__(self, channels: int, factor: int = 2) -> None:
+        super().__init__(channels, factor**2, 3, padding=1)
+
+
 class SelfAttention(nn.Module):
     """Lets every position attend to every other (Zhang et al. 2019); starts as the identity."""
 
@@ -107,6 +117,13 @@ class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrai
     main_input_name = "emotion"
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *model_args: Any, **options: Any) -> Any:
+        """Load a checkpoint as transformers does, as float32 where no `dtype` is given, whatever it is stored as."""
+        if "torch_dtype" not in options:
+            options.setdefault("dtype", torch.float32)
+        return super().from_pretrained(pretrained_model_name_or_path, *model_args, **options)
+
+    @classmethod
     def can_generate(cls) -> bool:
         """Return False: `generate` makes spectrograms, and not sequences of tokens as transformers means it."""
         return False
@@ -122,6 +139,8 @@ class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrai
             init.orthogonal_(module.parametrizations.weight.original if normed else module.weight)  # type: ignore[union-attr]
             if module.bias is not None:
                 init.zeros_(module.bias)
+            if isinstance(module, SubpixelConv):
+                init.copy_(module.weight, module.weight[:1].expand_as(module.weight).clone())
             if normed:
                 restore_singular_vectors(module.parametrizations.weight)  # type: ignore[union-attr]
         elif isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:

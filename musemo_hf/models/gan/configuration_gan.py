@@ -40,10 +40,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 _CHOICES = {
     "emotion_embedding": ("linear", "mlp"),
     "upsampling": ("transposed", "residual", "shuffle"),
-    "conditioning": ("map", "projection"),
-    "generator_network": ("convolution", "transformer"),
+    "conditioning": ("map", "projection", "both"),
+    "generator_network": ("convolution", "transformer", "texture"),
     "scales": (1, 2, 3),
-    "stem": ("strided", "patch"),
+    "stem": ("strided", "patch", "residual"),
 }
 _REMOVED = {"emotion_hidden_dim": 128, "style_dim": 64}  # settings of earlier versions, and the values that are left
 
@@ -55,7 +55,7 @@ class MusemoGanConfig(PreTrainedConfig):
         preset: "enhanced" (default), "simple" or "modern"; it fills every value below that is None.
         n_mels: The number of mel bands, a multiple of 16.
         n_frames: The number of frames of a spectrogram, at least 16. The networks work on the next multiple of 16.
-        noise_dim: The length of the noise vector.
+        noise_dim: The length of the noise vector; with the network "texture", of its part for the clip as a whole.
         noise_scale: The standard deviation of the noise that `generate` draws; it is 1 in training. Values above 1 make
             clips differ more, which compensates for a generator that follows the emotion too closely.
         emotion_dim: The length of the emotion embedding that is concatenated to the noise.
@@ -71,23 +71,30 @@ class MusemoGanConfig(PreTrainedConfig):
         group_norm_groups: The number of groups of the generator's normalisation, which is independent of the batch.
         modulation: Whether noise and emotion also scale and shift every normalisation of the generator (StyleGAN,
             Karras et al. 2019). A generator that receives noise only at its input learns to ignore it.
-        conditioning: How the discriminator receives the emotion: "map" (a second input map) or "projection" (an inner
-            product with its last features, Miyato & Koyama 2018).
-        stem: The first layers of the discriminator: "strided" (two strided convolutions) or "patch" (one convolution
-            over 4 x 4 patches folded into channels, Liu et al. 2022), which avoids the two largest maps.
+        conditioning: How the discriminator receives the emotion: "map" (a second input map), "projection" (an inner
+            product with its last features, Miyato & Koyama 2018), or "both".
+        stem: The first layers of the discriminator: "strided" (two strided convolutions), "patch" (one convolution
+            over 4 x 4 patches folded into channels, Liu et al. 2022), which avoids the two largest maps, or
+            "residual", which is "patch" with a residual block after each of the three layers.
         scales: The number of discriminators, each at half the resolution of the one before (Wang et al. 2018).
         pretrained_discriminator: The folder or Hub name of a pretrained model of spectrograms (an Audio Spectrogram
-            Transformer, or our recogniser) on whose frozen features the discriminator works (Sauer et al. 2021).
+            Transformer, or our recogniser) or of waveforms (Wav2Vec2, HuBERT or WavLM) on whose frozen features the
+            discriminator works (Sauer et al. 2021).
         pretrained_config: The configuration of that model; read from the folder when None. With it a checkpoint, which
             contains the frozen weights, loads without the folder.
-        generator_network: "convolution", or "transformer" over patches of 16 x 16.
+        generator_network: "convolution", "transformer" over patches of 16 x 16, or "texture" (convolutions only, with
+            noise at every place, so that no arrangement in time is learnt by heart; after Bergmann et al. 2017).
         transformer_dim: The width of the transformer's tokens.
         transformer_layers: The number of transformer blocks.
         transformer_heads: The number of attention heads, a divisor of `transformer_dim`.
+        song_dim: The number of values of the noise in whose place a training gives the code of a real song, which the
+            discriminator is told too; at most `noise_dim`. See `musemo_hf.training.gan.song_codes`.
+        local_noise_dim: The number of noise values at each place of 16 bands and 16 frames, for the network "texture".
+        n_rhythms: The number of sines of time, of rates that noise and emotion decide, for the network "texture".
 
     Raises:
-        ValueError: The preset or a choice is unknown, a size does not fit the networks, or the pretrained model takes
-            waveforms.
+        ValueError: The preset or a choice is unknown, a size does not fit the networks, or the pretrained model is of
+            another kind.
     """
 
     model_type = "musemo_gan"
@@ -104,6 +111,9 @@ class MusemoGanConfig(PreTrainedConfig):
     transformer_dim: int = 128
     transformer_layers: int = 4
     transformer_heads: int = 4
+    song_dim: int = 0
+    local_noise_dim: int = 8
+    n_rhythms: int = 8
     emotion_embedding: str | None = None
     upsampling: str | None = None
     attention_stage: int | None = None
@@ -141,6 +151,12 @@ class MusemoGanConfig(PreTrainedConfig):
             raise ValueError(f"expected n_mels to be a multiple of 16, got {self.n_mels}")
         if self.n_frames < 16:
             raise ValueError(f"expected n_frames of at least 16, got {self.n_frames}")
+        if not 0 <= self.song_dim <= self.noise_dim:
+            raise ValueError(f"expected song_dim in [0, noise_dim = {self.noise_dim}], got {self.song_dim}")
+        if self.stem == "residual" and self.spectral_norm:
+            raise ValueError('expected a discriminator with stem "residual" without spectral_norm, got both')
+        if self.generator_network == "texture" and self.upsampling != "shuffle":
+            raise ValueError(f'expected upsampling "shuffle" with the network "texture", got {self.upsampling!r}')
         if self.attention_stage not in (-1, 0, 1, 2):
             raise ValueError(f"expected attention_stage to be -1 (none), 0, 1 or 2, got {self.attention_stage}")
         coarsest = min(self.n_mels, self.padded_frames) // 2 ** (self.scales - 1)  # type: ignore[operator]
@@ -179,5 +195,7 @@ class MusemoGanConfig(PreTrainedConfig):
 
         With "shuffle" the last of these is absent, and the one before it is twice as wide.
         """
+        if self.generator_network == "texture":
+            return [self.generator_channels // divisor for divisor in (1, 1, 2, 4)]
         divisors = (1, 1, 2, 2) if self.upsampling == "shuffle" else (1, 1, 2, 4, 8)
         return [self.generator_channels // divisor for divisor in divisors]

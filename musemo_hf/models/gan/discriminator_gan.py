@@ -16,7 +16,7 @@ from .spectral_norm import normalised_spectrally, normalised_weights, restore_si
 
 # the name of a normalised weight, for that of the same weight without normalisation
 _NORMALISED = {
-    r"^((?:coarser\.\d+\.|heads\.\d+\.)?(?:embed_emotion|stages\.\d+|layers\.\d+|last|read_out))\.weight$": (
+    r"^((?:(?:coarser|heads)\.\d+\.)?(?:(?:embed|project)_emotion|(?:stages|layers)\.\d+|last|read_out))\.weight$": (
         r"\1.parametrizations.weight.original"
     )
 }
@@ -36,6 +36,19 @@ class MusemoDiscriminatorOutput(ModelOutput):
     features: tuple[Tensor, ...] | None = None
 
 
+class ResidualBlock(nn.Module):
+    """Adds two 3x3 convolutions to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the same shape, `(B, C, H, W)`; the scale keeps the variance of the sum."""
+        return (hidden + self.conv2(functional.leaky_relu(self.conv1(hidden), 0.2))) * 0.5**0.5
+
+
 class Critic(nn.Module):
     """Holds the layers of one scale: strided 4x4 convolutions (or a patch stem) and a linear head.
 
@@ -47,12 +60,17 @@ class Critic(nn.Module):
     def __init__(self, config: MusemoGanConfig, n_mels: int) -> None:
         super().__init__()
         normed = normalised_spectrally if config.spectral_norm else nn.Identity()
-        by_map = config.conditioning == "map"
+        by_map, inputs = config.conditioning != "projection", 2 + config.song_dim
         widths = [1 + by_map, *(config.discriminator_channels * factor for factor in (1, 2, 4, 8))]
-        self.embed_emotion = normed(nn.Linear(2, n_mels if by_map else widths[-1]))
-        stages = [nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(widths)]
-        if config.stem == "patch":  # in the place of the first two, to the same size and width
+        self.embed_emotion = normed(nn.Linear(inputs, n_mels if by_map else widths[-1]))
+        if config.conditioning == "both":
+            self.project_emotion = normed(nn.Linear(inputs, widths[-1]))
+        stages: list[nn.Module] = [nn.Conv2d(*pair, 4, stride=2, padding=1) for pair in pairwise(widths)]
+        if config.stem != "strided":  # in the place of the first two, to the same size and width
             stages[:2] = [nn.Conv2d(16 * widths[0], widths[2], 3, padding=1)]
+        if config.stem == "residual":
+            blocks = [ResidualBlock(width) for width in widths[2:]]
+            stages = [layer for pair in zip(stages, blocks, strict=True) for layer in pair]
         self.stages = nn.ModuleList(normed(stage) for stage in stages)
         self.last = normed(nn.Conv2d(widths[-1], widths[-1], 3, padding=1))
         self.read_out = normed(nn.Linear(widths[-1], 1))
@@ -68,17 +86,18 @@ def judge(critic: Any, config: MusemoGanConfig, spectrogram: Tensor, emotion: Te
         emotion: The emotions `(B, 2)`.
     """
     embedded, hidden = critic.embed_emotion(emotion), spectrogram
-    if config.conditioning == "map":
+    if config.conditioning != "projection":
         hidden = torch.cat([spectrogram, embedded[:, None, :, None].expand_as(spectrogram)], dim=1)
-    if config.stem == "patch":
+    if config.stem != "strided":
         hidden = functional.pixel_unshuffle(hidden, 4).contiguous(memory_format=torch.channels_last)
     features = []
     for layer in [*critic.stages, critic.last]:
         hidden = functional.leaky_relu(layer(hidden), 0.2)
         features.append(hidden)
     logits, pooled = pooled_logits(critic.read_out, hidden, (2, 3))
-    if config.conditioning == "projection":
-        logits = logits + (embedded * pooled).sum(dim=1)
+    if config.conditioning != "map":
+        projected = embedded if config.conditioning == "projection" else critic.project_emotion(emotion)
+        logits = logits + (projected * pooled).sum(dim=1)
     return logits, features
 
 
@@ -107,7 +126,7 @@ class FeatureHead(nn.Module):
             4 * config.discriminator_channels,
         )
         self.layers = nn.ModuleList(normed(nn.Linear(before, width)) for before in (dim, width))
-        self.embed_emotion = normed(nn.Linear(2, width))
+        self.embed_emotion = normed(nn.Linear(2 + config.song_dim, width))
         self.read_out = normed(nn.Linear(width, 1))
 
     def forward(self, tokens: Tensor, emotion: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,7 +158,8 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
             self._add_critics()
         self.post_init()
         # from_pretrained builds on "meta" and then loads a checkpoint, which contains the frozen weights too
-        if self.frozen is not None and self.device.type != "meta":
+        # (of which Wav2Vec2 makes one value elsewhere)
+        if self.frozen is not None and next(self.heads.parameters()).device.type != "meta":
             self.frozen.load(str(config.pretrained_discriminator))
 
     @classmethod
@@ -190,8 +210,9 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
         """Judge clips.
 
         Args:
-            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`.
-            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`; crops of them with the network "texture".
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1], with the code of a song beside them where
+                `song_dim` is set, `(B, 2 + song_dim)`.
             output_features: Whether to return `features`.
             return_dict: Whether to return a `MusemoDiscriminatorOutput` and not a tuple (default: the configuration's).
 
@@ -199,7 +220,9 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
             ValueError: The spectrograms have another shape.
         """
         config = self.config
-        if spectrogram.shape[1:] != (1, config.n_mels, config.n_frames):
+        crop = config.generator_network == "texture" and spectrogram.shape[-1] < config.n_frames
+        n_frames = spectrogram.shape[-1] if crop else config.n_frames
+        if spectrogram.shape[1:] != (1, config.n_mels, n_frames):
             raise ValueError(
                 f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
                 f"got {tuple(spectrogram.shape)}"
@@ -219,7 +242,7 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
 
     def _judged(self, spectrogram: Tensor, emotion: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         config = self.config
-        hidden = functional.pad(spectrogram, (0, config.padded_frames - config.n_frames), value=PADDING)
+        hidden = functional.pad(spectrogram, (0, -spectrogram.shape[-1] % 16), value=PADDING)
         all_logits, all_features = [], []
         for scale, critic in enumerate([self, *self.coarser]):
             hidden = functional.avg_pool2d(hidden, 2) if scale else hidden

@@ -13,10 +13,10 @@ from transformers import AutoConfig, AutoModel
 from transformers.audio_utils import hertz_to_mel, mel_filter_bank, mel_to_hertz
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
+from .waveform_gan import DB_CENTRE, DB_SCALE, HOP, RATE, WINDOW, as_waveform
+
 PADDING = -1.0  # -60 dB on the normalised scale
-SUPPORTED = ("audio-spectrogram-transformer", "musemo_vit")
-# the signal convention of our log-mels: Hz, samples, dB for each unit of the normalised scale, dB at its zero
-RATE, HOP, WINDOW, DB_SCALE, DB_CENTRE = 22050, 512, 2048, 50.0, -10.0
+OF_SPECTROGRAMS, OF_WAVEFORMS = ("audio-spectrogram-transformer", "musemo_vit"), ("wav2vec2", "hubert", "wavlm")
 # Kaldi's, as an Audio Spectrogram Transformer has it: 16 kHz, 10 ms, 25 ms, bins of a transform of 512, 20 Hz to 8 kHz
 AST_RATE, AST_HOP, AST_WINDOW, AST_FFT, AST_LOW = 16000, 160, 400, 512, 20.0
 AST_MEAN, AST_STD, AST_FLOOR = -4.2677393, 4.5689974, 1.192092955078125e-07
@@ -29,13 +29,13 @@ def pretrained_config(folder: str) -> dict[str, Any]:
         folder: The folder of the model, or its name on the Hub.
 
     Raises:
-        ValueError: The input of the model is not a spectrogram.
+        ValueError: The model is of another kind than the known ones.
     """
     config = AutoConfig.from_pretrained(folder)
-    if config.model_type not in SUPPORTED:
+    if config.model_type not in OF_SPECTROGRAMS + OF_WAVEFORMS:
         raise ValueError(
-            f"expected a pretrained model of spectrograms ({' or '.join(SUPPORTED)}), got {config.model_type!r} in "
-            f"{folder}: a model of waveforms (wav2vec2, HuBERT, CLAP's processor) cannot be shown a log-mel"
+            f"expected a pretrained model of spectrograms ({', '.join(OF_SPECTROGRAMS)}) or of waveforms "
+            f"({', '.join(OF_WAVEFORMS)}), got {config.model_type!r} in {folder}"
         )
     return config.to_dict()
 
@@ -87,7 +87,10 @@ class FrozenFeatures(nn.Module):
 
     def forward(self, spectrogram: Tensor) -> list[Tensor]:
         """Return the tokens `(B, T, dim)` of each of `layers` for normalised log-mels `(B, 1, n_mels, n_frames)`."""
-        inputs = spectrogram if self.kind == "musemo_vit" else as_filter_banks(spectrogram, self.model.config)
+        if self.kind in OF_WAVEFORMS:
+            inputs = as_waveform(spectrogram).to(self.model.dtype)
+        else:
+            inputs = spectrogram if self.kind == "musemo_vit" else as_filter_banks(spectrogram, self.model.config)
         hidden = self.model(inputs, output_hidden_states=True).hidden_states
         return [hidden[layer + 1] for layer in self.layers]  # the first is the input of the first layer
 

@@ -19,6 +19,7 @@ from .blocks_gan import (
 )
 from .configuration_gan import MusemoGanConfig
 from .generation import SeededGenerationMixin, evaluating
+from .texture_gan import MelTexture
 from .transformer_gan import MelTransformer
 
 EMOTION_HIDDEN_DIM = 128  # of the perceptron that embeds the emotion
@@ -53,11 +54,12 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
             else nn.Linear(2, out)
         )
         code_dim = config.noise_dim + config.emotion_dim
-        by_transformer = config.generator_network == "transformer"
-        style_dim = STYLE_DIM if config.modulation or by_transformer else 0
+        network = config.generator_network
+        style_dim = STYLE_DIM if config.modulation or network != "convolution" else 0
         self.to_style = nn.Sequential(nn.Linear(code_dim, style_dim), nn.LeakyReLU(0.2)) if style_dim else None
-        self.transformer = MelTransformer(config, code_dim) if by_transformer else None
-        if not by_transformer:
+        self.transformer = MelTransformer(config, code_dim) if network == "transformer" else None
+        self.texture = MelTexture(config, code_dim) if network == "texture" else None
+        if network == "convolution":
             self._add_convolutions(code_dim, style_dim)
         self.post_init()
 
@@ -77,7 +79,14 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
     @property
     def noise_dim(self) -> int:  # type: ignore[override]
         """The length of the noise vector of one sample."""
-        return self.config.noise_dim
+        return self.noise_length(self.config.n_frames)
+
+    def noise_length(self, n_frames: int) -> int:
+        """Return the length of the noise vector of a sample of so many frames.
+
+        Only a generator of the network "texture" makes samples of other lengths than the configuration's.
+        """
+        return self.config.noise_dim if self.texture is None else self.texture.noise_dim(n_frames)
 
     @property
     def noise_scale(self) -> float:  # type: ignore[override]
@@ -103,9 +112,13 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
             return_dict: Whether to return a `MusemoGeneratorOutput` and not a tuple (default: the configuration's).
         """
         emotion, noise = emotion.to(self.dtype), noise.to(self.dtype)
-        code = torch.cat([noise, self.embed_emotion(emotion)], dim=1)
+        embedded = self.embed_emotion(emotion)
+        code = torch.cat([noise[:, : self.config.noise_dim], embedded], dim=1)
         style = None if self.to_style is None else self.to_style(code)
-        raw = self._convolved(code, style) if self.transformer is None else self.transformer(code, style)
+        if self.texture is not None:
+            raw = self.texture(embedded, noise, style)
+        else:
+            raw = self._convolved(code, style) if self.transformer is None else self.transformer(code, style)
         output = MusemoGeneratorOutput(spectrogram=torch.tanh(raw)[..., : self.config.n_frames])
         return output if self.wants_dict(return_dict) else output.to_tuple()
 

@@ -20,7 +20,7 @@ class Guidance(nn.Module):
         config: The configuration of the GAN, whose spectrograms the models must take.
 
     Raises:
-        ValueError: A model takes spectrograms of another size, or waveforms.
+        ValueError: A model takes spectrograms of another size, or is of an unknown kind.
         FileNotFoundError: A folder does not exist.
     """
 

@@ -41,11 +41,18 @@ class Batch(NamedTuple):
         spectrogram: Normalised log-mels `(B, 1, n_mels, n_frames)`.
         emotion: Their emotions, `(B, 2)`.
         noise: The noise of the generated clips of the same emotions, `(B, noise_dim)`.
+        codes: The codes of the songs `(B, song_dim)`, which the noise begins with; None without.
     """
 
     spectrogram: Tensor
     emotion: Tensor
     noise: Tensor
+    codes: Tensor | None = None
+
+    @property
+    def condition(self) -> Tensor:
+        """What the discriminator is told of real and generated clips, `(B, 2 + song_dim)`."""
+        return self.emotion if self.codes is None else torch.cat([self.emotion, self.codes], dim=1)
 
 
 class GanStep:
@@ -145,14 +152,14 @@ class GanStep:
         with record_function("augmentation"):
             shown = self.seen(torch.cat([batch.spectrogram, fake.to(batch.spectrogram)]), step, draws)
         shown.requires_grad_(any(gammas) and training.penalty == "exact")
-        emotion = batch.emotion.repeat(2, 1)
+        condition = batch.condition.repeat(2, 1)
         with torch.set_grad_enabled(update):
             with record_function("discriminator forward"), self.autocast():
-                logits = self.discriminator(spectrogram=shown, emotion=emotion).logits.float()
+                logits = self.discriminator(spectrogram=shown, emotion=condition).logits.float()
             real_logits, fake_logits = logits.chunk(2)
             loss = discriminator_loss(training.loss, real_logits, fake_logits, training.real_label)
             with record_function("discriminator penalty"):
-                penalised = loss + self._penalty(shown, emotion, logits, gammas) if any(gammas) else loss
+                penalised = loss + self._penalty(shown, condition, logits, gammas) if any(gammas) else loss
         values: dict[str, Tensor | float] = {"discriminator_loss": self.parallel.mean(loss.detach())}
         values["accuracy"] = self.parallel.mean(accuracy(training.loss, real_logits.detach(), fake_logits.detach()))
         if any(gammas):
@@ -207,7 +214,7 @@ class GanStep:
         """Return the loss of the generator, and the values of its parts."""
         training, critic = self.training, self.parallel.unwrap(self.discriminator)
         with self.autocast():
-            logits = critic(spectrogram=shown, emotion=batch.emotion).logits
+            logits = critic(spectrogram=shown, emotion=batch.condition).logits
         loss = generator_loss(training.loss, logits.float(), real_logits)
         values: dict[str, Tensor | float] = {"generator_loss": self.parallel.mean(loss.detach())}
         with self.autocast():

@@ -20,10 +20,12 @@ from musemo_hf.training.identity import data_identity
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
+from musemo_hf.training.unet.crops import crop, draw_starts
 
 from .balance import UpdateBalance
 from .red_flags import RedFlags, published_reading
 from .settings import GanTraining
+from .song_codes import song_codes
 from .step import Batch, GanStep
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,10 @@ class GanTrainer(TrainingLoop):
         accelerator: The accelerator of the launch; None makes one.
         data_parallel: See `Parallel`.
         origin: Where the clips come from, see `origin_of`.
+
+    Raises:
+        ValueError: Crops are asked for with a generator of another network than "texture", or there are too few clips
+            for `song_dim`.
     """
 
     def __init__(
@@ -58,6 +64,12 @@ class GanTrainer(TrainingLoop):
         checks, reads = training.check_every, training.balance_window
         super().__init__("gan", training, steps, run_dir, parallel, check_every=checks, read_every=reads)
         self.training, self.clips = training, clips.to(parallel.device)
+        if training.crop_frames is not None and config.generator_network != "texture":
+            raise ValueError(
+                f'expected a generator_network "texture" with crop_frames {training.crop_frames}, got '
+                f'"{config.generator_network}", which makes whole clips only'
+            )
+        self.song_codes = song_codes(self.clips, config.song_dim) if config.song_dim else None
         seed_step(training.seed, 0)
         self.updates = GanStep(config, training, steps, parallel)
         self.generator, self.discriminator = self.updates.generator, self.updates.discriminator
@@ -103,13 +115,21 @@ class GanTrainer(TrainingLoop):
         return found
 
     def _batch(self) -> Batch:
-        training, step = self.training, self.step
-        index = self.parallel.share(batch_indices(len(self.clips), training.batch_size, step, training.seed))
-        chosen = torch.from_numpy(index).to(self.parallel.device)
-        noise_dim = self.averaged_model.config.noise_dim
-        noise = torch.randn(training.batch_size, noise_dim, generator=step_generator(training.seed, step))
-        emotion = self.clips.emotion[chosen]
-        return Batch(self.clips.spectrogram[chosen], emotion, self.parallel.share(noise).to(emotion))
+        training, step, parallel = self.training, self.step, self.parallel
+        index = parallel.share(batch_indices(len(self.clips), training.batch_size, step, training.seed))
+        chosen = torch.from_numpy(index).to(parallel.device)
+        draws, clip_frames = step_generator(training.seed, step), self.clips.spectrogram.shape[-1]
+        n_frames = training.crop_frames or clip_frames
+        spectrogram, emotion = self.clips.spectrogram[chosen], self.clips.emotion[chosen]
+        noise = torch.randn(training.batch_size, self.averaged_model.noise_length(n_frames), generator=draws)
+        noise = parallel.share(noise).to(emotion)
+        if n_frames < clip_frames:
+            starts = draw_starts(training.batch_size, clip_frames, n_frames, draws)
+            spectrogram = crop(spectrogram, parallel.share(starts).to(parallel.device), n_frames)
+        codes = None if self.song_codes is None else self.song_codes[chosen]
+        if codes is not None:
+            noise[:, : codes.shape[1]] = codes
+        return Batch(spectrogram, emotion, noise, codes)
 
 
 def _decibels(spectrogram: Tensor) -> np.ndarray:
