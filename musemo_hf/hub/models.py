@@ -189,7 +189,9 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
 
 def _vocoder_facts(vocoder: Any) -> dict[str, Any]:
     """Return what a card says of a vocoder: its class, where it came from, its parameters, and the log-mel it takes."""
-    grid, source = grid_of(vocoder), str(vocoder.config.name_or_path)
+    grid = grid_of(vocoder)
+    # the libraries of models name it differently
+    source = str(getattr(vocoder.config, "name_or_path", None) or getattr(vocoder.config, "_name_or_path", ""))
     facts = {"n_mels": grid.n_mels, "hop_length": grid.hop_length, "sampling_rate": grid.sampling_rate}
     return facts | {
         "class_name": type(vocoder).__name__,

@@ -225,9 +225,9 @@ def test_train_gan_in_two_processes_trains_one_model(environment, corpus, tmp_pa
 
 @pytest.mark.slow
 def test_a_vocoder_is_trained_resumed_and_plays(corpus, environment, tmp_path):
-    tiny = ["vocoder.upsample_initial_channel=16", "vocoder_training.batch_size=2", "vocoder_training.seconds=null"]
+    tiny = ["vocoder.channels=16", "vocoder_training.batch_size=2", "vocoder_training.seconds=null"]
     tiny += ["vocoder_training.discriminator_channels=2", "vocoder_training.checkpoint_every=1"]
-    run = ["--data-dir", corpus, "--hold-out", 0, "--output-dir", tmp_path / "run"]
+    run = ["--data-dir", corpus, "--hold-out", 0, 1, "--output-dir", tmp_path / "run"]
     for steps in (2, 2):  # the second finds it finished
         made = start(
             ACCELERATE, "train_vocoder.py", environment, *run, "--set", *tiny, f"vocoder_training.steps={steps}"
