@@ -50,12 +50,16 @@ class Recogniser:
 
 
 def _load_pipeline() -> Any:
+    import torch
+
     from musemo_hf import MusemoPipeline
 
     vocoder = os.environ.get("MUSEMO_VOCODER")
     options = {"vocoder": vocoder} if vocoder else {}
     pipeline = MusemoPipeline.from_pretrained(checkpoint("generator"), **options)
     pipeline.set_progress_bar_config(disable=True)
+    if "num_inference_steps" in pipeline.generator.config and _device() == "cpu" and _multiplies_bfloat16():
+        pipeline.generator.to(torch.bfloat16)  # a sampled clip in three quarters of the time
     pipeline(0.0, 0.0, seed=0, n_iter=1)  # the first song of a process is slow
     return pipeline if IS_ZERO_GPU else pipeline.to(_device())
 
@@ -107,6 +111,14 @@ def _device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _multiplies_bfloat16() -> bool:
+    """Return whether the processor has instructions for bfloat16, which torch 2.6 does not tell yet."""
+    import torch
+
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def check_settings(valence: float, arousal: float, seed: int | None, num_samples: int) -> None:
