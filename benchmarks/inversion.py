@@ -5,7 +5,8 @@ import numpy as np
 import torch
 
 from benchmarks.timing import CONDITIONS, music, quiet_and_busy, threads
-from musemo_hf.audio.inversion import griffin_lim, mel_to_magnitude
+from musemo_hf.audio.griffin_lim import griffin_lim
+from musemo_hf.audio.inversion import mel_to_magnitude
 from musemo_hf.audio.mel import MelSettings, log_mel, mel_filters, mel_power
 
 N_ITER = 32

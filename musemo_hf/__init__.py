@@ -18,6 +18,7 @@ _EXPORTS = {
     "MusemoGanDiscriminator": "musemo_hf.models.gan",
     "MusemoFlowGenerator": "musemo_hf.models.flow",
     "MusemoUNetGenerator": "musemo_hf.models.unet",
+    "MusemoVocoder": "musemo_hf.models.vocoder",
     "MusemoViTConfig": "musemo_hf.models.vit",
     "MusemoViTForEmotionRegression": "musemo_hf.models.vit",
     "MusemoPipeline": "musemo_hf.pipelines.emotion_to_music",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from musemo_hf.models.gan import MusemoGanConfig, MusemoGanDiscriminator, MusemoGanGenerator
     from musemo_hf.models.unet import MusemoUNetGenerator
     from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
+    from musemo_hf.models.vocoder import MusemoVocoder
     from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 
 

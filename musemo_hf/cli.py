@@ -1,4 +1,4 @@
-"""`musemo generate | predict | pseudo-label | prepare | score | audit-labels | push | demo`."""
+"""`musemo generate | predict | pseudo-label | prepare | train | score | audit-labels | push | demo`."""
 
 import argparse
 import io
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 
 from musemo_hf import __version__
-from musemo_hf.commands import audit_labels, demo, generate, predict, prepare, pseudo_label, push
+from musemo_hf.commands import audit_labels, demo, generate, predict, prepare, pseudo_label, push, train
 from musemo_hf.commands.completion import SHELLS, PrintCompletion
 from musemo_hf.commands.score import command as score
 
@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": predict,
     "pseudo-label": pseudo_label,
     "prepare": prepare,
+    "train": train,
     "score": score,
     "audit-labels": audit_labels,
     "push": push,

@@ -7,6 +7,9 @@ import gradio as gr
 
 log = logging.getLogger("musemo.space")
 
+CPU = {"concurrency_id": "models", "concurrency_limit": 2}  # at most two computations at once; the others queue
+PRIVATE = {"api_visibility": "private"}
+
 
 class Page(gr.Blocks):
     """Blocks whose calls check the types of their arguments, and end in a message instead of none."""

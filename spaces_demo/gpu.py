@@ -7,6 +7,7 @@ try:  # before torch, which `spaces` patches so that a GPU exists only while a d
     import spaces
 except ImportError:
     spaces = None
+IS_ZERO_GPU = spaces is not None
 
 
 def on_gpu(seconds: int) -> Callable[[Callable], Callable]:

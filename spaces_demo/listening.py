@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
-from intake import MAX_UPLOAD_BYTES
 from markup import clock, render
 from plane import song_plane
 from playback import Sound
@@ -20,7 +19,6 @@ MAX_MINUTES = 10
 MIN_SECONDS = 1.0
 EXCERPT_SECONDS = 30.0
 MAX_VALUES = 60 * MAX_MINUTES * 96_000 * 2  # stereo at the highest rate of recordings; decoding takes some seconds
-MAX_FILE_SIZE = MAX_UPLOAD_BYTES
 FORMATS = "mp3, wav, flac or ogg"
 LENGTHS = f"1 second to {MAX_MINUTES} minutes"
 
@@ -63,12 +61,12 @@ def recognise(samples: np.ndarray) -> "EmotionPath":
     extractor = STUDIO.get("recogniser").extractor
     if len(samples) < (extractor.seconds - 0.1) * extractor.sampling_rate:
         gr.Warning(f"The recogniser takes {extractor.seconds:g} s at a time and this song is shorter: trust it less.")
-    return predict_path(samples)
+    return predict_path(samples, extractor.sampling_rate)
 
 
-def excerpt(samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
-    """Return the middle of a song, at most 30 s, and its start in s."""
-    length = min(len(samples), round(EXCERPT_SECONDS * rate))
+def excerpt(samples: np.ndarray, rate: int, seconds: float = EXCERPT_SECONDS) -> tuple[np.ndarray, float]:
+    """Return the middle of a song, at most some seconds of it, and its start in s."""
+    length = min(len(samples), round(seconds * rate))
     start = (len(samples) - length) // 2
     return samples[start : start + length], start / rate
 

@@ -1,8 +1,11 @@
 """HTML and SVG of the page from `templates/`, with all values escaped."""
 
+import base64
+import io
 from pathlib import Path
 
 import jinja2
+from PIL import Image
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -45,3 +48,15 @@ def render(template: str, **values: object) -> str:
 def asset(name: str) -> str:
     """Return the text of a file in `assets/`."""
     return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def to_png(picture: Image.Image) -> bytes:
+    """Return a picture as PNG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def data_uri(content: bytes, mime: str) -> str:
+    """Return the content of a file as an address that holds it."""
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"

@@ -11,9 +11,9 @@ import pytest
 
 from musemo_hf import (
     MusemoFeatureExtractor,
-    MusemoFlowGenerator,
     MusemoGanGenerator,
     MusemoPipeline,
+    MusemoUNetGenerator,
     MusemoViTForEmotionRegression,
     embedded_checkpoint,
 )
@@ -55,7 +55,7 @@ def with_remote_code(folder: Path, mark: Path, name: str) -> Path:
 LOADERS = {
     "recogniser": (MusemoViTForEmotionRegression, MusemoFeatureExtractor),
     "generator": (MusemoGanGenerator, MusemoPipeline),
-    "flow": (MusemoFlowGenerator, MusemoPipeline),
+    "flow": (MusemoUNetGenerator, MusemoPipeline),
 }
 
 

@@ -8,9 +8,9 @@ The first renders the demonstration corpus and needs no data. A run that was sto
 shared by all processes that are given the output folder: those of `--jobs N`, of a launch, and of further launches,
 also on other machines that see the folder. With `--engine ray` a Ray cluster computes them (see docs/cluster.md). The
 exit status is 1 if a task failed. `--report-only` reports what is finished so far, and says what is missing. `--plan`
-computes nothing, and prints the smallest effects that the run could detect. Results: report.html, report.md with
-forest.png, and report.json in the output folder; of a run with `n_real_songs`, the curve of the gain against the number
-of real songs: few-songs.md with few-songs.png, and few-songs.json.
+computes nothing, and prints the smallest effects that the run could detect. Results: report.html with
+the sounds that it plays, report.md with forest.png, and report.json in the output folder; of a run with `n_real_songs`,
+the curve of the gain against the number of real songs: few-songs.md with few-songs.png, and few-songs.json.
 
 Budgets, in training/configs: smoke (minutes on two cores), budget (8 hours on two cores, or half an hour on a GPU),
 full (every arm, share and seed; a GPU); published and as-run repeat what the study did; few_songs learns from 100, 200
@@ -26,7 +26,8 @@ from musemo_hf.experiments.ablation.curve.curve import build_curve
 from musemo_hf.experiments.ablation.curve.page import markdown as curve_markdown
 from musemo_hf.experiments.ablation.curve.page import write_curve
 from musemo_hf.experiments.ablation.curve.power import plan
-from musemo_hf.experiments.ablation.report.page import markdown, write_reports
+from musemo_hf.experiments.ablation.report.answer import answer
+from musemo_hf.experiments.ablation.report.page import write_reports
 from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.tasks import run_ablation
 from musemo_hf.runner.options import make_engine
@@ -50,18 +51,19 @@ def main() -> int:
         return 0
     outcome = Outcome() if arguments.report_only else run_ablation(ablation, engine)
     if accelerator.is_main_process:
-        print(f"\n{_report(ablation, corpus)}")
+        print(f"\n{_report(ablation, corpus, arguments.data_dir)}")
     finish(accelerator)
     return int(bool(outcome.failed) and accelerator.is_main_process)
 
 
-def _report(ablation: Ablation, corpus: dict[str, Any]) -> str:
-    """Write the report, and return its text and where it is."""
+def _report(ablation: Ablation, corpus: dict[str, Any], data_dir: Path | None) -> str:
+    """Write the report, and return its answer and where it is."""
     if ablation.plan.n_real_songs is not None:
         curve = build_curve(ablation, corpus, command())
         return f"{curve_markdown(curve)}\nreport: {write_curve(ablation, curve)}"
     report = build_report(ablation, corpus, command())
-    return f"{markdown(report)}\nreport: {write_reports(ablation, report) / 'report.html'}"
+    folder = write_reports(ablation, report, data_dir)
+    return f"{answer(report).text()}\n\nThe whole report is in {folder / 'report.html'}."
 
 
 if __name__ == "__main__":

@@ -1,27 +1,32 @@
-r"""Calibrate the emotion of a U-Net generator by a recogniser of log-mels, on songs of its training.
+r"""Calibrate a U-Net generator on songs of its training: its predictions, then its emotion by a recogniser.
 
     python training/calibrate_generator.py runs/unet/generator runs/recogniser/recogniser \
         --config training/configs/unet_10s.yaml --data-dir DEAM --hold-out 1
 
-Both must have been trained without the fold. Generates clips of training songs' emotions, regresses the recognised
-emotion on the requested one, writes the inverse into the generator's config.json, and prints how requested and
-recognised emotion agree before and after, on other clips. The same is written to `calibration.json` beside it.
+Both must have been trained without the fold. The gains of its predictions (see `prediction_gains`) are fitted to
+training songs. Then the script generates clips of training songs' emotions, regresses the recognised emotion on the
+requested one, writes the inverse into the generator's config.json, and prints how requested and recognised emotion
+agree before and after, on other clips. The same is written to `calibration.json` beside it.
 """
 
 import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 
 from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
+from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.files import atomic_write
 from musemo_hf.training.checkpoint import save_model
+from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.launch import DATA_DIR
 from musemo_hf.training.unet.emotion_calibration import calibrate
+from musemo_hf.training.unet.gain_fit import fit_gains
 
 
 def main() -> None:
@@ -33,14 +38,21 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
     parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold that both were trained without.")
     parser.add_argument("--n-clips", type=int, default=256, help="The number of clips for the fit, and for the check.")
+    parser.add_argument("--n-songs", type=int, default=64, help="The number of songs for the gains; 0 keeps the gains.")
+    parser.add_argument("--bfloat16", action="store_true", help="Compute products in bfloat16, which is faster.")
     parser.add_argument("--seed", type=int, default=0, help="The seed of the emotions and of the clips.")
     arguments = parser.parse_args()
     configuration = load_configuration(arguments.config)
     songs, _ = load_songs(configuration.data, arguments.data_dir, Accelerator())
     generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(arguments.recogniser)
-    emotion = torch.from_numpy(hold_out(songs, arguments.hold_out).emotion)
-    figures = calibrate(generator, recogniser, emotion, arguments.n_clips, arguments.seed)
+    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
+    with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
+        if arguments.n_songs:
+            some = clips[torch.from_numpy(evenly_spaced(np.arange(len(clips)), arguments.n_songs))]
+            gains = fit_gains(generator, some.spectrogram, some.emotion, arguments.seed)
+            generator.register_to_config(prediction_gains=gains)
+        figures = calibrate(generator, recogniser, clips.emotion, arguments.n_clips, arguments.seed)
     save_model(generator, arguments.generator)
     atomic_write(arguments.generator / "calibration.json", json.dumps(figures, indent=1))
     print(json.dumps(figures, indent=1))

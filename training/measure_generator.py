@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--hold-out", type=int, default=0, metavar="FOLD", help="The held-out fold.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="The seeds of the trainings, for the card.")
     parser.add_argument("--no-sound", action="store_true", help="Leave out what another model hears, which decides.")
+    parser.add_argument("--bfloat16", action="store_true", help="Generate with products in bfloat16, which is faster.")
     parser.add_argument("--log", type=Path, default=LOG, help="The log of readings of folds.")
     parser.add_argument("--note", default="", help="What the fold is read for, for the log.")
     parser.add_argument("--read-again", action="store_true", help="Read a fold that was read before for this recipe.")
@@ -72,6 +73,7 @@ def main() -> None:
         command=command,
         budget=budget,
         seeds=arguments.seeds,
+        bfloat16=arguments.bfloat16,
         sounds=None if arguments.no_sound else SoundSets(yamnet_embedder()),
     )
     report["weights"] = weights

@@ -1,6 +1,6 @@
-"""Train a vocoder of the project's own log-mels, a `SpeechT5HifiGan`, on random crops of songs.
+"""Train a vocoder of the project's own log-mels, a `MusemoVocoder`, on random crops of songs.
 
-    accelerate launch training/train_vocoder.py --data-dir DEAM --hold-out 1
+    accelerate launch training/train_vocoder.py --data-dir DEAM --hold-out 0 1
     accelerate launch training/train_vocoder.py --config training/configs/vocoder_gpu.yaml --songs SONGS
 
 Resumes from the last checkpoint in the output folder. The result is `vocoder/`, for `musemo generate --vocoder` and
@@ -10,7 +10,6 @@ Resumes from the last checkpoint in the output folder. The result is `vocoder/`,
 import argparse
 from pathlib import Path
 
-from musemo_hf.audio.verification import WEIGHTS, write_checksums
 from musemo_hf.training.launch import OPTIONS, finish, start
 from musemo_hf.training.vocoder.settings import VocoderConfiguration
 from musemo_hf.training.vocoder.songs import MARGIN, SETTINGS, read_waveforms, song_files
@@ -29,14 +28,16 @@ def main() -> None:
     add("--output-dir", type=Path, default=Path("runs/vocoder"), help="The folder of the run, which is resumed.")
     what = "Override single values."
     add("--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help=what)
-    for name in ("hold-out", "accept-other-hardware"):
+    what = "The artist-disjoint folds of DEAM that are left out of the training."
+    add("--hold-out", type=int, nargs="*", default=[], metavar="FOLD", help=what)
+    for name in ("accept-other-hardware", "verbose"):
         add(f"--{name}", **OPTIONS[name])
     arguments = parser.parse_args()
     configuration, accelerator = start(arguments, VocoderConfiguration())
     training = configuration.vocoder_training
     shortest = (training.crop_frames + 2 * MARGIN) * SETTINGS.hop_length / SETTINGS.sampling_rate
     waveforms = read_waveforms(song_files(arguments.data_dir, arguments.hold_out, arguments.songs), shortest)
-    origin = {"held_out_fold": arguments.hold_out}
+    origin = {"held_out_folds": arguments.hold_out}
     trainer = VocoderTrainer(
         configuration.vocoder, training, waveforms, arguments.output_dir, accelerator, origin=origin
     )
@@ -44,7 +45,6 @@ def main() -> None:
     if accelerator.is_main_process:
         folder = arguments.output_dir / "vocoder"
         vocoder.save_pretrained(folder)
-        write_checksums(folder, WEIGHTS)
         print(f"vocoder: {folder}")
     del trainer
     finish(accelerator)

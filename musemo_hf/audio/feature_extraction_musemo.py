@@ -164,7 +164,9 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
         return normalise(_as_tensor(decibels), self.settings)
 
     @torch.no_grad()
-    def invert(self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0, vocoder: Any = None) -> Tensor:
+    def invert(
+        self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0, vocoder: Any = None, keep: str = "magnitude"
+    ) -> Tensor:
         """Convert normalised log-mels to audio at true loudness.
 
         The default is non-negative least squares and Griffin-Lim, through which generators are compared. Its memory
@@ -174,8 +176,10 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
             n_iter: The number of Griffin-Lim iterations.
             seed: The seed of the initial phases of Griffin-Lim.
-            vocoder: A vocoder instead of Griffin-Lim, such as a `SpeechT5HifiGan`; see `vocode`. The log-mels are
+            vocoder: A vocoder instead of Griffin-Lim, such as a `MusemoVocoder`; see `vocode`. The log-mels are
                 converted to the grid that it expects.
+            keep: What Griffin-Lim keeps: the "magnitude" of the least squares, or the mel "bands", which is nearer to
+                real songs (`docs/sound.md`); see `mel_to_audio`.
 
         Returns:
             The samples `(B, samples)`, float32, at `sampling_rate`; 10 s for 431 frames, 30 s for 1292. Those of a
@@ -183,7 +187,8 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
 
         Raises:
             ValueError: There are no numbers, the shape is another, values are not finite or far outside [-1, 1] (as in
-                dB), `n_iter` or `seed` is not a whole number from 0 on, or the vocoder's grid is unknown.
+                dB), `n_iter` or `seed` is not a whole number from 0 on, `keep` is another word, or the vocoder's
+                grid is unknown.
             TypeError: `vocoder` is no vocoder.
         """
         _whole(n_iter, "n_iter")
@@ -207,7 +212,7 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             return vocode(decibels, vocoder, self.settings)
         from .inversion import mel_to_audio
 
-        return mel_to_audio(decibels, self.settings, n_iter, seed)
+        return mel_to_audio(decibels, self.settings, n_iter, seed, keep)
 
 
 def _as_tensor(values: Any) -> Tensor:

@@ -142,16 +142,20 @@ PRESETS = {
 def grid_of(vocoder: Any) -> VocoderGrid:
     """Return the grid that a vocoder expects.
 
-    The fields `mel_grid` of its configuration say it, else the configuration of HiFi-GAN's and BigVGAN's own code
-    (`vocoder.h`), else the preset of its rate, bands and hop.
+    A `MusemoVocoder` takes the project's own log-mels. Of others the fields `mel_grid` of the configuration say it,
+    else the configuration of HiFi-GAN's and BigVGAN's own code (`vocoder.h`), else the preset of its rate, bands and
+    hop.
 
     Args:
-        vocoder: A `SpeechT5HifiGan` of transformers, or a generator of HiFi-GAN's or BigVGAN's own code.
+        vocoder: A `MusemoVocoder`, a `SpeechT5HifiGan` of transformers, or a generator of HiFi-GAN's or BigVGAN's own
+            code.
 
     Raises:
         ValueError: The grid is unknown, so that no log-mel can be converted to it, or contradicts the network.
         TypeError: It is no vocoder.
     """
+    if (settings := getattr(vocoder, "mel_settings", None)) is not None:
+        return VocoderGrid.of(MelSettings(**settings))
     config: Any = getattr(vocoder, "config", None)
     if (own := getattr(vocoder, "h", None)) is not None:
         names = ("sampling_rate", "num_mels", "hop_size", "n_fft")

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from .decoding import resample
 from .grid_conversion import convert_log_mel
+from .griffin_lim import refine
 from .mel import MelSettings, normalise
 from .vocoder_grid import VocoderGrid, grid_of
 
@@ -17,6 +18,7 @@ BLOCK = 1024  # frames of the vocoder that are played at once
 # A vocoder ends at full scale, and a generated log-mel can be far louder. The loudest frame is brought to this level in
 # dB below full scale, which leaves room for its peaks, and the audio back to its true loudness.
 LOUDEST_DB = -12.0
+FRAMES_OF_AN_ITERATION = 3  # frames to either side that an iteration of `refine` reaches
 
 
 @torch.no_grad()
@@ -28,7 +30,8 @@ def vocode(mel_db: Tensor, vocoder: Any, settings: MelSettings = MelSettings(), 
 
     Args:
         mel_db: The log-mels `(B, n_mels, n_frames)` in dB.
-        vocoder: A `SpeechT5HifiGan` of transformers, or a generator of HiFi-GAN's or BigVGAN's own code.
+        vocoder: A `MusemoVocoder`, a `SpeechT5HifiGan` of transformers, or a generator of HiFi-GAN's or BigVGAN's own
+            code.
         settings: The settings of the log-mels.
         block: The number of the vocoder's frames in a block.
 
@@ -50,6 +53,8 @@ def vocode(mel_db: Tensor, vocoder: Any, settings: MelSettings = MelSettings(), 
         first, stop = max(0, start - reach), min(start + block, n_frames)
         values = _values(quieter, settings, grid, first, min(stop + reach, n_frames))
         audio = _play(vocoder, values, grid)
+        if n_iter := refinement(vocoder):
+            audio = refine(audio, quieter[..., first : first + values.shape[-1]], settings, n_iter)
         parts.append(audio[:, (start - first) * grid.hop_length : (stop - first) * grid.hop_length])
     audio = torch.cat(parts, dim=1) * 10 ** (-gain_db[:, None] / 20)
     if grid.sampling_rate != settings.sampling_rate:
@@ -67,8 +72,15 @@ def loudest_frame(mel_db: Tensor, settings: MelSettings) -> Tensor:
     return 10 * torch.log10(2 * energy.amax(dim=1) / (settings.n_fft * window))
 
 
+def refinement(vocoder: Any) -> int:
+    """Return the number of iterations of `refine` after the network, which a `MusemoVocoder` has in its settings."""
+    return getattr(vocoder.config, "refinement", 0) if hasattr(vocoder, "mel_settings") else 0
+
+
 def reach_in_frames(vocoder: Any) -> int:
     """Return how many frames to either side the audio of a frame depends on, rounded up."""
+    if (reach := getattr(vocoder, "reach", None)) is not None:
+        return reach + FRAMES_OF_AN_ITERATION * refinement(vocoder)
     own = getattr(vocoder, "h", None)
     shape = own if own is not None else vocoder.config.to_dict()
     filters = 0 if own is None else 6  # samples that each filtered activation of BigVGAN reaches: 12 taps, twice, at 2x

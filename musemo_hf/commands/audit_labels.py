@@ -10,7 +10,7 @@ from pathlib import Path
 
 from musemo_hf.commands.arguments import add_preparation
 
-HELP = "show that DEAM's labels of 2013 have valence and arousal swapped"
+HELP = "Show that DEAM's labels of 2013 have valence and arousal swapped."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

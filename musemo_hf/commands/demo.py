@@ -13,7 +13,7 @@ from pathlib import Path
 from musemo_hf.commands.arguments import add_recogniser
 from musemo_hf.commands.checkpoints import find_checkpoint
 
-HELP = "serve the Space, in which emotion becomes music and music emotion"
+HELP = "Serve the Space, in which emotion becomes music and music emotion."
 SPACE = Path(__file__).resolve().parents[1] / "spaces_demo"  # in the repository a link, in a wheel a folder
 
 

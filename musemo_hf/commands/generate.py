@@ -21,7 +21,7 @@ from musemo_hf.files import atomic_path
 if TYPE_CHECKING:
     from musemo_hf.pipelines.song import Song
 
-HELP = "make music from valence and arousal"
+HELP = "Make music from valence and arousal."
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 ARRAY = ".npy"
 LIST = "emotions.csv"  # `musemo score --emotions` reads it
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--valence", type=float, help="The requested valence in [-1, 1].")
     add("--arousal", type=float, help="The requested arousal in [-1, 1].")
-    add("--preset", metavar="NAME", help='A point by its name instead, such as "sad & calm" or sad.')
+    add("--preset", metavar="NAME", help='A point by its name: "sad", or "typical sad", where songs are.')
     add("--num-samples", type=int, default=1, metavar="N", help="The number of songs (default: 1).")
     what = "The seed of the first song; song i has the seed S + i (default: random)."
     add("--seed", type=int, metavar="S", help=what)
@@ -97,6 +97,8 @@ def _songs(args: argparse.Namespace, valence: float, arousal: float) -> "list[So
 def _check_options(args: argparse.Namespace) -> None:
     if args.num_samples < 1:
         raise ValueError(f"expected --num-samples of at least 1, got {args.num_samples}")
+    if args.seed is not None and not 0 <= args.seed < 2**63:
+        raise ValueError(f"expected --seed as a number from 0 on, got {args.seed}")
     if args.num_inference_steps is not None and args.num_inference_steps < 1:
         raise ValueError(f"expected --num-inference-steps of at least 1, got {args.num_inference_steps}")
     if args.arrays and args.vocoder is not None:
@@ -127,11 +129,12 @@ def _point(args: argparse.Namespace) -> tuple[float, float]:
 
 def _preset(name: str) -> tuple[float, float]:
     """Return the point of a preset, which its first letters can name."""
-    from musemo_hf.pipelines.song import PRESETS
+    from musemo_hf.pipelines.song import PRESETS, TYPICAL_PRESETS
 
-    found = [point for preset, point in PRESETS.items() if preset.startswith(name.strip().lower())]
+    presets = PRESETS | TYPICAL_PRESETS
+    found = [point for preset, point in presets.items() if preset.startswith(name.strip().lower())]
     if len(found) != 1 or not name.strip():
-        raise ValueError(f"expected --preset to be one of {', '.join(map(repr, PRESETS))}, got {name!r}")
+        raise ValueError(f"expected --preset to be one of {', '.join(map(repr, presets))}, got {name!r}")
     return found[0]
 
 

@@ -11,11 +11,13 @@ be read is named with the reason, and the others are predicted.
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musemo_hf.commands.arguments import add_hop, add_recogniser
+from musemo_hf.commands.checkpoints import find_checkpoint
 from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from musemo_hf.pipelines.emotion_path import EmotionPath
 
-HELP = "predict valence and arousal of songs"
+HELP = "Predict valence and arousal of songs."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table or JSON; the exit status is 1 where a song could not be read."""
+    if args.hop is not None and not 0 < args.hop < math.inf:
+        raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
+    if args.checkpoint is not None:
+        find_checkpoint(args.checkpoint, "recogniser")
+    if args.path_plot is not None and not args.path_plot.resolve().parent.is_dir():
+        raise ValueError(f"expected a folder to write {args.path_plot} in, found none")
     if args.path_plot is not None and args.path_plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"expected --path-plot to end in .png, .svg or .pdf, got {args.path_plot}")
     if not any(Path(song).exists() for song in args.songs):  # before the model is loaded

@@ -20,7 +20,7 @@ from musemo_hf.commands.arguments import add_preparation
 if TYPE_CHECKING:
     from musemo_hf import DeamSpectrograms
 
-HELP = "prepare a data set of log-mels from DEAM"
+HELP = "Prepare a data set of log-mels from DEAM."
 CONFIGS = ("excerpt_30s", "excerpt_10s", "first_30s")
 
 
@@ -42,6 +42,11 @@ def run(args: argparse.Namespace) -> int:
     """Prepare the data set, and print counts, folds and the songs that were left out."""
     if args.pack is not None and args.pack.is_dir():
         raise ValueError(f"expected a file as --pack, got the folder {args.pack}")
+    for option, path in (("--pack", args.pack), ("--output", args.output)):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise ValueError(f"expected a folder to write {option} {path} in, found none")
+    if args.output is not None and args.output.is_file():
+        raise ValueError(f"expected a folder as --output, got the file {args.output}")
     if not args.deam.is_dir():
         raise ValueError(f"expected the folder of DEAM, found none at {args.deam}")
     from musemo_hf.data.pseudo_labels import read_manifest

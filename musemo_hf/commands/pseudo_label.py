@@ -10,6 +10,7 @@ resumed by the same command.
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from musemo_hf.commands.checkpoints import find_checkpoint, load_recogniser
 if TYPE_CHECKING:
     from musemo_hf.pipelines.pseudo_labelling import PseudoLabelling
 
-HELP = "predict the emotions of a folder of songs without labels, and write a corpus in DEAM's layout"
+HELP = "Predict the emotions of a folder of songs without labels, and write a corpus in DEAM's layout."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the corpus, and print counts and the songs that were left out."""
-    if args.hop is not None and not args.hop > 0:
+    if args.hop is not None and not 0 < args.hop < math.inf:
         raise ValueError(f"expected a positive --hop in seconds, got {args.hop:g}")
     if not args.audio.is_dir():  # before the model is loaded
         raise ValueError(f"expected a folder of songs, found none at {args.audio}")

@@ -15,7 +15,7 @@ from typing import Any
 
 from musemo_hf.commands.checkpoints import find_checkpoint
 
-HELP = "push a model, a data set, a metric or the Space to the Hub"
+HELP = "Push a model, a data set, a metric or the Space to the Hub."
 # kind -> the options that it takes beside those of every push
 KINDS: dict[str, tuple[str, ...]] = {
     "generator": ("checkpoint", "report", "no_sample"),
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "Models: the folder of a checkpoint, or a packaged one: flow (default), generator or recogniser (default)."
     add("--checkpoint", metavar="PATH", help=what)
     add("--report", type=Path, help="Models and Space: the report.json for the card.")
-    add("--no-sample", action="store_true", help="Generator and pipeline: push no picture and no sound.")
+    add("--no-sample", action="store_true", help="Generator and pipeline: push no picture and no sounds.")
     what = "Pipeline: the folder or repository of a vocoder (default: the checkpoint's own, else Griffin-Lim)."
     add("--vocoder", metavar="PATH_OR_REPO", help=what)
     add("--data", type=Path, help="Data set: the folder of DEAM.")

@@ -33,12 +33,12 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
     Args:
         kind: "generator", "recogniser", "pipeline", "data_set", "metric" or "space".
         report: The `report.json` of `training/ablate.py` or of a checkpoint, of any shape. A figure that it lacks, or
-            gives in another type (which warns), is shown as "not measured"; all of them are where it is None.
+            gives in another type (which warns), is left out; all of them are where it is None.
         **facts: The values that the template shows beside the figures. Every card needs `repo_id`. A model's card needs
-            the result of `model_facts`, and takes `picture` and `sound` (files in the repository); a pipeline's takes
-            `vocoder`; a generator's needs `discriminator` (whether there is one); a data set's needs `n_songs`,
-            `n_artists`, `n_folds`, `labels` and `configs`; a metric's or a Space's needs `sdk_version`, and takes
-            `metadata` (YAML, which takes precedence) and `body` of its own README.
+            the result of `model_facts`, and takes `picture` and `sounds` (files in the repository, the sounds by
+            title); a pipeline's takes `vocoder`; a generator's needs `discriminator` (whether there is one); a data
+            set's needs `n_songs`, `n_artists`, `n_folds`, `labels` and `configs`; a metric's or a Space's needs
+            `sdk_version`, and takes `metadata` (YAML, which takes precedence) and `body` of its own README.
 
     Raises:
         ValueError: The kind is unknown, or a fact that the template needs is missing.
@@ -47,8 +47,8 @@ def render_card(kind: CardKind, report: dict[str, Any] | None = None, **facts: A
         raise ValueError(f"expected a kind of card out of {', '.join(get_args(CardKind))}, got {kind!r}")
     usable = usable_report(report)
     figures = read_figures(usable, _MEASURED.get(kind, ((), ""))[0])
-    provenance = _provenance(usable) | {"measured": bool(report)}
-    without = dict.fromkeys(("picture", "sound", "body", "kernel_clips", "kernel_statistics", "embedder", "vocoder"))
+    provenance = _provenance(usable)
+    without = dict.fromkeys(("picture", "sounds", "body", "kernel_clips", "kernel_statistics", "embedder", "vocoder"))
     context = {**without, "network": True, **facts}
     try:
         metadata: CardData
@@ -74,9 +74,6 @@ def _provenance(report: dict[str, Any]) -> dict[str, Any]:
         "pseudo_labels": bool(corpus.get("heard", False)),
         "budget": report["budget"],
         "seeds": report["seeds"],
-        "validation": {
-            name: value for name, value in (report["validation"] or {}).items() if value not in ("", "NOT MEASURED")
-        },
         "findings": report["findings"] or [],
         "uncertainty": report["uncertainty"],
     }
@@ -94,15 +91,17 @@ def _model_data(
             dataset_name=data_set,
             metric_type=figure.metric,
             metric_name=figure.name,
-            metric_value=figure.value,
+            metric_value=round(figure.value, 2),
+            metric_args=None if (ends := figure.interval) is None else {"interval_95": [round(end, 2) for end in ends]},
         )
         for figure in figures
-        if figure.value is not None
     ]
     # whatever the report measured: unless the songs have pseudo-labels they are DEAM's, much of it non-commercial
-    licence = {"license": "cc-by-nc-4.0"}
+    licence: dict[str, Any] = {"license": "cc-by-nc-4.0"}
     if provenance["pseudo_labels"]:
         licence = {"license": "other", "license_name": "of-the-training-songs"}
+    if not provenance["procedural"] and not provenance["pseudo_labels"]:
+        licence["datasets"] = ["deam"]
     # The Hub's page makes a snippet from library_name and pipeline_tag. `AutoModel` of transformers loads a GAN and the
     # recogniser; a prompt in, an image out, as for diffusers, or labels with scores, as for a task of the Hub, are not
     # what these models do.

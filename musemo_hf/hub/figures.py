@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-NOT_MEASURED = "not measured"
-
 # figure: (name on a card, type for the Hub's model-index, how to read it)
 KNOWN: dict[str, tuple[str, str, str]] = {
     "external_skill": (
@@ -37,7 +35,8 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "ccc_real_only": (
         "CCC, trained on real songs",
         "concordance_correlation",
-        "mean of valence and arousal, on songs of artists that were not trained on; 1 is perfect, 0 is chance",
+        "concordance correlation coefficient (CCC), mean of valence and arousal, on songs of artists that were not "
+        "trained on; 1 is perfect, 0 is chance",
     ),
     "ccc_augmented": ("CCC, trained on real and generated songs", "concordance_correlation", "on the same songs"),
     "improvement_percent": (
@@ -58,31 +57,30 @@ class Figure:
         name: The name on the card.
         metric: The type of metric in the Hub's model-index.
         meaning: A sentence on how to read the value.
-        value: The value; None where the report has none, or one that is not finite.
+        value: The value.
         interval: The lower and the upper end, where the report has them.
     """
 
     name: str
     metric: str
     meaning: str
-    value: float | None
+    value: float
     interval: tuple[float, float] | None = None
 
     @property
     def text(self) -> str:
         """The value with its interval, as a card shows it."""
-        if self.value is None:
-            return NOT_MEASURED
-        shown = f"{self.value:.4g}"
-        return shown if self.interval is None else f"{shown} ({self.interval[0]:.4g} to {self.interval[1]:.4g})"
+        shown = f"{self.value:.2f}"
+        return shown if self.interval is None else f"{shown} ({self.interval[0]:.2f} to {self.interval[1]:.2f})"
 
 
 def read_figures(report: dict[str, Any], keys: tuple[str, ...]) -> list[Figure]:
-    """Read figures by their keys from a usable report.
+    """Read figures by their keys from a usable report; those that it lacks are left out.
 
     Each stands at the top of the report, in its `quality` (the answer of `spectrogram_quality`) or in its `arms`.
     """
-    return [Figure(*KNOWN[key], *_read(report, key)) for key in keys]
+    found = ((key, *_read(report, key)) for key in keys)
+    return [Figure(*KNOWN[key], value, interval) for key, value, interval in found if value is not None]
 
 
 def _read(report: dict[str, Any], key: str) -> tuple[float | None, tuple[float, float] | None]:

@@ -14,7 +14,7 @@ from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.hub.cards import CardKind, render_card
 from musemo_hf.hub.pipeline_code import add_code
-from musemo_hf.hub.sample import add_sample
+from musemo_hf.hub.sample import add_samples
 from musemo_hf.hub.transfer import PushOptions, push_folder
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanDiscriminator, MusemoGanGenerator
@@ -45,14 +45,14 @@ def push_generator(
     """Push a generator as `<user>/musemo-generator`.
 
     The repository gets the generator (a GAN, a flow or a U-Net) with its code and `preprocessor_config.json` at its
-    root, the discriminator in `discriminator/` where the checkpoint has one, a card with its report, and a song as
+    root, the discriminator in `discriminator/` where the checkpoint has one, a card with its report, and five songs as
     picture and sound. `AutoModel` of transformers (GAN) or of diffusers (the others) loads it without this package.
 
     Args:
         repo_id: The repository as "user/name".
         checkpoint: The folder of a generator with its `preprocessor_config.json`.
         report: The `report.json` of the ablation, for the card; by default that of the checkpoint.
-        sample: Whether to make the picture and the sound, of one preset with seed 0.
+        sample: Whether to make the picture and the sounds, one of each preset with seed 0.
         **options: `private`, `token` and `tag`, see `push_folder`.
 
     Returns:
@@ -75,7 +75,7 @@ def push_generator(
             extractor.save_pretrained(folder)
         if isinstance(generator, ModelMixin):
             custom_object_save(generator, folder)  # diffusers names the code in `auto_map`, and does not write it
-        files = add_sample(folder, [_weights(folder)], song, repo_id, options.get("token")) if sample else {}
+        files = add_samples(folder, [_weights(folder)], song, repo_id, options.get("token")) if sample else {}
         facts = model_facts(generator, extractor) | files | {"discriminator": discriminator.is_dir()}
         write_card(folder, "generator", repo_id, _report(checkpoint, report), facts)
         return push_folder(folder, repo_id, "model", "Upload generator", **options)
@@ -113,7 +113,7 @@ def push_pipeline(
     vocoder: str | Path | None = None,
     **options: Unpack[PushOptions],
 ) -> str:
-    """Push a pipeline as `<user>/musemo`: its components with their code, a card, a picture and a sound.
+    """Push a pipeline as `<user>/musemo`: its components with their code, a card, a picture and five sounds.
 
     `DiffusionPipeline.from_pretrained(repo_id, trust_remote_code=True)` of diffusers loads it without this package.
     Arguments and errors are those of `push_generator`; `checkpoint` may also be the folder of a pipeline. `vocoder` is
@@ -128,7 +128,7 @@ def push_pipeline(
         add_code(folder, pipeline)
         networks = ["generator"] if pipeline.vocoder is None else ["generator", "vocoder"]
         weights = [f"{name}/{_weights(folder / name)}" for name in networks]
-        files = add_sample(folder, weights, pipeline, repo_id, options.get("token")) if sample else {}
+        files = add_samples(folder, weights, pipeline, repo_id, options.get("token")) if sample else {}
         facts = model_facts(pipeline.generator, pipeline.feature_extractor) | files
         facts["vocoder"] = None if pipeline.vocoder is None else _vocoder_facts(pipeline.vocoder)
         write_card(folder, "pipeline", repo_id, _report(checkpoint, report), facts)
@@ -189,7 +189,9 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
 
 def _vocoder_facts(vocoder: Any) -> dict[str, Any]:
     """Return what a card says of a vocoder: its class, where it came from, its parameters, and the log-mel it takes."""
-    grid, source = grid_of(vocoder), str(vocoder.config.name_or_path)
+    grid = grid_of(vocoder)
+    # the libraries of models name it differently
+    source = str(getattr(vocoder.config, "name_or_path", None) or getattr(vocoder.config, "_name_or_path", ""))
     facts = {"n_mels": grid.n_mels, "hop_length": grid.hop_length, "sampling_rate": grid.sampling_rate}
     return facts | {
         "class_name": type(vocoder).__name__,

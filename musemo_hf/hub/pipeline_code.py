@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+from musemo_hf.models.vocoder import MusemoVocoder
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 
 PACKAGE = "musemo_hf"
@@ -22,10 +23,11 @@ def add_code(folder: Path, pipeline: MusemoPipeline) -> None:
     pipeline's own file imports itself. So all modules are at the root, `pipeline.py` names each of them, and the file
     in a component's folder takes the class from there.
     """
-    modules = {name: type(getattr(pipeline, name)).__module__ for name in STUBS}
+    stubs = STUBS | ({"vocoder": "musemo_vocoder"} if isinstance(pipeline.vocoder, MusemoVocoder) else {})
+    modules = {name: type(getattr(pipeline, name)).__module__ for name in stubs}
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     index["_class_name"] = [ENTRY, MusemoPipeline.__name__]
-    for name, stub in STUBS.items():
+    for name, stub in stubs.items():
         class_name = type(getattr(pipeline, name)).__name__
         index[name] = [stub, class_name]
         # not a relative import, whose file diffusers would look for in this folder

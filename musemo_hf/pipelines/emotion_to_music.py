@@ -53,6 +53,10 @@ class MusemoPipelineOutput(BaseOutput):
     def __len__(self) -> int:
         return len(self["audios"])
 
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows: the picture and the player of each song; None without songs."""
+        return "".join(song._repr_html_() for song in self["songs"]) or None
+
 
 class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
     """Turns valence and arousal into music; with a U-Net also songs into other songs, see `SongEditingMixin`.
@@ -60,8 +64,8 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
     Args:
         generator: The GAN, flow or U-Net that generates normalised log-mels.
         feature_extractor: The feature extractor that converts log-mels to decibels and audio.
-        vocoder: The vocoder that plays log-mels, such as a `SpeechT5HifiGan`, which may expect another log-mel (see
-            `grid_of`); None for Griffin-Lim.
+        vocoder: The vocoder that plays log-mels, such as a `MusemoVocoder` or a `SpeechT5HifiGan`, which may expect
+            another log-mel (see `grid_of`); None for Griffin-Lim.
     """
 
     _callback_tensor_inputs = ["latents"]  # noqa: RUF012 (the pipelines of diffusers declare it so)
@@ -71,7 +75,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         self,
         generator: PreTrainedModel | ModelMixin,
         feature_extractor: SequenceFeatureExtractor,
-        vocoder: PreTrainedModel | None = None,
+        vocoder: PreTrainedModel | ModelMixin | None = None,
     ) -> None:
         super().__init__()
         if vocoder is not None:
@@ -194,11 +198,13 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         """Save the pipeline as diffusers does.
 
         Raises:
-            TypeError: The vocoder is not a model of transformers, such as a BigVGAN, which has a format of its own.
+            TypeError: The vocoder is no model of transformers or diffusers, as a BigVGAN, which has its own format.
         """
-        if self.vocoder is not None and not isinstance(self.vocoder, PreTrainedModel):
+        if self.vocoder is not None and not isinstance(self.vocoder, PreTrainedModel | ModelMixin):
             got = type(self.vocoder).__name__
-            raise TypeError(f"expected a SpeechT5HifiGan as the vocoder of a saved pipeline, got a {got}")
+            raise TypeError(
+                f"expected a MusemoVocoder or a SpeechT5HifiGan as the vocoder of a saved pipeline, got a {got}"
+            )
         super().save_pretrained(save_directory, **kwargs)
 
     def enable_model_cpu_offload(self, *_: Any, **__: Any) -> None:
@@ -324,7 +330,10 @@ if __name__.startswith("musemo_hf."):  # and not as code of a repository
     # diffusers loads components of another library only if their classes and methods are listed here
     _COMPONENTS = {
         name: ["save_pretrained", "from_pretrained"]
-        for name in ("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoUNetGenerator", "MusemoFeatureExtractor")
+        for name in (
+            *("MusemoGanGenerator", "MusemoFlowGenerator", "MusemoUNetGenerator"),
+            *("MusemoFeatureExtractor", "MusemoVocoder"),
+        )
     }
     pipeline_loading_utils.LOADABLE_CLASSES["musemo_hf"] = _COMPONENTS
     pipeline_loading_utils.ALL_IMPORTABLE_CLASSES.update(_COMPONENTS)

@@ -33,7 +33,7 @@ def check_kind(path: str | Path, kind: Kind, **hub: Any) -> str:
         ValueError: It is another kind of model, or the configuration is not JSON.
         OSError: There is no configuration.
     """
-    config = _read_configuration(path, **hub)
+    config = read_configuration(path, **hub)
     found = config.get("_class_name") or config.get("model_type")
     part = config.get("architectures") or GENERATORS
     if found not in TYPES[kind]:
@@ -43,7 +43,17 @@ def check_kind(path: str | Path, kind: Kind, **hub: Any) -> str:
     return found
 
 
-def _read_configuration(path: str | Path, **hub: Any) -> dict[str, Any]:
+def read_configuration(path: str | Path, **hub: Any) -> dict[str, Any]:
+    """Read the `config.json` of a model.
+
+    Args:
+        path: The folder or the repository of a model.
+        **hub: Options of `hf_hub_download`, such as `revision`, `token` and `subfolder`.
+
+    Raises:
+        ValueError: It is not a JSON object.
+        OSError: There is none.
+    """
     name = "config.json"
     if Path(path).is_dir():
         file = Path(path) / (hub.get("subfolder") or "") / name

@@ -1,4 +1,4 @@
-"""The configuration of a run: YAML merged over defaults by OmegaConf, checked, and printed in full."""
+"""The configuration of a run: YAML merged over defaults by OmegaConf and checked."""
 
 import dataclasses
 import json
@@ -123,7 +123,7 @@ class Configuration:
         return dataclasses.asdict(self)
 
     def to_yaml(self) -> str:
-        """Return the text that is printed at the start of a run; it reads back to the same configuration."""
+        """Return the text that a run's folder holds; it reads back to the same configuration."""
         return OmegaConf.to_yaml(OmegaConf.create(self.to_dict()))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from musemo_hf.files import atomic_write
 from musemo_hf.runner.lifetime import end_with_launcher
 from musemo_hf.runner.options import add_arguments
 
@@ -28,6 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "Resume a run that was begun on another device or with another number of processes; it is recorded.",
     },
+    "verbose": {"action": "store_true", "help": "Print the whole configuration at the start."},
     "plan": {
         "action": "store_true",
         "help": "Print what would be computed and the smallest effects that it could detect, and compute nothing.",
@@ -62,7 +65,7 @@ def parse_arguments(
     parser.add_argument(
         "--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help="Override single values."
     )
-    for name in ("accept-other-hardware", *options):
+    for name in ("accept-other-hardware", "verbose", *options):
         parser.add_argument(f"--{name}", **OPTIONS[name])
     if runs_tasks:
         add_arguments(parser)
@@ -70,7 +73,10 @@ def parse_arguments(
 
 
 def start(arguments: argparse.Namespace, defaults: Configuration | None = None) -> tuple[Any, Accelerator]:
-    """Read the configuration, print it in full, and start the accelerator, with a tracker if one is installed.
+    """Read the configuration, and start the accelerator, with a tracker if one is installed.
+
+    The whole configuration goes to `configuration.yaml` in the output folder, which scripts that run tasks write
+    themselves, and with `--verbose` to the terminal.
 
     Args:
         arguments: The result of `parse_arguments`.
@@ -82,7 +88,11 @@ def start(arguments: argparse.Namespace, defaults: Configuration | None = None) 
     accelerator = Accelerator(log_with=tracker, project_dir=str(arguments.output_dir))
     if accelerator.is_main_process:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
-        print(f"# {command()}\n{configuration.to_yaml()}", flush=True)
+        text = f"# {command()}\n{configuration.to_yaml()}"
+        if not hasattr(arguments, "engine"):  # a run of tasks writes it itself, where its folder may be continued
+            atomic_write(arguments.output_dir / "configuration.yaml", text)
+        if arguments.verbose:
+            print(text, flush=True)
     if tracker:
         accelerator.init_trackers("tracker")
     return configuration, accelerator
@@ -124,4 +134,7 @@ def finish(accelerator: Accelerator) -> None:
 
 def command() -> str:
     """Return the command line that reproduces this run."""
-    return "accelerate launch " + " ".join([str(Path(sys.argv[0])), *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    if program.suffix == ".py":
+        return f"accelerate launch {shlex.join([str(program), *sys.argv[1:]])}"
+    return shlex.join([program.name, *sys.argv[1:]])

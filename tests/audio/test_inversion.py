@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from musemo_hf.audio.decoding import read_audio
-from musemo_hf.audio.inversion import FrameTransform, griffin_lim, mel_to_audio, mel_to_magnitude
+from musemo_hf.audio.griffin_lim import FrameTransform, griffin_lim, refine
+from musemo_hf.audio.inversion import mel_to_audio, mel_to_magnitude
 from musemo_hf.audio.mel import MelSettings, log_mel, mel_filters, mel_power
 
 STFT = {"n_fft": 2048, "hop_length": 512, "pad_mode": "constant"}
@@ -127,3 +128,28 @@ def test_seed_decides_the_phases(music):
 @pytest.mark.parametrize(("frames", "samples"), [(431, 220_500), (100, 50_715), (2, 512)])
 def test_length(frames, samples):
     assert mel_to_audio(torch.full((1, 128, frames), -20.0), n_iter=1).shape == (1, samples)
+
+
+def mel_error(audio, mel):
+    """Mean absolute difference in dB from a log-mel, down to -60 dB."""
+    return (log_mel(audio)[..., : mel.shape[-1]].clamp_min(-60) - mel).abs().mean().item()
+
+
+def test_bands_that_are_kept_are_nearer_than_magnitudes_that_are_kept(music):
+    mel = log_mel(torch.from_numpy(music(3))[None]).clamp_min(-60)
+    errors = {keep: mel_error(mel_to_audio(mel, keep=keep), mel) for keep in ("magnitude", "bands")}
+    assert errors["bands"] < 0.7 * errors["magnitude"]
+    with pytest.raises(ValueError, match="expected keep out of magnitude, bands, got 'phase'"):
+        mel_to_audio(mel, keep="phase")
+
+
+def test_noise_becomes_a_song_and_a_song_stays_itself(music):
+    song = torch.from_numpy(np.stack([music(2), music(2, seed=1)]))
+    mel = log_mel(song)
+    stays = refine(song, mel)
+    assert stays.shape == song.shape
+    assert (stays - song)[:, 2048:-2048].norm() < 0.05 * song.norm()
+    noise = 0.1 * torch.randn(song.shape, generator=torch.Generator().manual_seed(0))
+    found = refine(noise, mel, n_iter=16)
+    assert mel_error(found, mel) < 0.2 * mel_error(noise, mel)
+    torch.testing.assert_close(refine(noise[1:], mel[1:], n_iter=16)[0], found[1], atol=1e-4, rtol=0)

@@ -24,7 +24,17 @@ def test_help_loads_nothing_heavy(arguments):
 def test_help_lists_every_command(musemo):
     status, out, _ = musemo("--help")
     assert status == 0
-    assert set(COMMANDS) == {"generate", "predict", "pseudo-label", "prepare", "score", "audit-labels", "push", "demo"}
+    assert set(COMMANDS) == {
+        "generate",
+        "predict",
+        "pseudo-label",
+        "prepare",
+        "train",
+        "score",
+        "audit-labels",
+        "push",
+        "demo",
+    }
     for name in COMMANDS:
         assert f"\n    {name}" in out
     assert COMMANDS["push"].HELP == HELP
@@ -86,6 +96,23 @@ BAD = [
     ("push dataset user/a", "expected the folder of DEAM, as in --data DEAM, got none"),
     ("prepare none", "expected the folder of DEAM, found none at none"),
     ("audit-labels none", "expected a folder, found none at none"),
+    ("predict none.wav", "expected audio files or folders of them, found none at none.wav"),
+    ("predict {here} --hop nan", "expected a positive --hop in seconds, got nan"),
+    ("predict {here} --checkpoint none", "expected a recogniser's folder"),
+    ("predict {here} --path-plot path.txt", "expected --path-plot to end in .png, .svg or .pdf, got path.txt"),
+    ("predict {here} --path-plot none/path.png", "expected a folder to write none/path.png in, found none"),
+    ("generate --preset sad --seed -1 --output x.wav", "expected --seed as a number from 0 on, got -1"),
+    ("prepare . --pack none/a.safetensors", "expected a folder to write --pack none/a.safetensors in, found none"),
+    ("prepare . --output {here}", "expected a folder as --output, got the file"),
+    ("score . . --embedder clap", "expected --embedder out of mel-statistics-v1, modulation-v1"),
+    ("score . . --external clap", "expected --external out of yamnet, yamnet-v1, none"),
+    ("score none . --n-resamples 8", "no such folder"),
+    ("train none --generator flow --output x", "expected a folder of songs, found none at none"),
+    ("train . --output x", "expected --labels for a recogniser, --generator for a generator, or both, got neither"),
+    ("train . --labels none.csv --output x", "expected a table as --labels, found no file at none.csv"),
+    ("train . --labels {here} --config flow_30s.yaml --output x", "expected --generator with --config and --set"),
+    ("train . --generator flow --config none.yaml --output x", "expected a YAML file as --config, or one of as-run"),
+    ("train . --generator flow --recogniser none --output x", "expected a recogniser's folder"),
     ("demo --port 99999", "expected --port from 0 to 65535, got 99999"),
     ("demo --generator none", "expected a generator's folder"),
 ]

@@ -6,7 +6,7 @@ import soundfile
 
 from musemo_hf import MusemoPipeline
 from musemo_hf.commands.score.clips import open_clips
-from musemo_hf.pipelines.emotion_to_music import PRESETS
+from musemo_hf.pipelines.song import PRESETS, TYPICAL_PRESETS
 
 
 def requests(folder):
@@ -38,6 +38,8 @@ def test_a_folder_of_songs_with_pictures_and_a_list(musemo, generator, tmp_path)
     assert len(listed) == 4
     assert set(listed) == {path.name for path in folder.glob("*.wav")}
     assert sorted(set(listed.values())) == [PRESETS["sad & calm"], PRESETS["happy & energetic"]]
+    assert musemo("generate", "--preset", "typical angry", *common)[0] == 0
+    assert TYPICAL_PRESETS["typical angry & tense"] in requests(folder).values()
     for path in folder.glob("*.wav"):
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 

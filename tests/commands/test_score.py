@@ -123,10 +123,11 @@ def test_pages_and_tables(musemo, arrays, tmp_path):
     assert "noise without any music reaches" in out
     page = (tmp_path / "r.html").read_text()
     assert page.count("data:image/png;base64,") == 1
+    assert page.count('src="data:audio/mpeg;base64,') == 6  # three clips of each side
     assert "http" not in page.split("base64,")[0] + page.split('"', page.count('"'))[-1], "nothing is fetched"
     assert "&lt;fake&gt;" in page
     assert "<fake>" not in page
-    assert f"{result['quality_score']:.1f} [" in page
+    assert f"{result['quality_score']:.1f} <small>[" in page
     assert "musemo score" in page
 
 
@@ -188,7 +189,7 @@ def test_bad_arrays(musemo, arrays, clips, message):
         (["--n-frames", 1], "--n-frames of at least 2"),
         (["--recogniser", "x"], "expected --emotions with --recogniser"),
         (["--emotions", "none.csv"], "none.csv"),
-        (["--embedder", "ears-v1"], "expected an embedder out of"),
+        (["--embedder", "ears-v1"], "expected --embedder out of"),
         (["--html", "no/such/folder/r.html"], "expected a folder to write no/such/folder/r.html in"),
     ],
 )

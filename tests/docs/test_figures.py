@@ -43,7 +43,8 @@ def report_figures(value: object, interval: object = None):
 def made() -> dict[int, set[tuple[float, ...]]]:
     """What commands made, rounded to each number of decimals."""
     texts = [path.read_text(encoding="utf-8") for path in MADE]
-    reports = [json.loads(path.read_text()) for path in sorted(CHECKPOINTS.glob("*/report.json"))]
+    stored = [*sorted(CHECKPOINTS.glob("*/report.json")), *sorted((ROOT / "docs" / "results").glob("*.json"))]
+    reports = [json.loads(path.read_text()) for path in stored]
     figures = {*chain(*map(with_intervals, texts)), *chain(*map(report_figures, reports))}
     return {digits: {tuple(round(number, digits) for number in figure) for figure in figures} for digits in (1, 2, 3)}
 

@@ -1,5 +1,6 @@
 """The protocol's other parts: runs cut short or extended, failed generators, shares, as-run, and their report."""
 
+import html
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from musemo_hf.evaluation.statistics.concordance import concordance_correlation
 from musemo_hf.experiments.ablation.ablation import Ablation
 from musemo_hf.experiments.ablation.fold_generator import FoldGenerator
 from musemo_hf.experiments.ablation.leak_probes import leak_probes
+from musemo_hf.experiments.ablation.report.answer import answer
 from musemo_hf.experiments.ablation.report.page import markdown, write_reports
 from musemo_hf.experiments.ablation.report.report import build_report
 from musemo_hf.experiments.ablation.splits import Split
@@ -79,6 +81,17 @@ def test_a_failed_generator_loses_only_the_arms_that_need_it(songs, tmp_path, mo
     assert list(report["corpus"]["splits"]) == ["fold0"]
     assert (tmp_path / "fold1/real-seed0.json").is_file()
     assert "The generator of fold1 failed (diversity under 10 %)" in markdown(report)
+    write_reports(ablation, report, tmp_path / "a-pack.safetensors")  # which has no recordings
+    page = (tmp_path / "report.html").read_text()
+    opening = page[: page.index("<details")]
+    told = answer(report)
+    assert told.verdict.split(".")[0] in ("Yes", "No", "Not shown")
+    assert html.escape(told.sentence, quote=False) in opening
+    assert [name for name, _, _ in told.rows] == ["real songs", "real + synthetic"]
+    assert opening.count("<th>") == 3
+    assert len(list((tmp_path / "sounds").glob("*.mp3"))) == 10  # of each preset a re-synthesised and a generated one
+    for line in ("Verdict: ", "change from real songs", "real + synthetic"):
+        assert line in told.text()
 
 
 def test_no_generator_is_trained_where_no_arm_needs_one(songs, tmp_path):

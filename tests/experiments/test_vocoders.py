@@ -9,8 +9,9 @@ import pytest
 import soundfile
 import torch
 
-from musemo_hf.experiments.vocoders import figures
-from musemo_hf.experiments.vocoders.channels import DEFAULT, TRUE_MAGNITUDES, Channel, channels
+from musemo_hf.experiments.vocoders import figures, measurement
+from musemo_hf.experiments.vocoders import page as page_module
+from musemo_hf.experiments.vocoders.channels import DEFAULT, KEEPS_BANDS, TRUE_MAGNITUDES, Channel, channels
 from musemo_hf.experiments.vocoders.conversion import conversion_figures
 from musemo_hf.experiments.vocoders.measurement import measure, read_songs
 from musemo_hf.experiments.vocoders.page import demo_song, sound_page
@@ -18,6 +19,7 @@ from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
 from training import measure_vocoder
 
 SAME = Channel(lambda samples: samples, lambda samples, _: samples)
+LOUDER = Channel(lambda samples: samples, lambda samples, _: 2 * samples)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +45,19 @@ def test_a_louder_song_is_at_the_distance_of_its_gain(songs):
 
 def test_finer_grids_keep_more_of_a_song(songs):
     ways = channels({})
-    assert list(ways) == [DEFAULT, "Griffin-Lim, 256 bands", "Griffin-Lim, 512 bands", TRUE_MAGNITUDES]
+    assert list(ways) == [DEFAULT, "Griffin-Lim, 256 bands", "Griffin-Lim, 512 bands", KEEPS_BANDS, TRUE_MAGNITUDES]
+    values = {name: figures.measure_channel(way, [songs[0][:66150]])[0] for name, way in ways.items()}
+    kept = values.pop(KEEPS_BANDS)
     for figure in ("convergence", "log_stft"):
-        means = [np.mean(figures.measure_channel(way, songs[:1])[0][figure]) for way in ways.values()]
+        means = [np.mean(of_song[figure]) for of_song in values.values()]
         assert means == sorted(means, reverse=True), figure
+    assert np.mean(kept["log_stft"]) < np.mean(values[DEFAULT]["log_stft"])
+
+
+def test_two_noises_of_one_spectrum_differ_by_the_logarithm_of_two():
+    """The page says so: what is drawn at random comes no nearer."""
+    noises = np.random.default_rng(0).standard_normal((2, 66150)).astype(np.float32)
+    assert figures.log_stft_distance(*noises) == pytest.approx(np.log(2), abs=0.02)
 
 
 def test_external_figures_of_known_features():
@@ -110,6 +121,9 @@ def test_songs_are_read_evenly_from_the_fifth_second(folder, songs):
 
 
 def test_the_script_writes_the_page(folder, tiny_vocoder, tmp_path, monkeypatch, capsys):
+    for module in (measurement, page_module):  # of each song; ten say no more here
+        monkeypatch.setattr(module, "SECONDS", 2.0)
+    monkeypatch.setattr(measurement, "TIMED_SONGS", 1)
     tiny_vocoder(64, 16000, (5, 4, 2, 2, 2)).save_pretrained(tmp_path / "noisy")
     words = [
         "measure_vocoder.py",
@@ -136,12 +150,24 @@ def test_the_script_writes_the_page(folder, tiny_vocoder, tmp_path, monkeypatch,
         assert re.search(rf"^\| {name}.*? \| {value} \[", page, re.MULTILINE), name
     assert results["channels"][TRUE_MAGNITUDES]["convergence"]["value"] < 0.2
     assert results["channels"]["noisy"]["convergence"]["value"] > 0.5
-    assert len(list((tmp_path / "sounds").glob("*.flac"))) == 2 * 6
-    assert (tmp_path / "sounds/index.html").read_text().count("<audio") == 12
+    assert len(list((tmp_path / "sounds").glob("*.flac"))) == 2 * 7
+    assert (tmp_path / "sounds/index.html").read_text().count("<audio") == 14
     (tmp_path / "docs/sound.md").unlink()
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--report-only"])
     measure_vocoder.main()
     assert (tmp_path / "docs/sound.md").read_text() == page
+
+
+def test_channels_that_are_known_are_not_measured_again(songs):
+    known = measure([song[:22050] for song in songs], {"same": SAME})
+    known["channels"]["same"]["level_spread"] = 99.9
+    found = measure([song[:22050] for song in songs], {"louder": LOUDER, "same": SAME}, known=known)
+    assert list(found["channels"]) == ["louder", "same"]
+    assert found["channels"]["same"]["level_spread"] == 99.9
+    assert found["channels"]["louder"]["level"]["value"] == pytest.approx(6.02, abs=0.01)
+    assert found["librosa_seconds"] == known["librosa_seconds"]
+    with pytest.raises(ValueError, match=r"expected earlier results of .*'n_songs': 2.*, got those of .*'n_songs': 3"):
+        measure(songs[:2], {"same": SAME}, known=known)
 
 
 @pytest.mark.pretrained

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musemo_hf.commands.score.conditioning import read_requests
 from musemo_hf.data.deam.annotations import AnnotationError, read_annotations
 from musemo_hf.data.deam.emomusic import FILES, read_emomusic
 from musemo_hf.data.deam.metadata import MetadataError, read_metadata
+from musemo_hf.data.emotion_table import read_emotions
 from musemo_hf.data.pseudo_labels import SONGS_FILE, PseudoLabelError, read_songs
 from musemo_hf.data.skipped import SkippedError, read_skipped
 
@@ -44,7 +44,7 @@ KINDS = {  # the header, the reader and its error
         AnnotationError,
     ),
     "metadata": ("song_id,artist,title,genre", lambda path: read_metadata([path]), MetadataError),
-    "requests": ("file,valence,arousal", read_requests, ValueError),
+    "requests": ("file,valence,arousal", read_emotions, ValueError),
     "skipped": ("song_id,reason,detail", read_skipped, SkippedError),
     "pseudo-labels": (PSEUDO, lambda path: read_songs(path.parent), PseudoLabelError),
 }

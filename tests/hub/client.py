@@ -25,6 +25,18 @@ else:
     raise SystemExit("musemo_hf can still be imported")
 """
 
+RUN_CARD = """
+    def run_card(repo, kind="model"):
+        # The snippet of a card as it stands; the answer is the types of what it made.
+        import re
+        from huggingface_hub import hf_hub_download
+        with open(hf_hub_download(repo, "README.md", repo_type=kind)) as card:
+            snippet = re.search("```python(.*?)```", card.read(), re.DOTALL)[1]
+        names = {}
+        exec(snippet, names)
+        return {name: type(value).__name__ for name, value in names.items() if not name.startswith("__")}
+"""
+
 
 class Client:
     """A user's machine: one home, one token, one Hub."""

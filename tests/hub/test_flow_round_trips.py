@@ -152,7 +152,7 @@ def test_the_flow_replaces_the_gan_and_ships_its_code(hub, pushed):
     files = set(hub.files("models", GENERATOR))
     code = {"mel.py", "decoding.py", "inversion.py", "feature_extraction_musemo.py", "preprocessor_config.json"}
     model = {"README.md", "config.json", "diffusion_pytorch_model.safetensors", "report.json", "modeling_flow.py"}
-    assert files >= model | code | {"sample.png", "sample.flac"}
+    assert files >= model | code | {"samples/spectrograms.png", "samples/happy.flac"}
     assert not [path for path in files if "gan" in path or path.startswith(("discriminator/", "model.safe"))]
     assert set(hub.files("models", PIPELINE)) >= {"model_index.json", "generator/diffusion_pytorch_model.safetensors"}
 
@@ -172,7 +172,7 @@ def test_the_card_is_a_flows(hub, pushed, repo):
     card = hub.files("models", repo)["README.md"].decode()
     assert "library_name: musemo_hf" in card, "the Hub's snippets for diffusers and transformers do not work for it"
     assert "in 3 Euler steps with a guidance scale of 1.25" in card
-    assert "| Quality score | 12.5 |" in card
+    assert "| Quality score | 12.50 |" in card
     assert not re.search(r"\bGAN\b", card)
 
 

@@ -9,7 +9,7 @@ PUSH = """
     from pathlib import Path
     from huggingface_hub import HfApi
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
-    from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+    from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline, MusemoVocoder
     from musemo_hf.cli import main
 
     root = Path(ROOT)
@@ -31,18 +31,20 @@ PUSH = """
         return main(["push", "pipeline", "ana/musemo", "--checkpoint", str(root / "gan"), "--vocoder", vocoder])
 
     def sample():
-        files = HfApi().get_paths_info("ana/musemo", ["sample.flac", "generator/model.safetensors"])
+        files = HfApi().get_paths_info("ana/musemo", ["samples/happy.flac", "generator/model.safetensors"])
         return {file.path: file.blob_id for file in files}
 
     result = {"status": [push("ana/other")], "other sample": sample()}
     result["status"] += [push(f"ana/{name}") for name in ("vocoder", "vocoder", "empty", "nothing")]
     result["sample"] = sample()
-    MusemoPipeline.from_pretrained("ana/musemo").save_pretrained(root / "saved")
+    MusemoVocoder(channels=8, layers=1, refinement=2).save_pretrained(root / "own")
+    own = MusemoPipeline.from_pretrained("ana/musemo", vocoder=root / "own")
+    own.save_pretrained(root / "saved")
     again = ["push", "pipeline", "ana/again", "--checkpoint", str(root / "saved"), "--no-sample"]
     result["status"] += [main(again), main(["push", "generator", *again[2:5], "--vocoder", "ana/vocoder"])]
-    pipeline = MusemoPipeline.from_pretrained("ana/musemo")
-    pipeline.set_progress_bar_config(disable=True)
-    result["audio"] = pipeline(0.8, 0.7, seed=0).songs[0].audio[::97].tolist()
+    for name, pipeline in (("ana/musemo", MusemoPipeline.from_pretrained("ana/musemo")), ("ana/again", own)):
+        pipeline.set_progress_bar_config(disable=True)
+        result[name] = pipeline(0.8, 0.7, seed=0).songs[0].audio[::97].tolist()
 """
 
 WITHOUT_PACKAGE = """
@@ -84,19 +86,19 @@ def test_the_card_names_the_vocoder(hub, pushed):
     assert "which takes 64 bands with a hop of 160 at 16,000 Hz" in card
     assert "Griffin-Lim: it sounds phasey" not in card
     saved = hub.files("models", "ana/again")["README.md"].decode()
-    assert "by the vocoder of this repository (SpeechT5HifiGan, " in saved
+    assert "by the vocoder of this repository (MusemoVocoder, " in saved
     assert "from `" not in saved, "a folder is none of a card's business"
 
 
 def test_strangers_hear_it_without_the_package(pushed, run):
     heard = run(WITHOUT_PACKAGE, package=False)
-    for name, audio in heard.values():
-        assert name == "SpeechT5HifiGan"
-        assert audio == pytest.approx(pushed["audio"], abs=1e-5)
+    for (repo, (name, audio)), expected in zip(heard.items(), ("SpeechT5HifiGan", "MusemoVocoder"), strict=True):
+        assert name == expected
+        assert audio == pytest.approx(pushed[repo], abs=1e-5)
 
 
 def test_another_vocoder_plays_the_sample_anew(pushed):
     """Only the vocoder's weights differ, and those of the generator are the repository's already."""
     sample, other = pushed["sample"], pushed["other sample"]
-    assert sample["sample.flac"] != other["sample.flac"]
+    assert sample["samples/happy.flac"] != other["samples/happy.flac"]
     assert sample["generator/model.safetensors"] == other["generator/model.safetensors"]

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from .client import Client
+from .client import RUN_CARD, Client
 from .conftest import TOKEN
 
 REPOSITORIES = {
@@ -81,7 +81,7 @@ def with_package(hub, pushed, new_client, root):
         hub.fail("GET /lfs/.*", "truncate"),
     ]
     client = new_client()
-    seen = client.run(f"ROOT = {str(root)!r}\n" + dedent(WITH_PACKAGE))
+    seen = client.run(f"ROOT = {str(root)!r}\n" + dedent(RUN_CARD + WITH_PACKAGE))
     hub.heal()
     return seen | {"faults": [fault.hits for fault in faults], "home": client.home}
 
@@ -149,6 +149,7 @@ WITH_PACKAGE = """
     def equal(x, y):
         return set(x) == set(y) and all(np.array_equal(x[key], y[key]) for key in x)
     result["rows"] = [len(part) for part in rows]
+    result["cards"] = [run_card("ana/musemo"), run_card("ana/deam", "dataset")]
     result["equal"] = [all(map(equal, rows[0], part)) for part in rows[1:]]
     result["features"] = built.features == mapped.features == streamed.features
 
@@ -188,6 +189,7 @@ WITHOUT_PACKAGE = """
     loaded = [AutoModel.from_pretrained(repo, trust_remote_code=True, dtype="auto") for repo in snippets]
     result["snippets"] = [type(model).__name__ for model in loaded]
 
+    result["cards"] = [run_card(repo) for repo in snippets]
     recognise = pipeline(model="ana/musemo-recogniser", trust_remote_code=True)
     samples = np.sin(np.arange(44100) / 10).astype(np.float32)
     result["task"] = recognise.task
@@ -225,7 +227,7 @@ WITHOUT_PACKAGE = """
 
 @pytest.fixture(scope="module")
 def without_package(pushed, new_client):
-    return new_client().run(WITHOUT_PACKAGE, package=False)
+    return new_client().run(RUN_CARD + WITHOUT_PACKAGE, package=False)
 
 
 def test_a_second_push_makes_no_commit(pushed):
@@ -241,9 +243,10 @@ def test_repositories_hold_what_the_contract_lists(hub, pushed):
     files = {kind: set(hub.files(*where)) for kind, where in REPOSITORIES.items()}
     code = {"mel.py", "decoding.py", "inversion.py", "feature_extraction_musemo.py", "preprocessor_config.json"}
     model = {"README.md", "config.json", "model.safetensors"}
-    assert files["generator"] >= model | code | {"modeling_gan.py", "configuration_gan.py", "sample.png", "sample.flac"}
+    assert files["generator"] >= model | code | {"modeling_gan.py", "configuration_gan.py", "samples/spectrograms.png"}
+    assert len([path for path in files["generator"] if path.startswith("samples/") and path.endswith(".flac")]) == 5
     assert files["generator"] >= {"discriminator/config.json", "discriminator/model.safetensors", "report.json"}
-    assert b"| Quality score | 12.5 |" in hub.files(*REPOSITORIES["generator"])["README.md"]
+    assert b"| Quality score | 12.50 |" in hub.files(*REPOSITORIES["generator"])["README.md"]
     assert files["recogniser"] >= model | code | {"modeling_vit.py", "configuration_vit.py", "music_to_emotion.py"}
     assert files["pipeline"] >= {"README.md", "model_index.json", "generator/config.json"}
     assert files["pipeline"] >= {"generator/model.safetensors", "feature_extractor/preprocessor_config.json"}
@@ -335,6 +338,11 @@ def test_models_load_without_the_package(without_package, with_package):
 def test_the_pipeline_and_the_snippets_of_the_hub_work_without_the_package(hub, without_package, with_package):
     assert without_package["pipeline mels"] == with_package["mels"]
     assert without_package["snippets"] == ["MusemoGanGenerator", "MusemoViTForEmotionRegression"]
+    generator, recogniser = without_package["cards"]
+    assert (generator["generator"], generator["audio"]) == ("MusemoGanGenerator", "Tensor")
+    assert recogniser["recognise"] == "MusicToEmotionPipeline"
+    assert with_package["cards"][0]["song"] == "Song"
+    assert with_package["cards"][1]["songs"] == "Dataset"
     cards = {kind: hub.files(*REPOSITORIES[kind])["README.md"].decode() for kind in REPOSITORIES}
     for kind in ("generator", "recogniser"):
         assert "library_name: transformers\n" in cards[kind]

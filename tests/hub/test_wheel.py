@@ -20,7 +20,7 @@ def installed(tmp_path_factory):
     """The folder that pip installs a wheel of this repository in, with the command in `bin`."""
     folder = tmp_path_factory.mktemp("wheel")
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("musemo_hf", "spaces_demo", "hub_cards"):
+    for name in ("musemo_hf", "spaces_demo", "hub_cards", "training/configs"):
         shutil.copytree(ROOT / name, folder / "source" / name, symlinks=True, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "source" / name)
@@ -44,6 +44,8 @@ def test_the_commands_work_from_a_wheel(new_client, installed):
     assert musemo("--version") == f"musemo-hf {musemo_hf.__version__}\n"
     musemo("generate", "--preset", "happy", "--checkpoint", "generator", "--seed", "0", "--output", "happy.wav")
     assert "happy.wav" in musemo("predict", "happy.wav").splitlines()[1]
+    packaged = {path.name for path in (installed / "musemo_hf" / "training_configs").rglob("*.yaml")}
+    assert packaged == {path.name for path in (ROOT / "training" / "configs").rglob("*.yaml")}
 
 
 def test_the_space_is_pushed_from_a_wheel(hub, new_client, installed):

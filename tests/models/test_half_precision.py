@@ -6,10 +6,10 @@ import torch
 
 from musemo_hf import (
     MusemoFeatureExtractor,
-    MusemoFlowGenerator,
     MusemoGanDiscriminator,
     MusemoGanGenerator,
     MusemoPipeline,
+    MusemoUNetGenerator,
     MusemoViTForEmotionRegression,
     embedded_checkpoint,
 )
@@ -101,8 +101,8 @@ def test_the_gan(dtype, mels):
 
 @pytest.mark.parametrize("dtype", HALF)
 def test_the_flow(dtype):
-    load, folder = MusemoFlowGenerator.from_pretrained, embedded_checkpoint("flow")
-    options = {"seed": 0, "num_inference_steps": 3}
+    load, folder = MusemoUNetGenerator.from_pretrained, embedded_checkpoint("flow")
+    options = {"seed": 0, "num_inference_steps": 2}
     expected = load(folder).generate(EMOTIONS, **options)
     for flow in (load(folder, torch_dtype=dtype), load(folder).to(dtype)):
         assert flow.dtype == dtype
@@ -111,12 +111,10 @@ def test_the_flow(dtype):
         generated = flow.generate(EMOTIONS, **options)
         assert generated.dtype == torch.float32
         assert in_db(generated, expected) < MEL_TOLERANCE[dtype]
-        latents = flow.encode(expected.to(dtype), EMOTIONS.to(dtype))
-        assert in_db(flow.decode(latents.to(dtype), EMOTIONS), expected) < 5  # the detail is not encoded
 
 
 def test_double_precision_is_obeyed_everywhere():
-    flow = MusemoFlowGenerator.from_pretrained(embedded_checkpoint("flow"), torch_dtype=torch.float64)
+    flow = MusemoUNetGenerator.from_pretrained(embedded_checkpoint("flow"), torch_dtype=torch.float64)
     assert {value.dtype for value in [*flow.parameters(), *flow.buffers()]} == {torch.float64}
     assert flow.generate(EMOTIONS[:1], seed=0, num_inference_steps=1).dtype == torch.float64
 

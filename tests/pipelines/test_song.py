@@ -15,6 +15,7 @@ from musemo_hf import (
 from musemo_hf.audio.decoding import read_audio
 from musemo_hf.audio.loudness import GAIN
 from musemo_hf.pipelines.emotion_path import emotion_path
+from musemo_hf.pipelines.emotion_to_music import MusemoPipelineOutput
 from musemo_hf.pipelines.song import Song
 
 
@@ -76,6 +77,12 @@ def test_a_notebook_shows_the_picture_beside_the_player(song):
     pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(encoded)))
     assert pixels.shape[:2] == (182, 490)
     assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20  # a drawing, not an empty canvas
+
+
+def test_a_notebook_shows_all_songs_of_an_answer(song):
+    answer = MusemoPipelineOutput(audios=np.stack([song.audio] * 2), songs=[song, song])
+    assert answer._repr_html_().count("<audio") == 2
+    assert MusemoPipelineOutput(audios=np.zeros((1, 1, 128, 8)), songs=[])._repr_html_() is None
 
 
 def test_a_saved_song_is_recognised_as_it_was_generated(tmp_path):

@@ -12,7 +12,7 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 from transformers import SpeechT5HifiGan
 
-from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline, MusemoVocoder
 from musemo_hf.pipelines.vocoders.load import load_vocoder
 
 GAN = MusemoGanConfig(n_frames=32, generator_channels=16, discriminator_channels=4, group_norm_groups=2)
@@ -63,6 +63,30 @@ def test_a_pipeline_plays_by_its_vocoder_and_is_saved_with_it(folder, tmp_path):
     np.testing.assert_allclose(without(0.8, 0.7, seed=0).songs[0].audio, griffin_lim.audio, atol=1e-5)
 
 
+def test_our_own_vocoder_is_saved_with_a_pipeline(folder, tmp_path):
+    torch.manual_seed(0)
+    MusemoVocoder(channels=8, layers=1, refinement=2).save_pretrained(tmp_path / "own")
+    pipe = quiet(MusemoPipeline.from_pretrained(folder / "gan", vocoder=tmp_path / "own"))
+    song = pipe(0.8, 0.7, seed=0).songs[0]
+    pipe.save_pretrained(tmp_path / "pipe")
+    index = json.loads((tmp_path / "pipe/model_index.json").read_text())
+    assert index["vocoder"] == ["musemo_hf", "MusemoVocoder"]
+    for loaded in (
+        MusemoPipeline.from_pretrained(tmp_path / "pipe"),
+        DiffusionPipeline.from_pretrained(tmp_path / "pipe"),
+    ):
+        np.testing.assert_allclose(quiet(loaded)(0.8, 0.7, seed=0).songs[0].audio, song.audio, atol=1e-5)
+    half = load_vocoder(tmp_path / "pipe/vocoder", torch.float16)
+    assert half.dtype == torch.float16
+    weights = tmp_path / "own/diffusion_pytorch_model.safetensors"
+    values = load_file(weights)
+    del values["to_phase.bias"]
+    save_file(values, weights, metadata={"format": "pt"})
+    (tmp_path / "own/SHA256SUMS").unlink()
+    with pytest.raises(ValueError, match=r"expected all weights of a vocoder, got none of to_phase\.bias"):
+        load_vocoder(tmp_path / "own")
+
+
 def test_a_pipeline_without_a_vocoder_is_loaded_by_diffusers_too(folder, tmp_path):
     MusemoPipeline.from_pretrained(folder / "gan").save_pretrained(tmp_path)
     assert not (tmp_path / "vocoder").exists()
@@ -96,7 +120,7 @@ def test_a_bigvgan_plays_and_is_not_saved_with_a_pipeline(folder, tmp_path):
     assert song.audio.std() > 0
     mel = pipe.generator.generate([[0.8, 0.7]], seed=0)
     np.testing.assert_array_equal(pipe.feature_extractor.invert(mel, vocoder=vocoder)[0].numpy(), song.audio)
-    with pytest.raises(TypeError, match="expected a SpeechT5HifiGan as the vocoder of a saved pipeline, got a BigVGAN"):
+    with pytest.raises(TypeError, match="expected a MusemoVocoder or a SpeechT5HifiGan as the vocoder of a saved"):
         pipe.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -119,7 +143,9 @@ def test_a_bigvgan_without_weight_norm_or_with_other_weights(folder, tmp_path):
 
 
 def test_another_model_is_no_vocoder(folder):
-    with pytest.raises(ValueError, match=r"expected a vocoder \(SpeechT5HifiGan or BigVGAN\) at .*, got 'musemo_gan'"):
+    with pytest.raises(
+        ValueError, match=r"expected a vocoder \(MusemoVocoder, SpeechT5HifiGan or BigVGAN\) at .*, got 'musemo_gan'"
+    ):
         load_vocoder(folder / "gan")
     with pytest.raises(TypeError, match="expected a vocoder such as SpeechT5HifiGan, got Linear"):
         MusemoPipeline.from_pretrained(folder / "gan", vocoder=torch.nn.Linear(2, 2))

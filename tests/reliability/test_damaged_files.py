@@ -16,6 +16,7 @@ from musemo_hf import (
     MusemoGanConfig,
     MusemoGanDiscriminator,
     MusemoGanGenerator,
+    MusemoUNetGenerator,
     MusemoViTConfig,
     MusemoViTForEmotionRegression,
 )
@@ -70,7 +71,7 @@ def flip(path, rng):
 PACKAGED = {
     "recogniser": MusemoViTForEmotionRegression,
     "generator": MusemoGanGenerator,
-    "flow": MusemoFlowGenerator,
+    "flow": MusemoUNetGenerator,
 }
 
 
@@ -235,4 +236,4 @@ def test_the_checksums_are_those_of_sha256sum():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     with safe_open(folder / "diffusion_pytorch_model.safetensors", "pt") as file:
         assert file.metadata()["format"] == "pt"
-    assert json.loads((folder / "config.json").read_text())["_class_name"] == "MusemoFlowGenerator"
+    assert json.loads((folder / "config.json").read_text())["_class_name"] == "MusemoUNetGenerator"

@@ -1,5 +1,7 @@
 """The real page in a process of its own, with small untrained checkpoints, and a real Chromium."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -9,16 +11,22 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from playwright.sync_api import expect
 
 SPACE = Path(__file__).parents[2] / "spaces_demo"
 QUOTA = 300_000_000
 N_FRAMES = 128  # 3 s: the page takes whatever its checkpoint has
+CONDITIONS = ("loudness", "tempo")
+DESK = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PATIENCE = 120_000  # ms; a bound against hanging, not a claim about speed
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -53,13 +61,14 @@ sys.path.insert(0, str(SPACE))  # as for `python spaces_demo/app.py`: the page's
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory) -> dict[str, Path]:
-    """A generator with a report, and a recogniser."""
+    """A generator with a report, a U-Net that can change songs, and a recogniser."""
     import torch
 
     from musemo_hf import (
         MusemoFeatureExtractor,
         MusemoGanConfig,
         MusemoGanGenerator,
+        MusemoUNetGenerator,
         MusemoViTConfig,
         MusemoViTForEmotionRegression,
     )
@@ -74,7 +83,14 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
     for name in ("generator", "recogniser"):
         MusemoFeatureExtractor(n_frames=N_FRAMES).save_pretrained(folder / name)
     (folder / "generator" / "report.json").write_text(json.dumps(REPORT), encoding="utf-8")
-    return {name: folder / name for name in ("generator", "recogniser")}
+    unet = {"channels": (32, 32), "attention": (False, True), "condition_width": 8, "num_inference_steps": 2}
+    generator = MusemoUNetGenerator(n_frames=N_FRAMES, conditions=CONDITIONS, **unet)
+    for value in generator.parameters():
+        value.data.add_(torch.randn_like(value), alpha=0.03)  # an untrained one ignores what it is asked for
+    generator.fit(0.2 * torch.randn(4, 1, 128, N_FRAMES))
+    generator.save_pretrained(folder / "unet")
+    MusemoFeatureExtractor(n_frames=N_FRAMES).save_pretrained(folder / "unet")
+    return {name: folder / name for name in ("generator", "recogniser", "unet")}
 
 
 def _free_port() -> int:
@@ -123,11 +139,23 @@ def call(url):
 @pytest.fixture(scope="session")
 def server(checkpoints, tmp_path_factory):
     """The page in a process of its own, with room for 300 MB of files."""
-    port = _free_port()
-    log = tmp_path_factory.mktemp("space") / "log.txt"
+    with _serve(checkpoints, "generator", tmp_path_factory.mktemp("space")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def unet_url(checkpoints, tmp_path_factory):
+    """Where the page of a U-Net is served."""
+    with _serve(checkpoints, "unet", tmp_path_factory.mktemp("unet")) as running:
+        yield running.url
+
+
+@contextmanager
+def _serve(checkpoints: dict[str, Path], generator: str, folder: Path):
+    port, log = _free_port(), folder / "log.txt"
     environment = {
         **os.environ,
-        "MUSEMO_GENERATOR": str(checkpoints["generator"]),
+        "MUSEMO_GENERATOR": str(checkpoints[generator]),
         "MUSEMO_RECOGNISER": str(checkpoints["recogniser"]),
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(log.parent / "files"),
@@ -149,7 +177,7 @@ def server(checkpoints, tmp_path_factory):
 
 
 def _wait(address: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if process.poll() is not None:
             pytest.fail(f"the page ended by itself:\n{log.read_text()}")
         try:
@@ -172,6 +200,86 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+class Visitor:
+    """A page, and what went wrong on it."""
+
+    def __init__(self, browser, url, address="", **screen):
+        self.touches = screen.get("has_touch", False)
+        self.context = browser.new_context(**screen)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.outside, self.errors = [], []
+        self.page.on(
+            "request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else self.outside.append(r.url)
+        )
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        # the page's own first request: by then every event of it is wired, and a click is not lost
+        with self.page.expect_response(lambda response: "/queue/join" in response.url):
+            self.page.goto(url + address)
+        self.page.wait_for_selector('[role="application"] .point')  # drawn, and listening to clicks
+
+    def click_plane(self, valence: float, arousal: float) -> None:
+        self.page.locator("#plane").scroll_into_view_if_needed()
+        field = self.page.locator("#plane [data-field]").bounding_box()
+        x = field["x"] + field["width"] * (valence + 1) / 2
+        y = field["y"] + field["height"] * (1 - arousal) / 2
+        (self.page.touchscreen.tap if self.touches else self.page.mouse.click)(x, y)
+
+    def finds(self) -> str:
+        """Wait for what the recogniser finds in the sounds."""
+        self.page.locator("#plane .found").first.wait_for(state="attached")
+        return self.page.locator("#plane [role=status]").inner_text()
+
+    def sounds(self, where: str = "#songs") -> list[tuple[np.ndarray, int]]:
+        uris = self.page.eval_on_selector_all(f"{where} audio", "all => all.map(a => a.src)")
+        return [soundfile.read(io.BytesIO(base64.b64decode(uri.split(",")[1])), dtype="int16") for uri in uris]
+
+    def plays(self, where: str = "#songs") -> None:
+        self.page.wait_for_function(f"document.querySelector('{where} audio')?.currentTime > 0.1", timeout=PATIENCE)
+
+    def chosen(self) -> tuple[float, float]:
+        if not self.page.get_by_label("number input for Valence").count():
+            self.page.get_by_role("button", name="Settings").click()
+        return tuple(
+            float(self.page.get_by_label(f"number input for {name}").input_value()) for name in ("Valence", "Arousal")
+        )
+
+    def take(self) -> str:
+        return self.page.locator("#songs audio").first.get_attribute("data-take")
+
+    def new_take_after(self, action) -> None:
+        before = self.take()
+        action()
+        expect(self.page.locator("#songs audio").first).not_to_have_attribute("data-take", before, timeout=PATIENCE)
+
+
+@pytest.fixture
+def visit(browser):
+    """`visit(url, address="", **screen)` -> a `Visitor`, who meets no error and asks nobody outside."""
+    visitors = []
+
+    def enter(url: str, address: str = "", **screen) -> Visitor:
+        visitors.append(Visitor(browser, url, address, **screen))
+        return visitors[-1]
+
+    yield enter
+    for someone in visitors:
+        someone.context.close()
+        assert someone.outside == []
+        assert someone.errors == []
+
+
+@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+def visitor(request, visit, url):
+    return visit(url, **request.param)
+
+
+@pytest.fixture
+def at_desk(visit, url):
+    return visit(url, **DESK)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from app import CPU, QUEUE
+from app import QUEUE
+from edge import CPU
 from gradio_client import Client, handle_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,5 +1,6 @@
 """The page's parts by themselves: gain, axes, windows, the plane, the words on the report."""
 
+import importlib.util
 import io
 import json
 import warnings
@@ -18,9 +19,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from musemo_hf import embedded_checkpoint
+from musemo_hf import MusemoPipeline, embedded_checkpoint
 
 SPACE = Path(__file__).parents[2] / "spaces_demo"
+
+
+@pytest.fixture(scope="module")
+def density():
+    """The script that counts songs."""
+    path = SPACE.parent / "docs" / "make_density.py"
+    module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("make_density", path))
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_presets_are_those_of_the_pipeline():
@@ -29,6 +39,14 @@ def test_presets_are_those_of_the_pipeline():
     from musemo_hf.pipelines.emotion_to_music import PRESETS
 
     assert SHOWN == PRESETS
+
+
+def test_ranges_of_conditions_are_those_of_the_model():
+    from abilities import RANGES
+
+    from musemo_hf.models.unet.conditions import SCALES
+
+    assert {name: (scale.low, scale.high, scale.unit) for name, scale in SCALES.items()} == RANGES
 
 
 def test_gain_is_fixed():
@@ -86,8 +104,85 @@ def test_the_plane_puts_a_point_where_it_is():
     assert float(box.get("height")) == pytest.approx(to_y(0.5) - to_y(0.7))
 
 
+def test_what_is_found_is_drawn_and_said():
+    from plane import found_on_plane, songs_near, to_x, to_y
+
+    near, far = ((0.1, 0.1), np.array([0.3, -0.2])), ((0.95, -0.95), np.array([0.1, 0.0]))
+    shown = found_on_plane([near], np.array([0.4, 0.36]))
+    assert shown["pairs"] == [(to_x(0.1), to_y(0.1), to_x(0.3), to_y(-0.2))]
+    assert shown["text"].endswith("Recognised: valence +0.30, arousal \N{MINUS SIGN}0.20 (± 0.4).")
+    both = found_on_plane([near, far], None)["text"]
+    assert "on average: valence +0.20, arousal \N{MINUS SIGN}0.10. Few songs" in both
+    assert songs_near(0.1, 0.1) > 100
+    assert [songs_near(v, a) for v in (-1, 1) for a in (-1, 1)] == [0, 0, 0, 0]
+
+
+def test_songs_are_counted_within_a_radius(density):
+    emotion = np.array([[0.05, 0.05]] * 3 + [[-0.95, 0.95]] * 2 + [[0.95, -0.95]] * 4)
+    counts = density.count_songs(emotion)
+    rows, columns = np.nonzero(counts)
+    centres = np.stack([(columns + 0.5) / 10 - 1, 1 - (rows + 0.5) / 10], axis=1)
+    distance = np.linalg.norm(centres[:, None] - emotion[None], axis=2)
+    np.testing.assert_array_equal(counts[rows, columns], (distance <= 0.2 + 1e-9).sum(axis=1))
+    assert counts[9, 10] == 3
+    assert counts[0, 0] == 0, "two songs are too few to be written"
+    assert counts[19, 19] == 4
+
+
+@pytest.mark.deam
+def test_the_shading_is_that_of_the_training_songs(deam_dir, density, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["make_density.py", "--data-dir", str(deam_dir), "--output", str(tmp_path / "a")])
+    density.main()
+    assert (tmp_path / "a").read_text() == (SPACE / "assets" / "songs.json").read_text()
+
+
+def test_a_generator_says_what_it_can_do(checkpoints, tmp_path, monkeypatch):
+    from abilities import Abilities, read_abilities
+
+    said = {}
+    for name in ("generator", "unet"):
+        monkeypatch.setenv("MUSEMO_GENERATOR", str(checkpoints[name]))
+        said[name] = read_abilities()
+    monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
+    assert read_abilities() == Abilities("unknown")
+    assert (said["generator"].can_vary, said["generator"].conditions) == (False, ())
+    assert (said["unet"].can_vary, said["unet"].conditions) == (True, ("loudness", "tempo"))
+    assert said["unet"].name.startswith("unet-")
+    MusemoPipeline.from_pretrained(checkpoints["unet"]).save_pretrained(tmp_path)
+    assert read_abilities().conditions == ("loudness", "tempo"), "of a saved pipeline"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"valence": "0", "arousal": "nan"}, "between -1 and 1, got nan"),
+        ({"valence": "0", "arousal": "0", "samples": "5"}, "1 to 4 samples"),
+        ({"valence": "0", "arousal": "0", "seed": "1.5"}, "no number"),
+        ({"valence": "0", "arousal": "0", "tempo": "3000"}, "tempo between 40 and 240"),
+    ],
+)
+def test_a_link_with_a_wrong_value_is_refused(query, said):
+    from abilities import Abilities
+    from link import read_link
+
+    with pytest.raises(gr.Error, match=said):
+        read_link(query, Abilities("unet", True, ("tempo",)))
+
+
+def test_a_link_says_all_that_a_sound_needs():
+    from abilities import Abilities
+    from link import Linked, read_link
+
+    able = Abilities("unet-1234", True, ("tempo",))
+    query = {"valence": "0.5", "arousal": "-0.5", "seed": "7", "samples": "2", "tempo": "90", "generator": "unet-1234"}
+    assert read_link(query, able) == Linked(0.5, -0.5, 7, 2, {"tempo": 90.0}, True)
+    assert read_link({"valence": "0", "arousal": "0", "x": "y"}, able) == Linked(0, 0, None, 1, {}, True)
+    assert read_link({"__theme": "dark"}, able) is None
+    assert not read_link(query, Abilities("flow-1234")).is_same_generator
+
+
 def test_nothing_measured_is_said():
-    from quality import quality_html
+    from tabs.quality import quality_html
 
     for report in (None, {}, [], {"quality": 3}, {"quality": {"quality_score": float("nan")}}):
         said = quality_html(report)
@@ -96,13 +191,23 @@ def test_nothing_measured_is_said():
 
 
 def test_a_report_is_shown_with_its_reason_and_escaped():
-    from quality import quality_html
+    from tabs.quality import quality_html
 
     quality = {"quality_score": 50.0, "tier": "<b>", "skill": None, "notes": {"skill": "too few clips"}}
     said = quality_html({"quality": quality})
     assert "too few clips" in said
     assert "<b>50.0</b>" in said
     assert "&lt;b&gt;" in said
+
+
+def test_the_skill_through_sound_comes_first():
+    from tabs.quality import quality_html
+
+    report = {"external_skill": 0.613, "external_skill_interval": [0.5, 0.7], "quality": {"quality_score": 98.4}}
+    said = quality_html(report)
+    assert "likeness to music: 61 % of the way from the best noise to other real songs (0.50 to 0.70)" in said
+    assert said.index("likeness to music") < said.index("quality score")
+    assert "likeness to music: not measured" in quality_html({"quality": {"quality_score": 98.4}})
 
 
 def keys_of(value):
@@ -116,7 +221,7 @@ def keys_of(value):
 
 @pytest.mark.reliability("a report.json of any shape, shown on the page", "well-formed HTML, and JSON for a browser")
 def test_no_report_breaks_the_page(tally, long_form, tmp_path, monkeypatch):
-    from quality import load_report, quality_html
+    from tabs.quality import load_report, quality_html
 
     names = ["quality", "quality_score", "skill", "skill_interval", "value", "interval", "ladder", "white", "real"]
     names += ["notes", "tier", "n_predictions", "n_references", "embedder", "__type__", "meta", "_type", "path"]
@@ -142,7 +247,7 @@ def test_no_report_breaks_the_page(tally, long_form, tmp_path, monkeypatch):
 
 
 def test_a_report_that_is_not_json_is_no_report(tmp_path, monkeypatch):
-    from quality import load_report
+    from tabs.quality import load_report
 
     monkeypatch.setenv("MUSEMO_GENERATOR", str(tmp_path))
     assert load_report() is None
@@ -179,8 +284,8 @@ def test_a_variable_names_a_checkpoint_as_the_commands_do(monkeypatch, name, val
 
 
 def test_a_variable_that_names_no_checkpoint_is_an_error(monkeypatch):
-    from quality import load_report
     from studio import Studio
+    from tabs.quality import load_report
 
     monkeypatch.setenv("MUSEMO_GENERATOR", "flwo")
     with pytest.raises(gr.Error, match=r"expected a generator's folder, or its repository as user/name.* at flwo"):

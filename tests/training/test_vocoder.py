@@ -19,7 +19,7 @@ from musemo_hf.training.vocoder.settings import VocoderConfiguration, VocoderTra
 from musemo_hf.training.vocoder.songs import crop, pairs, read_waveforms, song_files
 from musemo_hf.training.vocoder.trainer import VocoderTrainer
 
-CONFIG = {"upsample_initial_channel": 16, "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1]]}
+CONFIG = {"channels": 16, "layers": 1, "expansion": 1}
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,9 @@ def test_the_spectral_loss_of_known_signals(waveforms):
 
 def test_the_adversarial_losses_of_known_logits():
     right, wrong = [torch.ones(2, 3), torch.ones(2, 5)], [torch.zeros(2, 3), torch.zeros(2, 5)]
-    assert losses.discriminator_loss(right, wrong) == 0
-    assert losses.discriminator_loss(wrong, right) == 2
+    assert losses.discriminator_loss(right, [-logits for logits in right]) == 0
+    assert losses.discriminator_loss(right, wrong) == 1
+    assert losses.discriminator_loss(wrong, right) == 3
     assert losses.adversarial_loss(right) == 0
     assert losses.adversarial_loss(wrong) == 1
     assert losses.feature_loss(right, wrong) == 1
@@ -80,7 +81,7 @@ def test_the_adversarial_losses_of_known_logits():
 
 def test_the_discriminator_tells_a_song_from_noise(waveforms):
     torch.manual_seed(0)
-    song = torch.stack([torch.from_numpy(w[:8192].astype(np.float32) / 32767) for w in waveforms])
+    song = torch.stack([torch.from_numpy(w[:4096].astype(np.float32) / 32767) for w in waveforms])
     noise = 0.1 * torch.randn_like(song)
     judge = VocoderDiscriminator(4)
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3)
@@ -92,16 +93,16 @@ def test_the_discriminator_tells_a_song_from_noise(waveforms):
         loss.backward()
         optimizer.step()
         history.append(loss.item())
-    assert len(real) == 6
+    assert len(real) == 3
     assert history[-1] < 0.6 * history[0]
 
 
 def test_training_comes_nearer_to_the_songs(trainer, tmp_path):
-    run = trainer(steps=60, adversarial_from=1.0, lr=3e-3, ema_decay=0.9, batch_size=4)
+    run = trainer(steps=60, adversarial_from=1.0, lr=3e-3, ema_decay=0.9)
     vocoder = run.train()
     lines = list(read_statistics(tmp_path / "run/vocoder.jsonl"))
     first, last = (np.mean([line["stft_loss"] for line in part]) for part in (lines[:5], lines[-5:]))
-    assert last < 0.75 * first
+    assert last < 0.8 * first
     assert "adversarial_loss" not in lines[-1]
     vocoder.save_pretrained(tmp_path / "vocoder")
     assert grid_of(load_vocoder(tmp_path / "vocoder")) == PRESETS["musemo"]
@@ -135,8 +136,8 @@ def test_other_songs_do_not_resume_a_run(trainer, waveforms, tmp_path):
 
 
 def test_what_cannot_be_trained_is_refused(trainer, waveforms, tmp_path):
-    with pytest.raises(ValueError, match=r"expected a grid of 128 bands with a hop of 256, .* and 512"):
-        trainer(config=CONFIG | {"upsample_rates": [8, 8, 4], "upsample_kernel_sizes": [16, 16, 8]})
+    with pytest.raises(ValueError, match=r"expected a vocoder of MelSettings\(.*hop_length=512.*, got one of .*256"):
+        trainer(config=CONFIG | {"n_fft": 1024, "hop_length": 256})
     with pytest.raises(ValueError, match=r"expected songs of at least 8192 samples, got 8000"):
         VocoderTrainer(CONFIG, VocoderTraining(crop_frames=12), [waveforms[0][:8000]], tmp_path)
     with pytest.raises(ValueError, match=r"expected adversarial_from in \[0, 1\], got 2"):
@@ -146,32 +147,29 @@ def test_what_cannot_be_trained_is_refused(trainer, waveforms, tmp_path):
 
 
 def test_a_fold_is_left_out_and_other_folders_are_used(tmp_path):
-    deam = render_demo_corpus(tmp_path / "deam", n_songs=8)
+    deam = render_demo_corpus(tmp_path / "deam", n_songs=5)
     folds = {song.path: song.fold for song in list_songs(find_deam(deam))[0]}
     fold = next(iter(folds.values()))
     other = tmp_path / "other"
     other.mkdir()
     soundfile.write(other / "a.wav", np.zeros(22050), 22050)
     (other / "b.mp3").write_bytes(b"no audio")
-    files = song_files(deam, fold, [other])
+    files = song_files(deam, [fold], [other])
     assert {path for path in files if path in folds} == {path for path in folds if folds[path] != fold}
     assert files[-2:] == [other / "a.wav", other / "b.mp3"]
     assert len(read_waveforms(files[-2:], 0.5)) == 1
     with pytest.raises(ValueError, match=r"expected songs of at least 2.00 s, found none among 2 files"):
         read_waveforms(files[-2:], 2)
-    with pytest.raises(ValueError, match=r"expected a fold out of .*, got 77"):
-        song_files(deam, 77)
+    with pytest.raises(ValueError, match=r"expected folds out of .*, got \[77\]"):
+        song_files(deam, [fold, 77])
     with pytest.raises(ValueError, match="expected the folder of DEAM with a held-out fold"):
-        song_files(None, 1, [other])
+        song_files(None, [1], [other])
     with pytest.raises(ValueError, match="expected songs in a folder of DEAM or another folder, found none"):
-        song_files(None, None)
+        song_files(None, [])
 
 
 @pytest.mark.parametrize("name", ["vocoder_small", "vocoder_gpu"])
 def test_the_configurations_fit_our_grid(name, waveforms, tmp_path):
-    found = load_configuration(
-        f"training/configs/{name}.yaml", ["vocoder.upsample_initial_channel=16"], VocoderConfiguration()
-    )
-    assert found.vocoder_training.adversarial_from < 0.5
+    found = load_configuration(f"training/configs/{name}.yaml", ["vocoder.channels=16"], VocoderConfiguration())
     trainer = VocoderTrainer(found.vocoder, found.vocoder_training, [np.tile(waveforms[0], 2)], tmp_path)
     assert grid_of(trainer.averaged_model) == PRESETS["musemo"]

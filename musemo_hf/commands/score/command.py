@@ -25,7 +25,9 @@ from musemo_hf.files import atomic_write
 if TYPE_CHECKING:
     from musemo_hf.commands.score.conditioning import Conditioning
 
-HELP = "score generated music against real music"
+EXTERNAL = ("yamnet", "yamnet-v1")
+EMBEDDERS = ("mel-statistics-v1", "modulation-v1", "modulation-v3", "novelty-v1", *EXTERNAL)
+HELP = "Score generated music against real music."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_jobs(parser)
     what = "Also write everything as JSON; - prints it instead of the table."
     parser.add_argument("--json", metavar="FILE", help=what)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="Also write a page with the picture, in one file.")
+    what = "Also write a page with the picture and players of three clips of each side, in one file."
+    parser.add_argument("--html", type=Path, metavar="FILE", help=what)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     result = plain(_measure(args, sides))
     for path, text in ((args.json, json.dumps(result, indent=1, allow_nan=False)), (args.html, None)):
         if path is not None and str(path) != "-":
-            atomic_write(Path(path), text if text is not None else _page(result, args.command_line))
+            atomic_write(Path(path), text if text is not None else _page(result, args.command_line, sides))
     if args.json == "-":
         print(json.dumps(result, indent=1, allow_nan=False))
         return 0
@@ -94,11 +97,20 @@ def _check(args: argparse.Namespace) -> None:
         find_checkpoint(args.recogniser, "recogniser")
     if args.emotions is not None and not args.emotions.is_file():
         raise ValueError(f"expected a table as --emotions, found no file at {args.emotions}")
+    _check_embedder("--embedder", args.embedder, EMBEDDERS)
+    _check_embedder("--external", args.external, (*EXTERNAL, "none"))
     if (args.training is None) != (args.held_out is None):
         raise ValueError("expected --training and --held-out together, as they are compared")
     for path in (args.json if args.json != "-" else None, args.html):
         if path is not None and not Path(path).resolve().parent.is_dir():  # before minutes of work are lost
             raise ValueError(f"expected a folder to write {path} in, found none")
+
+
+def _check_embedder(option: str, name: str, known: tuple[str, ...]) -> None:
+    """Refuse a name that is neither known nor that of a folder or a repository."""
+    if name not in known and not Path(name).is_dir() and name.count("/") != 1:
+        names = ", ".join(known)
+        raise ValueError(f"expected {option} out of {names}, or a folder or repository of an audio model, got {name}")
 
 
 def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any]:
@@ -162,9 +174,10 @@ def _conditioning(args: argparse.Namespace) -> Conditioning | None:
     if args.emotions is None:
         return None
     from musemo_hf.commands.checkpoints import load_recogniser
-    from musemo_hf.commands.score.conditioning import Conditioning, read_requests
+    from musemo_hf.commands.score.conditioning import Conditioning
+    from musemo_hf.data.emotion_table import read_emotions
 
-    return Conditioning(read_requests(args.emotions), *load_recogniser(args.recogniser))
+    return Conditioning(read_emotions(args.emotions), *load_recogniser(args.recogniser))
 
 
 def _form(n_frames: int | None, sides: Iterable[Clips]) -> tuple[int | None, bool]:
@@ -210,10 +223,11 @@ def _described(clips: Clips) -> dict[str, Any]:
     return {"path": shown(clips.path), "kind": clips.kind, "n_clips": clips.n_read, "left_out": clips.left_out}
 
 
-def _page(result: dict[str, Any], command_line: str) -> str:
+def _page(result: dict[str, Any], command_line: str, sides: dict[str, Clips]) -> str:
+    from musemo_hf.commands.score.listening import make_players
     from musemo_hf.commands.score.page import score_page
 
-    return score_page(result, command_line)
+    return score_page(result, command_line, make_players(sides))
 
 
 def plain(value: Any) -> Any:

@@ -6,25 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from musemo_hf.data.tables import read_table
 from musemo_hf.evaluation.arrays import to_decibels
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoViTForEmotionRegression
 
-COLUMNS = {
-    "file": ("file", "file_name", "filename", "file name"),
-    "valence": ("valence",),
-    "arousal": ("arousal",),
-}
-
 
 class Conditioning:
     """Predicts the emotion of each clip as it is read, and compares it with the requested one.
 
     Args:
-        requested: The requested (valence, arousal) by name of clip, see `read_requests`.
+        requested: The requested (valence, arousal) by name of clip, see `read_emotions`.
         model: A recogniser that took no part in training the generator; otherwise the answer means nothing.
         extractor: The feature extractor of the recogniser.
     """
@@ -84,30 +77,3 @@ class Conditioning:
         if clip.shape[-1] < n_frames:
             raise ValueError(f"expected clips of {n_frames} frames for this recogniser, got {clip.shape[-1]}")
         return to_decibels(clip)[:, :n_frames].astype(np.float32)
-
-
-def read_requests(path: Path) -> dict[str, tuple[float, float]]:
-    """Read a table of file, valence and arousal, as `musemo generate` writes it, as (valence, arousal) by file.
-
-    Raises:
-        ValueError: The table is not UTF-8, a column is missing, a value is not a number or outside [-1, 1], or a file
-            is there twice; the message names file:line.
-        FileNotFoundError: There is no such table.
-    """
-    requests: dict[str, tuple[float, float]] = {}
-    for row in read_table(path, COLUMNS, ValueError):
-        file = row.cells.get("file", "").strip()
-        if file in requests:
-            raise ValueError(f"{row.where}: expected each file once, got {file} again")
-        requests[file] = _point([row.cells.get(name, "").strip() for name in ("valence", "arousal")], row.where)
-    return requests
-
-
-def _point(numbers: list[str], where: str) -> tuple[float, float]:
-    try:
-        valence, arousal = map(float, numbers)
-    except ValueError as error:
-        raise ValueError(f"{where}: expected numbers, got {', '.join(map(repr, numbers))}") from error
-    if not (abs(valence) <= 1 and abs(arousal) <= 1):
-        raise ValueError(f"{where}: expected valence and arousal in [-1, 1], got {valence:g}, {arousal:g}")
-    return valence, arousal

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from musemo_hf.commands.score.figures import (
+from musemo_hf.commands.score.verdict import score_sentence, skill_sentences
+from musemo_hf.reporting.quality_figures import (
     EXTERNAL,
     PARTS,
     READING,
@@ -10,8 +11,8 @@ from musemo_hf.commands.score.figures import (
     conditioning_rows,
     external_title,
     figure_rows,
+    note_sentences,
 )
-from musemo_hf.commands.score.verdict import score_sentence, skill_sentences
 
 WIDTH = 32  # characters of the first column
 
@@ -25,13 +26,13 @@ def score_table(result: dict[str, Any]) -> str:
     interval = f"with {result['confidence']:.0%} interval" if result["confidence"] else ""
     lines = [_side(name, side) for name, side in result["sides"].items()]
     lines += ["", score_sentence(result), *skill_sentences(result), ""]
-    lines += [f"{'the score, of 100':<{WIDTH}}{interval}".rstrip(), *_lines(result, PARTS)]
+    lines += [f"{'the score of arrays, of 100':<{WIDTH}}{interval}".rstrip(), *_lines(result, PARTS)]
     if title := external_title(result):
         lines += ["", title[0].lower() + title[1:], *_lines(result, EXTERNAL)]
     lines += ["", f"how to read the score (arrays, in {result['embedder']})", *_lines(result, READING)]
     lines += _reference_scale(result)
     lines += _conditioning(result["conditioning"])
-    lines += [f"note: {name}: {note}" for name, note in result.get("notes", {}).items()]
+    lines += [f"note: {note}" for note in note_sentences(result.get("notes"))]
     return "\n".join(lines)
 
 

@@ -10,7 +10,8 @@ from librosa.onset import onset_detect
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from musemo_hf.audio.inversion import griffin_lim, mel_to_magnitude
+from musemo_hf.audio.griffin_lim import griffin_lim
+from musemo_hf.audio.inversion import mel_to_magnitude
 from musemo_hf.audio.mel import MelSettings
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.pipelines.emotion_to_music import PRESETS, MusemoPipeline

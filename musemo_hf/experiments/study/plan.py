@@ -60,7 +60,7 @@ class StudyConfiguration(Configuration):
 
     Attributes:
         study: The plan.
-        variants: Variant name -> `kind` ("gan", the default, or "flow") and the sections that it changes, each
+        variants: Variant name -> `kind` ("gan", the default, "flow" or "unet") and the sections that it changes, each
             key -> value.
     """
 
@@ -91,7 +91,7 @@ class StudyConfiguration(Configuration):
         return self.study.finalist_seeds if variant in self.study.finalists else self.study.seeds
 
     def kind_of(self, variant: str) -> str:
-        """Return "gan" or "flow"; a flow trains for as many seconds as the baseline did."""
+        """Return "gan", "flow" or "unet"; the last two train for as many seconds as the baseline did."""
         return (self.variants[variant] or {}).get("kind", "gan")
 
     def uses_teacher(self, variant: str) -> bool:

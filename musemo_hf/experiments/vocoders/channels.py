@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musemo_hf.audio.inversion import griffin_lim, mel_to_audio
+from musemo_hf.audio.griffin_lim import griffin_lim
+from musemo_hf.audio.inversion import mel_to_audio
 from musemo_hf.audio.mel import MelSettings, log_mel
 from musemo_hf.audio.vocoding import vocode
 
 SETTINGS = MelSettings()
 BANDS = (128, 256, 512)
 DEFAULT = "Griffin-Lim, 128 bands"
+KEEPS_BANDS = "Griffin-Lim that keeps the bands, 128 bands"
 TRUE_MAGNITUDES = "Griffin-Lim, true magnitudes"
 
 
@@ -37,12 +39,13 @@ class Channel:
 
 
 def channels(vocoders: Mapping[str, Any]) -> dict[str, Channel]:
-    """Return Griffin-Lim from 128, 256 and 512 bands and from true magnitudes, and the vocoders.
+    """Return Griffin-Lim from 128, 256 and 512 bands and from true magnitudes, its variants, and the vocoders.
 
     Args:
         vocoders: Vocoders by name, which play the log-mels of 128 bands; see `vocode`.
     """
     found = {f"Griffin-Lim, {n_mels} bands": _by_bands(replace(SETTINGS, n_mels=n_mels)) for n_mels in BANDS}
+    found[KEEPS_BANDS] = Channel(_clamped(SETTINGS), lambda mel, _: mel_to_audio(mel, SETTINGS, keep="bands"))
     found[TRUE_MAGNITUDES] = Channel(magnitudes, lambda values, n: griffin_lim(values, SETTINGS, n_samples=n))
     for name, vocoder in vocoders.items():
         found[name] = _by_vocoder(vocoder)

@@ -54,6 +54,7 @@ def measure(
     embedder: Any = None,
     recogniser: tuple[Any, MusemoFeatureExtractor] | None = None,
     seed: int = 0,
+    known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Measure what is left of songs after each channel.
 
@@ -64,11 +65,22 @@ def measure(
             external figures out.
         recogniser: A recogniser of emotion and its feature extractor; None to leave the emotions out.
         seed: The seed of the bootstrap over songs.
+        known: Earlier results of the same songs, whose channels are not measured again.
 
     Returns:
         `channels` with the figures of each channel (see `figures.py`), `librosa_seconds`, `n_songs` and `embedder`.
+
+    Raises:
+        ValueError: The earlier results are of other songs or of another embedder.
     """
-    found: dict[str, dict[str, Any]] = {}
+    facts = {"n_songs": len(songs), "embedder": None if embedder is None else embedder.name}
+    facts["threads"] = torch.get_num_threads()
+    if known is not None and (other := {name: known.get(name) for name in facts}) != facts:
+        raise ValueError(f"expected earlier results of {facts}, got those of {other}")
+    found: dict[str, dict[str, Any]] = {
+        name: known["channels"][name] for name in ways if known and name in known["channels"]
+    }
+    order, ways = list(ways), {name: way for name, way in ways.items() if name not in found}
     features, emotions = {}, {}
     for name, channel in ways.items():
         values, rebuilt = measure_channel(channel, songs)
@@ -86,13 +98,8 @@ def measure(
         before = recognise(*recogniser, songs)
         for name, after in emotions.items():
             found[name] |= emotion_figures(before, after)
-    return {
-        "channels": found,
-        "n_songs": len(songs),
-        "embedder": None if embedder is None else embedder.name,
-        "librosa_seconds": float(np.mean([librosa_seconds(song) for song in songs[:TIMED_SONGS]])),
-        "threads": torch.get_num_threads(),
-    }
+    seconds = known["librosa_seconds"] if known else np.mean([librosa_seconds(song) for song in songs[:TIMED_SONGS]])
+    return {"channels": {name: found[name] for name in order}, "librosa_seconds": float(seconds)} | facts
 
 
 def recognise(model: Any, extractor: MusemoFeatureExtractor, songs: Sequence[NDArray]) -> NDArray:

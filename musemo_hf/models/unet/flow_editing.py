@@ -52,7 +52,7 @@ class FlowEditingMixin:
         whole = self.sampling(num_inference_steps, guidance_scale)
         if strength == 0:
             return spectrogram.to(data).clone()
-        sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance, whole.shift)
+        sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance)
         latents = torch.lerp(data, self._noise(data, expand_seeds(seed, len(data))), strength)
         others = self.network.conditions.check(conditions or {}, len(data))
         with evaluating(self):

@@ -1,5 +1,6 @@
 """Sampling: following the velocity from noise to data, whole clips, parts of clips, and from part of the way."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral  # includes the integers of numpy
@@ -7,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers import UniPCMultistepScheduler
 from torch import Tensor
 
 Callback = Callable[[int, Tensor, Tensor], Tensor]
+LOGITS = (6.0, -3.5)  # of the times between which steps lie evenly
 
 
 @dataclass
@@ -18,9 +20,8 @@ class Sampling:
     """How a clip is sampled.
 
     Attributes:
-        steps: The number of Euler steps.
+        steps: The number of steps.
         guidance: The scale of classifier-free guidance (Ho & Salimans 2022).
-        shift: The shift of the times towards noise (Esser et al. 2024, eq. 23); 1 spaces them evenly.
         callback: A function that is called after each step with its index, its time and the latents, and returns the
             latents to go on with.
 
@@ -30,7 +31,6 @@ class Sampling:
 
     steps: int
     guidance: float
-    shift: float = 1.0
     callback: Callback | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -39,13 +39,22 @@ class Sampling:
                 f"expected at least 1 step and a guidance scale from 0 on, got {self.steps} and {self.guidance}"
             )
 
-    def scheduler(self, start: float = 1.0) -> FlowMatchEulerDiscreteScheduler:
-        """Return diffusers' Euler scheduler with its times set, from `start` down to 0."""
-        scheduler = FlowMatchEulerDiscreteScheduler()
-        # explicit sigmas: by default the last step would be one of a thousandth
-        even = np.linspace(1, 1 / self.steps, self.steps)
-        shifted = self.shift * even / (1 + (self.shift - 1) * even)
-        scheduler.set_timesteps(sigmas=start * shifted)
+    def scheduler(self, start: float = 1.0) -> UniPCMultistepScheduler:
+        """Return diffusers' scheduler of second order (UniPC, Zhao et al. 2023), its times set from `start` down to 0.
+
+        Times t are evenly spaced in log(t / (1 - t)), half the logarithm of the ratio of noise to signal (Lu et al.
+        2022, section 3.3): the level of a whole clip is decided where noise is over 99 % of a cell, and the finest
+        detail where it is 10 %.
+        """
+        scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True)
+        first, last = LOGITS
+        if start < 1:
+            first = min(first, math.log(start / (1 - start)))
+            last = min(last, first - 1)
+        sigmas = 1 / (1 + np.exp(-np.linspace(first, last, self.steps + 1)[:-1]))
+        sigmas[0] = start
+        scheduler.set_timesteps(sigmas=sigmas)
+        scheduler.set_begin_index(0)  # near 1, times differ by less than diffusers' whole numbers
         return scheduler
 
 
@@ -81,9 +90,9 @@ def guided(
 ) -> Tensor:
     """Return the velocity with classifier-free guidance, at twice the time unless its scale is 1."""
     if guidance == 1:
-        return model(latents, t, emotion, conditions=others).velocity
+        return model.predict(latents, t, emotion, conditions=others)
     twice = [value.repeat(2, *[1] * (value.ndim - 1)) for value in (latents, t, emotion)]
     drop_mask = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
     others = {name: value.repeat(2) for name, value in others.items()}
-    conditional, unconditional = model(*twice, drop_mask=drop_mask, conditions=others).velocity.chunk(2)
+    conditional, unconditional = model.predict(*twice, drop_mask, others).chunk(2)
     return torch.lerp(unconditional, conditional, guidance)

@@ -16,6 +16,7 @@ from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
 from .generation import SeededGenerationMixin, evaluating
 from .patch_cosines import PatchCosines
+from .prediction_gains import apply_gains, check_gains
 from .unet_velocity import UNetVelocity
 from .verification import VerifiedModelMixin
 
@@ -51,7 +52,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             appendix F.2). They are 0, no change, when clips are generated.
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
-        shift: The shift of the sampling times towards noise, see `Sampling`.
+        prediction_gains: Rows of gains that calibrate predictions when clips are sampled, see `apply_gains`; None for
+            none.
         emotion_map: The calibration of the emotion, see `map_emotion`; None for none.
         emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
 
@@ -75,7 +77,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         augmentations: tuple[str, ...] = (),
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
-        shift: float = 3.0,
+        prediction_gains: tuple[tuple[float, ...], ...] | None = None,
         emotion_map: tuple[tuple[float, ...], ...] | None = None,
         emotion_range: tuple[tuple[float, float], ...] | None = None,
     ) -> None:
@@ -83,6 +85,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         if n_frames < 1:
             raise ValueError(f"expected at least 1 frame, got {n_frames}")
         check_emotion_map(emotion_map, emotion_range)
+        check_gains(prediction_gains)
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
         self.cosines = PatchCosines(n_mels, patch)
@@ -194,7 +197,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1]; a calibrated model maps them first.
             seed: The seed or seeds of the noise, see `sample_noise`. Sample i is the same in any batch.
             noise: The noise `(B, noise_dim)`, instead of a seed.
-            num_inference_steps: The number of Euler steps, at least 1.
+            num_inference_steps: The number of steps, at least 1.
             guidance_scale: The scale of classifier-free guidance, at least 0. At 1 the emotion is followed as learnt;
                 higher values exaggerate it, at twice the time; 0 ignores it.
             callback: A function that is called after each step, see `Sampling`.
@@ -217,6 +220,19 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             latents = integrate(self, latents, emotion, others, sampling)
             return self.decode(latents)
 
+    def predict(
+        self,
+        latents: Tensor,
+        t: Tensor,
+        emotion: Tensor,
+        drop_mask: Tensor | None = None,
+        conditions: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """Return the velocity that is followed: that of `forward`, with the gains of a calibrated model."""
+        velocity = self(latents, t, emotion, drop_mask, conditions).velocity
+        gains = self.config.prediction_gains
+        return velocity if gains is None else apply_gains(velocity, latents.to(velocity), t.to(velocity), gains)
+
     def sampling(
         self, num_inference_steps: int | None, guidance_scale: float | None, callback: Callback | None = None
     ) -> Sampling:
@@ -227,7 +243,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         """
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
-        return Sampling(steps, guidance, self.config.shift, callback)
+        return Sampling(steps, guidance, callback)
 
     def calibrated(self, emotion: Tensor) -> Tensor:
         """Return the emotions `(B, 2)` that the network is asked for, so that `emotion` is recognised."""

@@ -118,6 +118,36 @@ class KernelMixture(FullPrecision):
         kernels = torch.stack([group.kernel(standardised[name]) for name, group in self.groups.items()])
         return self.bias.detach() + torch.einsum("g,gbn->bn", self.mixture, kernels) @ self.weight.detach()
 
+    @torch.no_grad()
+    def adapt(self, standardised: Mapping[str, Tensor], emotion: Tensor, artists: Sequence[int]) -> Tensor:
+        """Add clips to a fitted regression, which then also knows what it got wrong about them.
+
+        The prediction f(x) becomes f(x) + k(x, X) (K + ridge I)^-1 (y - f(X)) with the added clips X: the mean of a
+        Gaussian process whose prior mean is f (Rasmussen & Williams 2006, eq. 2.38). Far from X it stays f.
+
+        Args:
+            standardised: The result of `standardised` for M clips.
+            emotion: The emotions `(M, 2)` of these clips.
+            artists: A number for each clip, equal for clips of one artist.
+
+        Returns:
+            The predictions `(M, 2)` of these clips, each as if the clips of its artist had not been added.
+
+        Raises:
+            ValueError: There are fewer than 2 artists.
+        """
+        if len(set(artists)) < 2:
+            raise ValueError(f"expected clips of at least 2 artists, got {len(set(artists))}")
+        before = self.regress(standardised)
+        missed = (emotion.to(before) - before).double()
+        kernels = torch.stack([g.kernel(standardised[name], standardised[name]) for name, g in self.groups.items()])
+        inverse = _inverse(torch.einsum("g,gnm->nm", self.mixture, kernels).double(), RIDGE)
+        alone = _without_artist(inverse, missed, _members(artists))
+        self.weight = nn.Parameter(torch.cat([self.weight, (inverse @ missed).to(self.weight)]), requires_grad=False)
+        for name, group in self.groups.items():
+            group.clips = torch.cat([group.clips, standardised[name].half()])
+        return before + alone.to(before)
+
     def check_embedding(self, embedding: Tensor | None, n: int) -> None:
         """Refuse an embedding that is missing, not asked for, or of another shape than `(n, embedding_size)`."""
         size = self.groups[EMBEDDING].mean.shape[0] if EMBEDDING in self.groups else 0
@@ -175,9 +205,9 @@ class _Group(FullPrecision):
         standard = self._standardised(values)
         return standard if self.directions is None else standard @ self.directions.to(standard)
 
-    def kernel(self, reduced: Tensor) -> Tensor:
-        """Return the kernel with the kept songs, `(B, n_clips)`: 1 for the same song, about 0.6 for others."""
-        clips = self.clips.to(reduced)
+    def kernel(self, reduced: Tensor, clips: Tensor | None = None) -> Tensor:
+        """Return the kernel with clips, by default the kept ones, `(B, n)`: 1 for the same, about 0.6 for others."""
+        clips = self.clips.to(reduced) if clips is None else clips
         norms = reduced.square().sum(dim=-1, keepdim=True) + clips.square().sum(dim=-1)
         squared = (norms - 2 * reduced @ clips.T).clamp(min=0)
         return torch.exp(-0.25 * squared / self.varying)

@@ -1,4 +1,4 @@
-"""Loading of vocoders: a SpeechT5HifiGan of transformers, as in AudioLDM's pipelines, or a BigVGAN."""
+"""Loading of vocoders: our own, a SpeechT5HifiGan of transformers, as in AudioLDM's pipelines, or a BigVGAN."""
 
 import io
 import json
@@ -13,6 +13,7 @@ from transformers import SpeechT5HifiGan
 
 from musemo_hf.audio.verification import check_values
 from musemo_hf.audio.vocoder_grid import grid_of
+from musemo_hf.models.vocoder import MusemoVocoder
 
 CONFIG = "config.json"
 BIGVGAN_WEIGHTS = "bigvgan_generator.pt"
@@ -23,8 +24,8 @@ def load_vocoder(path: str | Path, dtype: torch.dtype | None = None, **hub: Any)
     """Load a vocoder, or that of a pipeline such as AudioLDM's.
 
     Args:
-        path: The folder or the repository of a `SpeechT5HifiGan`, of a BigVGAN (with the package `bigvgan`), or of a
-            pipeline of diffusers with such a component.
+        path: The folder or the repository of a `MusemoVocoder`, of a `SpeechT5HifiGan`, of a BigVGAN (with the package
+            `bigvgan`), or of a pipeline of diffusers with such a component.
         dtype: The type of its weights (default: as stored).
         **hub: Options of `hf_hub_download`, such as `revision`, `token` and `subfolder`.
 
@@ -39,13 +40,15 @@ def load_vocoder(path: str | Path, dtype: torch.dtype | None = None, **hub: Any)
     config, subfolder = _configuration(str(path), hub)
     hub = {name: value for name, value in hub.items() if name != "subfolder"}
     try:
-        if config.get("model_type") == "speecht5_hifigan":
+        if config.get("_class_name") == MusemoVocoder.__name__:
+            vocoder = _load_own(str(path), subfolder, dtype, hub)
+        elif config.get("model_type") == "speecht5_hifigan":
             vocoder = _load_hifigan(str(path), subfolder, dtype, hub)
         elif {"num_mels", "upsample_rates", "activation"} <= set(config):
             vocoder = _load_bigvgan(str(path), subfolder, dtype, hub, config)
         else:
             found = config.get("model_type") or config.get("_class_name")
-            raise ValueError(f"expected a vocoder (SpeechT5HifiGan or BigVGAN) at {path}, got {found!r}")
+            raise ValueError(f"expected a vocoder (MusemoVocoder, SpeechT5HifiGan or BigVGAN) at {path}, got {found!r}")
     except OSError as error:
         raise OSError(f"expected the weights of a vocoder at {path}: {_first_line(error)}") from error
     check_values(path, vocoder)
@@ -79,13 +82,24 @@ def _file(path: str, name: str, hub: dict[str, Any]) -> Path | None:
         return None
 
 
+def _load_own(path: str, subfolder: str, dtype: torch.dtype | None, hub: dict[str, Any]) -> MusemoVocoder:
+    options = hub | ({} if dtype is None else {"torch_dtype": dtype}) | ({"subfolder": subfolder} if subfolder else {})
+    vocoder, info = MusemoVocoder.from_pretrained(path, output_loading_info=True, **options)
+    _refuse_missing(path, info)
+    return vocoder
+
+
 def _load_hifigan(path: str, subfolder: str, dtype: torch.dtype | None, hub: dict[str, Any]) -> SpeechT5HifiGan:
     options = hub | ({} if dtype is None else {"dtype": dtype})
     vocoder, info = SpeechT5HifiGan.from_pretrained(path, subfolder=subfolder, output_loading_info=True, **options)
+    _refuse_missing(path, info)
+    return vocoder
+
+
+def _refuse_missing(path: str, info: dict[str, Any]) -> None:
     if missing := sorted(info["missing_keys"]):
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise ValueError(f"{path}: expected all weights of a vocoder, got none of {', '.join(missing[:4])}{more}")
-    return vocoder
 
 
 def _load_bigvgan(path: str, subfolder: str, dtype: torch.dtype | None, hub: dict[str, Any], config: dict) -> Any:

@@ -35,14 +35,14 @@ def multi_resolution_stft_loss(audio: Tensor, target: Tensor, windows: Sequence[
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Compute the least-squares loss of the discriminators (Mao et al. 2017), the mean over them."""
-    parts = [(1 - r).square().mean() + f.square().mean() for r, f in zip(real, fake, strict=True)]
+    """Compute the hinge loss of the discriminators (Lim & Ye 2017), the mean over them."""
+    parts = [(1 - r).relu().mean() + (1 + f).relu().mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(parts).mean()
 
 
 def adversarial_loss(fake: Sequence[Tensor]) -> Tensor:
-    """Compute the least-squares loss of the vocoder, the mean over the discriminators."""
-    return torch.stack([(1 - logits).square().mean() for logits in fake]).mean()
+    """Compute the hinge loss of the vocoder, the mean over the discriminators."""
+    return torch.stack([(1 - logits).relu().mean() for logits in fake]).mean()
 
 
 def feature_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

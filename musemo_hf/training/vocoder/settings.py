@@ -21,7 +21,7 @@ class VocoderTraining:
         stft_weight: The weight of the multi-resolution STFT loss.
         feature_weight: The weight of feature matching, beside the adversarial loss.
         adversarial_from: The share of the run after which the discriminators take part, in [0, 1]; 1 for none.
-        discriminator_channels: The number of channels of the first layer of each discriminator.
+        discriminator_channels: The number of channels of each discriminator.
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16.
         seed: The seed of initial weights, batches and crops.
@@ -35,13 +35,13 @@ class VocoderTraining:
     steps: int = 20000
     seconds: float | None = None
     batch_size: int = 8
-    crop_frames: int = 32
+    crop_frames: int = 48
     lr: float = 2e-4
     gradient_norm: float = 10.0
     stft_weight: float = 1.0
     feature_weight: float = 2.0
     adversarial_from: float = 0.3
-    discriminator_channels: int = 16
+    discriminator_channels: int = 8
     ema_decay: float = 0.999
     bfloat16: bool = False
     seed: int = 0
@@ -57,7 +57,7 @@ class VocoderTraining:
 
 @dataclass
 class VocoderConfiguration(Configuration):
-    """All settings of a run; `vocoder` are arguments of `SpeechT5HifiGanConfig`."""
+    """All settings of a run; `vocoder` are arguments of `MusemoVocoder`."""
 
     vocoder: dict[str, Any] = field(default_factory=dict)
     vocoder_training: VocoderTraining = field(default_factory=VocoderTraining)

@@ -1,4 +1,4 @@
-"""The audio that a vocoder is trained on: songs of a DEAM folder without one fold, and of other folders."""
+"""The audio that a vocoder is trained on: songs of a DEAM folder without some folds, and of other folders."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,25 +16,25 @@ SETTINGS = MelSettings()
 MARGIN = SETTINGS.n_fft // 2 // SETTINGS.hop_length  # frames whose window reaches beyond the samples of a crop
 
 
-def song_files(deam: str | Path | None, held_out: int | None, folders: Iterable[str | Path] = ()) -> list[Path]:
+def song_files(deam: str | Path | None, held_out: Sequence[int], folders: Iterable[str | Path] = ()) -> list[Path]:
     """Return the files of the songs.
 
     Args:
         deam: The folder of DEAM; None for none.
-        held_out: The artist-disjoint fold of DEAM that is left out; None for none.
+        held_out: The artist-disjoint folds of DEAM that are left out.
         folders: Other folders of audio files, all of which are used.
 
     Raises:
-        ValueError: There are no songs, the fold does not exist, or a fold is named without DEAM.
+        ValueError: There are no songs, a fold does not exist, or a fold is named without DEAM.
     """
     files = []
-    if deam is None and held_out is not None:
-        raise ValueError(f"expected the folder of DEAM with a held-out fold, got none and fold {held_out}")
+    if deam is None and held_out:
+        raise ValueError(f"expected the folder of DEAM with a held-out fold, got none and {list(held_out)}")
     if deam is not None:
         songs = list_songs(find_deam(deam))[0]
-        if held_out is not None and held_out not in (known := sorted({song.fold for song in songs})):
-            raise ValueError(f"expected a fold out of {known}, got {held_out}")
-        files += [song.path for song in songs if song.fold != held_out]
+        if unknown := sorted(set(held_out) - (known := {song.fold for song in songs})):
+            raise ValueError(f"expected folds out of {sorted(known)}, got {unknown}")
+        files += [song.path for song in songs if song.fold not in held_out]
     for folder in folders:
         files += sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     if not files:

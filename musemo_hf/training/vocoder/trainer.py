@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-from musemo_hf.audio.vocoder_grid import VocoderGrid, grid_of
+from musemo_hf.models.vocoder import MusemoVocoder
 from musemo_hf.training.identity import hash_of
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
@@ -31,8 +30,7 @@ class VocoderTrainer(TrainingLoop):
     """Trains a vocoder of the project's own log-mels on random crops of songs.
 
     Args:
-        config: Arguments of `SpeechT5HifiGanConfig`, such as `upsample_initial_channel` and `upsample_rates`, whose
-            product has to be 512. The sampling rate, the bands and the grid are ours.
+        config: Arguments of `MusemoVocoder`, such as `channels` and `layers`.
         training: The settings of the training.
         waveforms: The int16 samples of each song `(samples,)` at 22,050 Hz.
         run_dir: The folder of the checkpoints and of `vocoder.jsonl`.
@@ -41,7 +39,7 @@ class VocoderTrainer(TrainingLoop):
         origin: Where the songs come from, so that a difference has a name when a run is resumed.
 
     Raises:
-        ValueError: The network gives another number of samples for a frame, or a song is shorter than a crop.
+        ValueError: The network takes other log-mels, or a song is shorter than a crop.
     """
 
     def __init__(
@@ -63,7 +61,9 @@ class VocoderTrainer(TrainingLoop):
             )
         self.training, self.waveforms = training, waveforms
         seed_step(training.seed, 0)
-        network = _untrained(config)
+        network = MusemoVocoder(**config)
+        if network.mel_settings != asdict(SETTINGS):
+            raise ValueError(f"expected a vocoder of {SETTINGS}, got one of {network.mel_settings}")
         self.model = parallel.model(network)
         self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
         self.discriminator = parallel.model(VocoderDiscriminator(training.discriminator_channels))
@@ -91,7 +91,7 @@ class VocoderTrainer(TrainingLoop):
                 group["lr"] = rate
         mel, target = self._batch()
         self.model.train()
-        with torch.autocast(mel.device.type, torch.bfloat16, enabled=training.bfloat16):
+        with self._autocast():
             audio = self.model(mel.transpose(1, 2)).float()
         loss = spectral = training.stft_weight * multi_resolution_stft_loss(audio, target)
         values: dict[str, Tensor | float] = {"stft_loss": self.parallel.mean(spectral.detach()), "lr": rate}
@@ -105,7 +105,8 @@ class VocoderTrainer(TrainingLoop):
         return values
 
     def _train_discriminator(self, target: Tensor, audio: Tensor) -> dict[str, Any]:
-        both = self.discriminator(torch.cat([target, audio]))[0]
+        with self._autocast():
+            both = self.discriminator(torch.cat([target, audio]))[0]
         loss = discriminator_loss(*zip(*(logits.chunk(2) for logits in both), strict=True))
         optimizer = self.optimizers["discriminator"]
         made = self.descend(loss, self.discriminator, optimizer, self.training.gradient_norm)
@@ -113,11 +114,15 @@ class VocoderTrainer(TrainingLoop):
 
     def _against_discriminator(self, target: Tensor, audio: Tensor) -> Tensor:
         judge = self.parallel.unwrap(self.discriminator).requires_grad_(False)
-        logits, features = judge(audio)
-        with torch.no_grad():
-            real = judge(target)[1]
+        with self._autocast():
+            logits, features = judge(audio)
+            with torch.no_grad():
+                real = judge(target)[1]
         judge.requires_grad_(True)
         return adversarial_loss(logits) + self.training.feature_weight * feature_loss(real, features)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.parallel.device.type, torch.bfloat16, enabled=self.training.bfloat16)
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         """Return the log-mels and the samples of this process's share of the crops."""
@@ -127,16 +132,3 @@ class VocoderTrainer(TrainingLoop):
         chosen = zip(share(index), share(places), strict=True)
         crops = torch.stack([crop(self.waveforms[i], float(place), training.crop_frames) for i, place in chosen])
         return pairs(crops.to(self.parallel.device))
-
-
-def _untrained(arguments: Mapping[str, Any]) -> SpeechT5HifiGan:
-    own: dict[str, Any] = {"model_in_dim": SETTINGS.n_mels, "sampling_rate": SETTINGS.sampling_rate}
-    own |= {"upsample_rates": [8, 8, 4, 2], "upsample_kernel_sizes": [16, 16, 8, 4], "normalize_before": False}
-    config = SpeechT5HifiGanConfig(**{**own, **arguments}, mel_grid=asdict(VocoderGrid.of(SETTINGS)))
-    network = SpeechT5HifiGan(config)
-    grid_of(network)  # refuses another hop
-    for module in network.modules():
-        # the weights of transformers are for convolutions with weight norm: without it nothing is heard, or learnt
-        if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
-            module.reset_parameters()
-    return network

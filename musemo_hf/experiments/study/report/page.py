@@ -13,7 +13,7 @@ from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import curves, spectrogram_grid, to_data_uri, to_png
 from musemo_hf.reporting.numbers import UNDEFINED, with_interval
-from musemo_hf.reporting.provenance import label_kind
+from musemo_hf.reporting.provenance import caveats, label_kind
 from musemo_hf.reporting.templates import render
 
 COLUMNS = {
@@ -29,6 +29,7 @@ COLUMNS = {
     "diversity": ("diversity, relative to real songs", 2),
 }
 DIFFERENCES = ("quality_score", "skill", "kid", "coverage", "authenticity", "ccc_valence", "ccc_arousal")
+MAIN = ("quality_score", "skill", "kid", "coverage", "ccc_valence", "ccc_arousal")  # what fits beside each other
 GRID_DPI = 45  # twenty rows of five spectrograms, and a page of few megabytes
 
 
@@ -93,15 +94,21 @@ def page(report: dict[str, Any], drawn: dict[str, Figure]) -> str:
         name: to_data_uri(to_png(figure, GRID_DPI if name == "spectrograms" else 90), "image/png")
         for name, figure in drawn.items()
     }
-    return render("study.html.jinja", **_context(report), pictures=inside)
+    n_caveats = len(caveats(report["corpus"]))
+    return render("study.html.jinja", **_context(report), pictures=inside, n_caveats=n_caveats)
 
 
 def _context(report: dict[str, Any]) -> dict[str, Any]:
+    rows = table(report)
+    main = [COLUMNS[name][0] for name in MAIN]
     return {
         "report": report,
         "label_kind": label_kind(report["corpus"]),
-        "rows": table(report),
+        "rows": rows,
+        "main_titles": main,
+        "further_titles": [title for title in (rows[0] if rows else ()) if title not in ("variant", *main)],
         "differences": difference_table(report),
+        "difference_titles": [COLUMNS[name][0] for name in DIFFERENCES],
         "aims": [aim | {"verdict": _VERDICTS[aim["met"]]} for aim in report["aims"]],
     }
 

@@ -1,8 +1,8 @@
-"""The figures that the table and the page of `musemo score` show, as text."""
+"""The figures of a quality report as text, for `musemo score` and the report of an ablation."""
 
 from typing import Any, NamedTuple
 
-from musemo_hf.reporting.numbers import with_interval
+from musemo_hf.reporting.numbers import UNDEFINED, with_interval
 
 
 class Figure(NamedTuple):
@@ -53,6 +53,39 @@ EXTERNAL = {
     "external_coverage": Figure("Coverage", 3, "share of real clips with one of these near by"),
     "external_coverage_real": Figure("Coverage of real songs", 3, "the same of one half of the real songs"),
 }
+
+OF_ARRAYS = "These figures are of log-mel arrays. No sound is made from arrays, and files are read as log-mels."
+OF_SOUND = (
+    "These figures are of sound: all sides, files too, become sound from their log-mels by Griffin-Lim, because that "
+    "step alone moves real songs away from their recordings."
+)
+TARGETS = {
+    "normalised_frechet_below_50": "normalised Fréchet distance below 50",
+    "smoothness_above_0.7": "smoothness above 0.7",
+    "frequency_correlation_above_0.6": "correlation of mean spectra above 0.6",
+    "range_within_20_percent": "dynamic range within 20 %",
+}
+_MET = {True: "met", False: "missed", None: "not defined"}
+_SETS = {"copies": "the reference itself", "real": "other real music"}
+
+
+def target_rows(targets: dict[str, bool | None]) -> list[tuple[str, str]]:
+    """Return the words of each published target, and whether it is met."""
+    return [(TARGETS.get(name, name), _MET[met]) for name, met in targets.items()]
+
+
+def reference_scale(ladder: dict[str, float | None] | None) -> list[tuple[str, str]]:
+    """Return the name of each set of the reference scale with its score, the highest first."""
+    known = {name: value for name, value in (ladder or {}).items() if value is not None}
+    ordered = sorted(known.items(), key=lambda item: -item[1])
+    rows = [(_SETS.get(name, name.replace("-", " ")), with_interval(score, None, 1)) for name, score in ordered]
+    return rows + [(name.replace("-", " "), UNDEFINED) for name, value in (ladder or {}).items() if value is None]
+
+
+def note_sentences(notes: dict[str, str] | None) -> list[str]:
+    """Return a sentence for each reason why a figure is not defined or says less than it seems to."""
+    titles = {name: figure.title for name, figure in {**PARTS, **READING, **EXTERNAL}.items()}
+    return [f"{titles.get(name, name.replace('_', ' '))}: {note.rstrip('.')}." for name, note in (notes or {}).items()]
 
 
 def external_title(result: dict[str, Any]) -> str | None:

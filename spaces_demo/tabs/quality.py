@@ -68,10 +68,14 @@ def quality_html(report: dict[str, Any] | None) -> str:
     """
     from musemo_hf.reporting.stored_report import usable_report
 
-    quality = usable_report(report)["quality"] or {}
-    score, skill = (quality.get(name) or {"value": None, "interval": None} for name in ("quality_score", "skill"))
+    usable = usable_report(report)
+    quality, nothing = usable["quality"] or {}, {"value": None, "interval": None}
+    score, skill = (quality.get(name) or nothing for name in ("quality_score", "skill"))
+    likeness = usable["external_skill"] or nothing
     return render(
         "quality.html.jinja2",
+        likeness=likeness["value"],
+        likeness_interval=_interval(likeness["interval"] or usable["external_skill_interval"], 2),
         score=score["value"],
         score_interval=_interval(score["interval"] or quality.get("quality_score_interval"), 1),
         tier=quality.get("tier") or "not rated",
