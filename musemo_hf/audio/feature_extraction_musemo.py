@@ -165,12 +165,14 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
 
     @torch.no_grad()
     def invert(
-        self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0, vocoder: Any = None, keep: str = "magnitude"
+        self, spectrogram: Tensor, n_iter: int = 32, seed: int = 0, vocoder: Any = None, keep: str = "bands"
     ) -> Tensor:
         """Convert normalised log-mels to audio at true loudness.
 
-        The default is non-negative least squares and Griffin-Lim, through which generators are compared. Its memory
-        grows with the song, by about 2 MB a second. A vocoder plays a long song in blocks of constant memory.
+        The default is non-negative least squares and a Griffin-Lim that keeps the mel bands, which leaves real songs
+        nearest to themselves (`docs/sound.md`). Generators are compared through the one that keeps the magnitude, as
+        librosa's does. The memory grows with the song, by about 2 MB a second. A vocoder plays a long song in blocks
+        of constant memory.
 
         Args:
             spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
@@ -178,8 +180,7 @@ class MusemoFeatureExtractor(ChecksumsMixin, SequenceFeatureExtractor):
             seed: The seed of the initial phases of Griffin-Lim.
             vocoder: A vocoder instead of Griffin-Lim, such as a `MusemoVocoder`; see `vocode`. The log-mels are
                 converted to the grid that it expects.
-            keep: What Griffin-Lim keeps: the "magnitude" of the least squares, or the mel "bands", which is nearer to
-                real songs (`docs/sound.md`); see `mel_to_audio`.
+            keep: What Griffin-Lim keeps: the mel "bands", or the "magnitude" of the least squares; see `mel_to_audio`.
 
         Returns:
             The samples `(B, samples)`, float32, at `sampling_rate`; 10 s for 431 frames, 30 s for 1292. Those of a

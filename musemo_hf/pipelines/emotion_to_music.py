@@ -180,7 +180,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         """Convert normalised log-mels to audio at true loudness, by the vocoder or, without one, by Griffin-Lim.
 
         A vocoder plays a long song in blocks, with constant memory. Generators are compared through Griffin-Lim, that
-        is `feature_extractor.invert(spectrogram)`, whatever the vocoder is.
+        is `feature_extractor.invert(spectrogram, keep="magnitude")`, whatever the pipeline plays.
 
         Args:
             spectrogram: The log-mels `(B, 1, n_mels, n_frames)`, `(B, n_mels, n_frames)` or `(n_mels, n_frames)`.
