@@ -62,7 +62,8 @@ def main() -> None:
         results["sound"] = sound(arguments)
     if arguments.json is not None:
         atomic_write(arguments.json, json.dumps(results, indent=1))
-    print(f"page: {write_page(results, arguments.output_dir, COMMAND)}")
+    given = "".join(f' --generator "{name}={folder}"' for name, folder in arguments.generator)
+    print(f"page: {write_page(results, arguments.output_dir, COMMAND + given)}")
 
 
 def named_folder(value: str) -> tuple[str, Path]:
