@@ -71,7 +71,7 @@ def test_a_vocoder_plays_the_song(musemo, generator, tiny_vocoder, tmp_path):
     assert rate == 22050
     status, _, err = musemo("generate", *common, tmp_path / "no.wav", "--vocoder", generator)
     assert status == 1
-    assert "expected a vocoder (SpeechT5HifiGan or BigVGAN)" in err
+    assert "expected a vocoder (MusemoVocoder, SpeechT5HifiGan or BigVGAN)" in err
     assert not (tmp_path / "no.wav").exists()
 
 

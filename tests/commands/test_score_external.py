@@ -90,10 +90,10 @@ def test_without_an_external_judge_the_own_figures_stand(musemo, folders, tmp_pa
         (
             "--external",
             "modulation-v1",
-            "expected an external embedder that reads audio, such as yamnet, got mod",
+            "expected --external out of yamnet, yamnet-v1, none, or a folder or repository of an audio model, got mod",
         ),
-        ("--external", "ears", "expected an embedder out of"),
-        ("--embedder", "ears", "or the repository or folder of a Hugging Face audio model, got 'ears'"),
+        ("--external", "ears", "or a folder or repository of an audio model, got ears"),
+        ("--embedder", "ears", "yamnet-v1, or a folder or repository of an audio model, got ears"),
     ],
 )
 def test_no_such_judge(musemo, folders, option, judge, message):

@@ -120,7 +120,9 @@ def check_command(words: list[str], monkeypatch) -> None:
         assert importlib.util.find_spec(words[2]), shlex.join(words)
     elif words[0] == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-        assert set(words[1:]) <= set(targets), shlex.join(words)
+        assert {word for word in words[1:] if "=" not in word} <= set(targets), shlex.join(
+            words
+        )  # others are variables
     elif words[0] == "pip":
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
             "optional-dependencies"
@@ -135,16 +137,24 @@ class ParsedError(Exception):
 
 
 def check_script(script: str, arguments: list[str], monkeypatch) -> None:
-    parse = argparse.ArgumentParser.parse_args
+    parse = argparse.ArgumentParser.parse_known_args
     parsed = {}
 
     def stop(self, args=None, namespace=None):
-        parsed.update(vars(parse(self, args, namespace)))
+        values, unknown = parse(self, args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {shlex.join(unknown)}")
+        parsed.update(vars(values))
+        raise ParsedError
+
+    def stop_with_others(self, args=None, namespace=None):
+        parsed.update(vars(parse(self, args, namespace)[0]))
         raise ParsedError
 
     with monkeypatch.context() as patch:
         patch.setattr(sys, "argv", [script, *arguments])
         patch.setattr(argparse.ArgumentParser, "parse_args", stop)
+        patch.setattr(argparse.ArgumentParser, "parse_known_args", stop_with_others)
         with pytest.raises(ParsedError):
             runpy.run_path(str(ROOT / script), run_name="__main__")
     config = parsed.get("config")

@@ -304,7 +304,7 @@ def test_log_mels_become_the_filter_banks_of_an_ast():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"conditioning": "film"}, r"expected conditioning to be one of \('map', 'projection'\), got 'film'"),
+        ({"conditioning": "film"}, r"expected conditioning to be one of \('map', 'projection', 'both'\), got 'film'"),
         ({"scales": 4}, r"expected scales to be one of \(1, 2, 3\), got 4"),
         ({"scales": 3}, "expected scales that leave 16 x 16 positions at the coarsest, got 3"),
         ({"generator_network": "mamba"}, "expected generator_network to be one of"),

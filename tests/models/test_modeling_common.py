@@ -185,7 +185,9 @@ def test_can_init_all_missing_weights(case):
     assert not any(value.device.type == "meta" for value in [*made.parameters(), *made.buffers()])
     for name, value in made.state_dict().items():
         assert torch.isfinite(value).all(), name
-        if expected.state_dict()[name].unique().numel() == 1:  # zeros and ones
+        if name.endswith(SINGULAR) and value.numel() == 1:  # 1 or -1
+            assert value.abs().item() == pytest.approx(1), name
+        elif expected.state_dict()[name].unique().numel() == 1:  # zeros and ones
             assert torch.equal(value, expected.state_dict()[name]), name
         else:  # drawn at random, with the same spread
             ratio = value.std() / expected.state_dict()[name].std()

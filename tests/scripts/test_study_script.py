@@ -48,7 +48,7 @@ def test_two_processes_make_one_table(tmp_path):
     labels = [row["label"] for row in report["rows"]]
     assert labels == ["enhanced", "minus attention", "plus cycle", "flow, 1 steps", "flow, 2 steps"]
     assert not report["missing"]
-    assert "say nothing about music" in report["findings"][0]
+    assert "do not show how people hear recorded music" in report["findings"][0]
     page = (tmp_path / "study/report.html").read_text()
     assert page.count("data:image/png;base64,") >= 3
     assert not re.search(r'(src|href)="(?!data:)', page)  # it stands alone
