@@ -5,11 +5,11 @@ from importlib.metadata import version
 from typing import Any
 
 PROCEDURAL = (
-    "The songs of this corpus are melodies in the public domain, such as Beethoven's Ode to Joy, played by synthetic "
-    "instruments. The tempo, mode, register, loudness, brightness, articulation and attack of each song were set from "
-    "an emotion by rules of published studies, and that emotion is its label. The figures show how well models learn "
-    "these rules, tested on melodies that they were not trained on (each melody counts as an artist); they do not show "
-    "how people hear recorded music."
+    "The songs of this corpus, which the report calls real, are melodies in the public domain, such as Beethoven's Ode "
+    "to Joy, played by synthetic instruments. The tempo, mode, register, loudness, brightness, articulation and attack "
+    "of each song were set from an emotion by rules of published studies, and that emotion is its label. The figures "
+    "show how well models learn these rules, tested on melodies that they were not trained on (each melody counts as "
+    "an artist); they do not show how people hear recorded music."
 )
 PSEUDO_LABELS = (
     "The emotions of this corpus ({name}) are predicted by a recogniser, and not labels of people: agreement with them "
