@@ -193,8 +193,8 @@ def _fill(
     times = sampling.scheduler().sigmas.tolist()  # the last is 0
     noise = draw(data, generators)
     latents = noise
-    for t, after in pairwise(times):
-        for repeat in range(repeats if t < 1 else 1):
+    for step, (t, after) in enumerate(pairwise(times)):
+        for repeat in range(repeats if step else 1):  # the first latents are noise, to which no noise is added
             if repeat:  # back from `after` to t, by noise that gives a latent of t again
                 kept = (1 - t) / (1 - after)
                 added = (t**2 - (kept * after) ** 2) ** 0.5
