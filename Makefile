@@ -22,6 +22,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -e ".[test]"
+	$(BIN)/python -c "import librosa.onset" # compiles once, before several processes would at the same time
 	touch $@
 
 # what the ablation needs and no more: nothing for tests, pages, the Space or a cluster
@@ -46,8 +47,9 @@ ffmpeg:
 ablation: $(VENV)/.ablation
 	$(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no training/ablate.py --jobs $(JOBS)
 
+# a test that hangs is ended, and says where it was
 test: install browser ffmpeg
-	$(PYTEST) tests $(DATA)
+	$(PYTEST) tests $(DATA) --timeout 600 --timeout-method thread
 
 test-slow: install browser ffmpeg
 	$(PYTEST) tests --run-slow $(DATA)

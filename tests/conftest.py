@@ -11,6 +11,10 @@ import pytest
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: one thread each, or they fight
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # numba's cache is not safe beside another process: it can pair a signature of librosa's with the code of another,
+    # and whoever loads that crashes or hangs. So each worker, and what it starts, has a cache of its own.
+    cache = Path(__file__).parent.parent / ".pytest_cache" / "numba" / os.environ["PYTEST_XDIST_WORKER"]
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
 
 ALLOWED_SKIPS = ("gpu:", "slow:", "deam:", "pretrained:")
 FOLDERS = {"deam": "real DEAM files", "pretrained": "pretrained audio models"}  # marker and option -> what is in it
