@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RAY_worker_niceness", "0")  # with Ray's 15 a worker gets nearly nothing beside another test
 if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: one thread each, or they fight
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # numba's cache is not safe beside another process: it can pair a signature of librosa's with the code of another,

@@ -28,6 +28,8 @@ CHANGING = ("command", "versions", "seconds", "configuration", "seconds_per_step
 TOLERANCE = {"clips": 0.05, "predictions": 1e-3, "quality": 1e-6, "report": 0.02}
 # what is read from 24 clips of an untrained generator, where one clip more or less counts
 LOOSE = {"quality": 0.25, "conditioning": 0.25, "generator_training": 0.25, "quality_score": 1.0}
+# of so few clips these differ between processors by more than their own size
+UNSTABLE = ("frechet_distance_extrapolated", "published_score_interval")
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +140,7 @@ def compare(made, stored, tolerance: float, where: str) -> None:
     """Keys, texts and whole numbers alike, other numbers within a tolerance."""
     if isinstance(stored, dict):
         assert made.keys() == stored.keys(), where
-        for key in stored:
+        for key in stored.keys() - set(UNSTABLE if where.startswith("ablation") else ()):
             loose = LOOSE.get(key, 0) if where.startswith("ablation") else 0
             compare(made[key], stored[key], max(tolerance, loose), f"{where}.{key}")
     elif isinstance(stored, list):
