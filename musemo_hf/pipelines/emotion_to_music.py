@@ -192,7 +192,8 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         Raises:
             ValueError: See `MusemoFeatureExtractor.invert`.
         """
-        return self.feature_extractor.invert(spectrogram, n_iter=n_iter, vocoder=self.vocoder).cpu()
+        with torch.autocast(spectrogram.device.type, enabled=False):  # the inversion is in float32, as in NumPy
+            return self.feature_extractor.invert(spectrogram, n_iter=n_iter, vocoder=self.vocoder).cpu()
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
         """Save the pipeline as diffusers does.
