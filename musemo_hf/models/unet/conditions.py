@@ -34,6 +34,12 @@ class Scale:
         low, high = (math.log(end) if self.logarithmic else end for end in (self.low, self.high))
         return 2 * ((value.log() if self.logarithmic else value) - low) / (high - low) - 1
 
+    def denormalise(self, value: Tensor) -> Tensor:
+        """Invert `normalise`, for values in [-1, 1]."""
+        low, high = (math.log(end) if self.logarithmic else end for end in (self.low, self.high))
+        values = (value + 1) / 2 * (high - low) + low
+        return (values.exp() if self.logarithmic else values).clamp(self.low, self.high)
+
 
 # conditions that are measured on a clip; any other condition is given in [-1, 1]
 SCALES = {
