@@ -95,10 +95,7 @@ def measure_seams(
     with torch.autocast(generator.device.type, torch.bfloat16, enabled=bfloat16):
         infilled = _each(lambda part, at, seed: generator.infill(part, unknown, at, seed), mels, emotion)
         extended = _each(lambda part, at, seed: generator.extend(part, window, at, seed), mels, emotion)
-        journeys = [
-            pipeline.journey(*emotion[3 * i : 3 * i + 3].T.tolist(), seconds=30, seed=SEED + i, n_iter=1).spectrogram
-            for i in range(n_journeys)
-        ]
+        journeys = [_journey(pipeline, emotion[3 * i : 3 * i + 3], SEED + i) for i in range(n_journeys)]
     edges = [window // 3, 2 * window // 3]
     ways = {
         "infilling": (infilled, edges),
@@ -111,6 +108,11 @@ def measure_seams(
         for width in WIDTHS
         for way, (clips, seams) in ways.items()
     ]
+
+
+def _journey(pipeline: MusemoPipeline, emotion: torch.Tensor, seed: int) -> np.ndarray:
+    valence, arousal = emotion.T.tolist()
+    return pipeline.journey(valence, arousal, seconds=30, seed=seed, n_iter=1).spectrogram
 
 
 def _each(make: Any, mels: torch.Tensor, emotion: torch.Tensor, batch: int = 4) -> list[np.ndarray]:
