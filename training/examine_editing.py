@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--n-songs", type=int, default=48, help="The largest number of songs that are changed.")
     parser.add_argument("--n-others", type=int, default=400, help="The largest number of songs of other artists.")
     parser.add_argument("--n-journeys", type=int, default=8, help="The number of journeys.")
+    parser.add_argument("--no-sound", action="store_true", help="Measure the seams alone, without YAMNet.")
     parser.add_argument("--bfloat16", action="store_true", help="Generate with products in bfloat16, which is faster.")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/editing"))
     arguments = parser.parse_args()
@@ -48,11 +49,13 @@ def main() -> None:
     pipeline = MusemoPipeline.from_pretrained(arguments.generator)
     pipeline.set_progress_bar_config(disable=True)
     seams = measure_seams(pipeline, sources, arguments.n_journeys, arguments.bfloat16)
-    sounds = SoundSets(yamnet_embedder())
-    varied = measure_variations(pipeline.generator, sources, others, arguments.strengths, sounds, arguments.bfloat16)
+    varied = []
+    if not arguments.no_sound:
+        strengths, sounds = arguments.strengths, SoundSets(yamnet_embedder())
+        varied = measure_variations(pipeline.generator, sources, others, strengths, sounds, arguments.bfloat16)
     report = {"command": f"python {' '.join(sys.argv)}", "corpus": corpus, "held_out_fold": arguments.hold_out}
     report |= {"n_songs": len(sources), "n_others": len(others), "variations": varied, "seams": seams}
-    tables = f"{variations_table(varied)}\n{seams_table(seams)}"
+    tables = seams_table(seams) if not varied else f"{variations_table(varied)}\n{seams_table(seams)}"
     atomic_write(arguments.output_dir / "editing.json", json.dumps(report | {"versions": versions()}, indent=1))
     atomic_write(arguments.output_dir / "editing.md", tables)
     print(tables)

@@ -58,8 +58,8 @@ def measure_conditions(
         made = _made(generator, emotion, {name: SCALES[name].denormalise(wanted[name])}, bfloat16)
         measured = measure(made, [name])[name]
         figures = _agreement(wanted[name].double().numpy(), measured.double().numpy(), seed)
-        nothing = np.corrcoef(wanted[name], unasked[name])[0, 1]
-        rows.append({"condition": name, "n": n_clips, **figures, "unasked_r": float(nothing)})
+        nothing, _ = _r_and_slope(wanted[name].double().numpy(), unasked[name].double().numpy())
+        rows.append({"condition": name, "n": n_clips, **figures, "unasked_r": nothing})
     return rows
 
 
