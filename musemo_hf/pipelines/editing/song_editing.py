@@ -150,7 +150,7 @@ class SongEditingMixin:
         n_iter: int = 32,
         **options: Any,
     ) -> Any:
-        """Make one song that goes through emotions, each for as long, without a seam.
+        """Make one song that goes through emotions, each for as long; each part is fitted to what is before it.
 
         Args:
             valence: The values in [-1, 1], in their order in time.
