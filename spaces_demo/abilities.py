@@ -28,11 +28,13 @@ class Abilities:
         name: The name of the checkpoint in links, with the beginning of its hash if it is a folder.
         can_vary: Whether it can change songs.
         conditions: The names of what can be asked of it beside the emotion.
+        genres: The genres that it can be asked for.
     """
 
     name: str
     can_vary: bool = False
     conditions: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
 
 
 def read_abilities() -> Abilities:
@@ -43,7 +45,8 @@ def read_abilities() -> Abilities:
     except (OSError, ValueError) as error:  # the page says so as soon as the generator is asked for
         log.warning("the generator's configuration cannot be read: %s", error)
         return Abilities("unknown")
-    return Abilities(_name(path), config.get("_class_name") in EDITORS, tuple(config.get("conditions") or ()))
+    conditions, genres = (tuple(config.get(name) or ()) for name in ("conditions", "genres"))
+    return Abilities(_name(path), config.get("_class_name") in EDITORS, conditions, genres)
 
 
 def _read_configuration(path: str) -> dict[str, Any]:

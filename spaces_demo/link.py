@@ -19,13 +19,14 @@ class Linked:
     num_samples: int
     conditions: dict[str, float]
     is_same_generator: bool
+    genre: str | None = None
 
 
 def read_link(query: Mapping[str, str], abilities: Abilities) -> Linked | None:
     """Read the query parameters of the page's address; None if they ask for no sound.
 
     Raises:
-        gradio.Error: A value is no number, or out of its range.
+        gradio.Error: A value is no number, or out of its range, or the generator does not know the genre.
     """
     if "valence" not in query or "arousal" not in query:
         return None
@@ -41,8 +42,11 @@ def read_link(query: Mapping[str, str], abilities: Abilities) -> Linked | None:
         low, high, _ = range_of(name)
         if not low <= value <= high:
             raise gr.Error(f"Expected {name} between {low:g} and {high:g}, got {value:g}.")
+    genre = query.get("genre") if abilities.genres else None
+    if genre is not None and genre not in abilities.genres:
+        raise gr.Error(f"Expected a genre out of {', '.join(abilities.genres)}, got {genre}.")
     is_same = query.get("generator", abilities.name) == abilities.name
-    return Linked(valence, arousal, seed, num_samples, conditions, is_same)
+    return Linked(valence, arousal, seed, num_samples, conditions, is_same, genre)
 
 
 def copy_link_js(abilities: Abilities) -> str:
@@ -53,6 +57,7 @@ def copy_link_js(abilities: Abilities) -> str:
       {json.dumps(abilities.conditions)}.forEach((name, i) => {{
         if (asked.includes(name)) query.set(name, values[i]);
       }});
+      if ({json.dumps(bool(abilities.genres))} && values.at(-1) !== null) query.set('genre', values.at(-1));
       query.set('generator', {json.dumps(abilities.name)});
       const link = `${{location.origin}}${{location.pathname}}?${{query}}`;
       try {{ await navigator.clipboard.writeText(link); return 'Link copied'; }}

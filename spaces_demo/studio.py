@@ -139,7 +139,12 @@ def check_settings(valence: float, arousal: float, seed: int | None, num_samples
 
 
 def make_sounds(
-    valence: float, arousal: float, seed: int | None, num_samples: int, conditions: dict[str, float] | None = None
+    valence: float,
+    arousal: float,
+    seed: int | None,
+    num_samples: int,
+    conditions: dict[str, float] | None = None,
+    genre: str | None = None,
 ) -> Iterator[tuple[Sound, int]]:
     """Yield songs one by one with their seeds, so that the first plays while the others are made.
 
@@ -149,6 +154,7 @@ def make_sounds(
         seed: The seed of the first song, which increases by 1 for each further song; None for a random one.
         num_samples: The number of songs, 1 to 4.
         conditions: Further wishes by name, see `MusemoPipeline`.
+        genre: The genre; None for any.
 
     Raises:
         gradio.Error: A value is out of its range, or the generator could not be loaded.
@@ -157,7 +163,7 @@ def make_sounds(
     first = random.randrange(MAX_SEED) if seed is None else int(seed)
     STUDIO.get("generator")  # before a GPU is asked for
     for number in range(first, first + int(num_samples)):
-        yield _generate(float(valence), float(arousal), number, conditions or {}), number
+        yield _generate(float(valence), float(arousal), number, conditions or {}, genre), number
 
 
 def _is_number(value: Any) -> bool:
@@ -165,8 +171,8 @@ def _is_number(value: Any) -> bool:
 
 
 @on_gpu(seconds=30)
-def _generate(valence: float, arousal: float, seed: int, conditions: dict[str, float]) -> Sound:
-    return to_sound(_pipeline()(valence, arousal, seed=seed, conditions=conditions).songs[0])
+def _generate(valence: float, arousal: float, seed: int, conditions: dict[str, float], genre: str | None) -> Sound:
+    return to_sound(_pipeline()(valence, arousal, seed=seed, conditions=conditions, genre=genre).songs[0])
 
 
 @on_gpu(seconds=120)

@@ -119,6 +119,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         conditions: Mapping[str, float | Sequence[float]] | None = None,
+        genre: str | Sequence[str | None] | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "np",
         return_dict: bool = True,
@@ -138,6 +139,8 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
             guidance_scale: The guidance scale of a flow or a U-Net (default: the generator's own).
             conditions: Further wishes that a U-Net can follow, by name, such as `{"tempo": 120}`: one value, or one for
                 each song; see its configuration's `conditions`.
+            genre: The genre, in any case, or one for each song, which may be None; for a U-Net that was trained with
+                genres, see its configuration's `genres`.
             generator: A random generator from which the seed of each song is drawn, or a list with one for each song;
                 instead of `seed`. It is not the component of this name.
             output_type: "np" or "pt" for audio as an array of numpy or a tensor, or "latent" for normalised log-mels
@@ -150,7 +153,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         Raises:
             ValueError: Emotions are outside [-1, 1], not finite or of unequal length, the number of seeds is wrong,
                 both `seed` and `generator` are given, the output type or a name of a tensor is unknown, or the
-                generator has no steps, guidance or conditions, or not these.
+                generator has no steps, guidance, conditions or genres, or not these.
         """
         if output_type not in OUTPUT_TYPES:
             raise ValueError(f"expected output_type out of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
@@ -164,7 +167,8 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
             raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
         if conditions and not hasattr(self.generator.config, "conditions"):
             raise ValueError(f"expected conditions for a U-Net only, got a {type(self.generator).__name__}")
-        wishes = with_conditions({"conditions": conditions}, len(emotion))["conditions"] or {}
+        named = {"conditions": conditions, "genre": genre}
+        wishes = with_conditions(named, len(emotion), self.generator)["conditions"] or {}
         mels, songs = [], []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)
@@ -192,7 +196,8 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         Raises:
             ValueError: See `MusemoFeatureExtractor.invert`.
         """
-        return self.feature_extractor.invert(spectrogram, n_iter=n_iter, vocoder=self.vocoder).cpu()
+        with torch.autocast(spectrogram.device.type, enabled=False):  # the inversion is in float32, as in NumPy
+            return self.feature_extractor.invert(spectrogram, n_iter=n_iter, vocoder=self.vocoder).cpu()
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
         """Save the pipeline as diffusers does.

@@ -22,6 +22,7 @@ RECOGNISED = (
     "The plane is pale where few songs are that a generator could learn from."
 )
 START = (0.0, 0.0)  # of a walk, where no other was chosen
+GENRE = "genre"
 Point = tuple[float, float]
 
 
@@ -63,6 +64,7 @@ class MakeTab:
     def __init__(self, abilities: Abilities) -> None:
         self.abilities = abilities
         self.conditions: dict[str, gr.Slider] = {}
+        self.wishes = (*abilities.conditions, *((GENRE,) if abilities.genres else ()))
 
     def make(
         self,
@@ -71,16 +73,18 @@ class MakeTab:
         seed: int | None,
         num_samples: int,
         asked: Sequence[str] = (),
-        *values: float,
+        *values: Any,
     ) -> Iterator[tuple[Any, Any]]:
         """Yield the cards of the page's songs, with one song more each time, and then the plane.
 
         What is recognised comes last, so that no sound waits for it. `asked` are the names of the conditions that are
-        given, and `values` those of all of them.
+        given, and `values` those of all of them, followed by the genre where the generator has genres.
         """
-        wishes = {name: value for name, value in zip(self.abilities.conditions, values, strict=True) if name in asked}
+        given = dict(zip(self.wishes, values, strict=True))
+        genre = given.get(GENRE)
+        wishes = {name: given[name] for name in self.abilities.conditions if name in asked}
         take, sounds = str(time.time_ns()), []
-        for sound, _ in make_sounds(valence, arousal, seed, num_samples, wishes):
+        for sound, _ in make_sounds(valence, arousal, seed, num_samples, wishes, genre):
             sounds.append(sound)
             yield cards(sounds, take), gr.skip()
         point = (valence, arousal)
@@ -108,9 +112,9 @@ class MakeTab:
         if not linked.is_same_generator:
             gr.Warning("This link was made with another generator: its sound is not the one that was shared.")
         settings: list[Any] = [linked.valence, linked.arousal, linked.seed, linked.num_samples]
-        if self.abilities.conditions:
+        if self.wishes:
             wishes = [linked.conditions.get(name, slider.value) for name, slider in self.conditions.items()]
-            settings += [list(linked.conditions), *wishes]
+            settings += [list(linked.conditions), *wishes, *([linked.genre] if self.abilities.genres else [])]
         yield gr.skip(), {"valence": linked.valence, "arousal": linked.arousal}, *settings
         for songs, plane in self.make(*settings):
             yield songs, plane, *[gr.skip()] * len(settings)
@@ -138,8 +142,8 @@ class MakeTab:
                 with gr.Accordion("About these sounds", open=False, elem_classes="fold about"):
                     gr.Markdown(f"{LOUDNESS} {RECOGNISED}")
         self.inputs = [self.valence, self.arousal, self.seed, self.number]
-        if self.abilities.conditions:
-            self.inputs += [self.asked, *self.conditions.values()]
+        if self.wishes:
+            self.inputs += [self.asked, *self.conditions.values(), *([self.genre] if self.abilities.genres else [])]
         self.start = gr.State(START)
         self._wire(page)
 
@@ -153,10 +157,14 @@ class MakeTab:
                     1, MAX_SAMPLES, 1, step=1, precision=0, label="Samples", min_width=140, buttons=[]
                 )
                 self.seed = gr.Number(0, minimum=0, maximum=MAX_SEED, precision=0, label="Seed", min_width=140)
-            if self.abilities.conditions:
-                self.asked = gr.CheckboxGroup(list(self.abilities.conditions), label="Ask also for", elem_id="asked")
+            if self.wishes:
+                named = list(self.abilities.conditions)
+                self.asked = gr.CheckboxGroup(named, label="Ask also for", elem_id="asked", visible=bool(named))
                 with gr.Row():
-                    self.conditions = {name: _condition(name) for name in self.abilities.conditions}
+                    self.conditions = {name: _condition(name) for name in named}
+            if self.abilities.genres:
+                choices = [("any", None), *((name, name) for name in self.abilities.genres)]
+                self.genre = gr.Dropdown(choices, value=None, label="Genre", elem_id="genre")
 
     def _wire(self, page: gr.Blocks) -> None:
         point, inputs, outputs = [self.valence, self.arousal], self.inputs, [self.songs, self.plane]

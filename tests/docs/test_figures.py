@@ -35,6 +35,9 @@ def report_figures(value: object, interval: object = None):
     elif isinstance(value, list) and isinstance(interval, list) and len(value) == len(interval):
         for item, ends in zip(value, interval, strict=True):
             yield from report_figures(item, ends)
+    elif isinstance(value, list):
+        for item in value:
+            yield from report_figures(item)
     elif isinstance(value, float) and isinstance(interval, list) and len(interval) == 2:
         yield (value, *interval)
 
@@ -51,7 +54,7 @@ def made() -> dict[int, set[tuple[float, ...]]]:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", *(f"docs/results/{name}.md" for name in ("index", "generators", "ablation", "study"))],
+    ["README.md", *(f"docs/results/{name}.md" for name in ("index", "generators", "steering", "ablation", "study"))],
 )
 def test_figures_with_intervals_were_made_by_a_command(page, made):
     found = WITH_INTERVAL.findall((ROOT / page).read_text(encoding="utf-8"))

@@ -82,6 +82,42 @@ def test_conditions_are_one_value_or_one_for_each_song(pipe):
         pipe(**emotions, conditions={"genre": 1})
 
 
+def test_a_genre_is_one_or_one_for_each_song_and_none_for_a_generator_without_genres(pipe, samples):
+    torch.manual_seed(0)
+    sizes = {"n_frames": 40, "channels": (32, 32), "attention": (False, True), "condition_width": 16}
+    unet = MusemoUNetGenerator(genres=("Hip-Hop", "Jazz"), **sizes)
+    for value in unet.parameters():
+        value.data.add_(torch.randn_like(value), alpha=0.1)
+    knowing = MusemoPipeline(unet.eval(), MusemoFeatureExtractor(n_frames=40))
+    knowing.set_progress_bar_config(disable=True)
+    options = {"seed": [0, 0], "num_inference_steps": 1, "output_type": "latent"}
+    emotions = {"valence": [0.0, 0.0], "arousal": [0.0, 0.0]}
+    plain, jazz, both = (knowing(**emotions, **options, genre=genre).audios for genre in (None, "jazz", [None, "Jazz"]))
+    torch.testing.assert_close(jazz[0], jazz[1])
+    torch.testing.assert_close(both, torch.stack([plain[0], jazz[1]]))
+    assert (jazz - plain).abs().max() > 1e-4
+    varied = [
+        knowing.vary(samples, 0, 0, seed=0, sampling_rate=RATE, genre=genre, **FEW).spectrogram
+        for genre in (None, "Jazz")
+    ]
+    assert np.abs(varied[0] - varied[1]).max() > 1e-2
+    with pytest.raises(ValueError, match="expected a genre out of Hip-Hop, Jazz, got 'polka'"):
+        knowing(0, 0, genre="polka")
+    with pytest.raises(ValueError, match="expected one genre or 2, one for each song, got 3"):
+        knowing(**emotions, genre=["Jazz"] * 3)
+    with pytest.raises(
+        ValueError, match="expected no genre for a generator that was trained without genres, got 'Jazz'"
+    ):
+        pipe(0, 0, genre="Jazz")
+
+
+def test_sound_is_made_in_full_precision_under_autocast(pipe):
+    with torch.autocast("cpu", torch.bfloat16):
+        song = pipe(0.1, 0.2, seed=0, num_inference_steps=1, n_iter=1).songs[0]
+    assert song.audio.dtype == np.float32
+    assert np.isfinite(song.audio).all()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

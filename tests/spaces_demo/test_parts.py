@@ -159,6 +159,7 @@ def test_a_generator_says_what_it_can_do(checkpoints, tmp_path, monkeypatch):
         ({"valence": "0", "arousal": "0", "samples": "5"}, "1 to 4 samples"),
         ({"valence": "0", "arousal": "0", "seed": "1.5"}, "no number"),
         ({"valence": "0", "arousal": "0", "tempo": "3000"}, "tempo between 40 and 240"),
+        ({"valence": "0", "arousal": "0", "genre": "Polka"}, "a genre out of Jazz, Rock, got Polka"),
     ],
 )
 def test_a_link_with_a_wrong_value_is_refused(query, said):
@@ -166,7 +167,7 @@ def test_a_link_with_a_wrong_value_is_refused(query, said):
     from link import read_link
 
     with pytest.raises(gr.Error, match=said):
-        read_link(query, Abilities("unet", True, ("tempo",)))
+        read_link(query, Abilities("unet", True, ("tempo",), ("Jazz", "Rock")))
 
 
 def test_a_link_says_all_that_a_sound_needs():
@@ -178,6 +179,9 @@ def test_a_link_says_all_that_a_sound_needs():
     assert read_link(query, able) == Linked(0.5, -0.5, 7, 2, {"tempo": 90.0}, True)
     assert read_link({"valence": "0", "arousal": "0", "x": "y"}, able) == Linked(0, 0, None, 1, {}, True)
     assert read_link({"__theme": "dark"}, able) is None
+    knows_genres = Abilities("unet-1234", True, ("tempo",), ("Jazz",))
+    assert read_link(query | {"genre": "Jazz"}, knows_genres) == Linked(0.5, -0.5, 7, 2, {"tempo": 90.0}, True, "Jazz")
+    assert read_link(query | {"genre": "Jazz"}, able).genre is None
     assert not read_link(query, Abilities("flow-1234")).is_same_generator
 
 

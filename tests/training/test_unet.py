@@ -1,6 +1,7 @@
 """Training of the U-Net generator: crops, augmentation, pictures, and what it learns."""
 
 import math
+from dataclasses import replace
 
 import librosa
 import numpy as np
@@ -13,7 +14,7 @@ from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
 from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
 from musemo_hf.training.unet.emotion_calibration import calibrate
-from musemo_hf.training.unet.measures import brightness, draw_given, loudness, measure, tempo
+from musemo_hf.training.unet.measures import brightness, draw_given, leave_out, loudness, measure, shares_of, tempo
 from musemo_hf.training.unet.settings import UNetTraining
 from musemo_hf.training.unet.trainer import UNetTrainer
 
@@ -90,6 +91,23 @@ def test_a_requested_loudness_is_followed(trainer, clips):
     clips = made.generate(torch.zeros(8, 2), seed=0, conditions={"loudness": loudness}, num_inference_steps=5)
     quiet, loud = clips.mean(dim=(1, 2, 3)).chunk(2)
     assert (loud.mean() - quiet.mean()).item() > 0.1
+
+
+def test_genres_are_learnt_from_metadata_and_left_out_of_some_crops(trainer, clips):
+    named = replace(clips, genre=("Rock", "jazz-Pop", "n/a", "Hip-Hop-Rock") * 10)
+    shares = shares_of(named, ("Jazz", "Rock", "Hip-Hop"))
+    assert shares[:4].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0.5, 0.5]]
+    given = {"genre": torch.tensor([True, False, True]), "tempo": torch.tensor([False, True, True])}
+    left = leave_out({"genre": shares[1:4], "tempo": torch.tensor([0.1, 0.2, 0.3])}, given)
+    assert left["genre"].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0.5, 0.5]]
+    assert left["tempo"].isnan().tolist() == [True, False, False]
+    changes = {"genres": ("Jazz", "Rock")}
+    made = trainer(config=changes, songs=named, condition_share=1.0, steps=8, checkpoint_every=0, ema_decay=0.5).train()
+    assert made.network.conditions.genre.embed.weight.abs().amax(dim=0).gt(0).all()  # each genre, and "unknown"
+    with pytest.raises(ValueError, match="expected clips with genres, of which some are Jazz, Rock, got none"):
+        trainer(config=changes)
+    with pytest.raises(ValueError, match=r"expected a genre out of Blues, .* got 'Polka'"):
+        trainer(config={"genres": ("Polka",)}, songs=named)
 
 
 def test_an_unknown_augmentation(trainer):

@@ -129,4 +129,5 @@ class FoldGenerator:
             )
             for start in range(0, len(clips), BATCH)
         ]
-        return Clips(*(torch.cat([value.float().cpu() for value in values]) for values in zip(*parts, strict=True)))
+        made, labels = (torch.cat([value.float().cpu() for value in values]) for values in zip(*parts, strict=True))
+        return Clips(made, labels)

@@ -64,7 +64,7 @@ def build_generator_report(
     groups, emotion = artist_groups(held_out.artist), held_out.emotion
     with torch.autocast(generator.device.type, torch.bfloat16, enabled=bfloat16):
         made = denormalise(sample_clips(generator, torch.from_numpy(emotion), SEED)[:, 0].float()).numpy()
-    quality = _quality(made, held_out.spectrogram, training.spectrogram)
+    quality = array_quality(made, held_out.spectrogram, training.spectrogram)
     generated, own = (
         concordance_report(_predicted(evaluator, clips), emotion, groups, confidence=0.95)
         for clips in (made, held_out.spectrogram)
@@ -92,7 +92,14 @@ def build_generator_report(
     return json.loads(json.dumps(report, default=float))
 
 
-def _quality(made: np.ndarray, held_out: np.ndarray, training: np.ndarray) -> dict[str, Any]:
+def array_quality(made: np.ndarray, held_out: np.ndarray, training: np.ndarray) -> dict[str, Any]:
+    """Return the answer of `spectrogram_quality` for generated log-mels, with intervals.
+
+    Args:
+        made: The generated log-mels in dB `(N, 128, n_frames)`.
+        held_out: The songs that they are compared with, in dB.
+        training: Other songs in dB, which authenticity compares with `held_out`.
+    """
     metric = evaluate.load(metric_path("spectrogram_quality"))
     for start in range(0, len(made), 64):
         metric.add_batch(references=held_out[start : start + 64], predictions=made[start : start + 64])

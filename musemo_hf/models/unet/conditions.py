@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .genres import GENRE, GenreEmbedding
+
 EMOTION = ("valence", "arousal")
 WAVES = (0.5, 1.0, 2.0)  # a value v enters as sine and cosine of pi v times these
 
@@ -32,6 +34,12 @@ class Scale:
         low, high = (math.log(end) if self.logarithmic else end for end in (self.low, self.high))
         return 2 * ((value.log() if self.logarithmic else value) - low) / (high - low) - 1
 
+    def denormalise(self, value: Tensor) -> Tensor:
+        """Invert `normalise`, for values in [-1, 1]."""
+        low, high = (math.log(end) if self.logarithmic else end for end in (self.low, self.high))
+        values = (value + 1) / 2 * (high - low) + low
+        return (values.exp() if self.logarithmic else values).clamp(self.low, self.high)
+
 
 # conditions that are measured on a clip; any other condition is given in [-1, 1]
 SCALES = {
@@ -51,34 +59,41 @@ class Conditions(nn.Module):
     Args:
         names: The names of the values. The first two are "valence" and "arousal".
         width: The number of values of the embedding.
+        genres: The names of genres, of which one may be given as the condition "genre"; none for no such condition.
 
     Raises:
-        ValueError: The names do not begin with valence and arousal, or one occurs twice.
+        ValueError: The names do not begin with valence and arousal, or one occurs twice, or see `GenreEmbedding`.
     """
 
-    def __init__(self, names: Sequence[str], width: int) -> None:
+    def __init__(self, names: Sequence[str], width: int, genres: Sequence[str] = ()) -> None:
         super().__init__()
         self.names = tuple(names)
-        if self.names[:2] != EMOTION or len(set(self.names)) < len(self.names):
+        if self.names[:2] != EMOTION or len({*self.names, GENRE}) <= len(self.names):
             raise ValueError(f"expected different conditions, the first of them valence and arousal, got {self.names}")
         n_inputs = (1 + 2 * len(WAVES)) * len(self.names)
         self.embed = nn.Sequential(nn.Linear(n_inputs, width), nn.SiLU(), nn.Linear(width, width))
+        self.genre = GenreEmbedding(genres, width) if genres else None
 
     def check(self, others: Mapping[str, Tensor], n_clips: int) -> dict[str, Tensor]:
-        """Return values `(n_clips,)` in [-1, 1] by name.
+        """Return values `(n_clips,)` in [-1, 1] by name, and the shares of genres under "genre".
 
         Args:
             others: Values by name, in the unit of `SCALES` where it has one; NaN for a clip whose value is left out.
+                Under "genre" the answer of `genre_shares`.
             n_clips: The number of clips.
 
         Raises:
             ValueError: A name is unknown, or a value has another shape or is out of its range.
         """
-        if unknown := sorted(set(others) - set(self.names[2:])):
-            known = ", ".join(self.names[2:]) or "none"
+        names = (*self.names[2:], *(() if self.genre is None else (GENRE,)))
+        if unknown := sorted(set(others) - set(names)):
+            known = ", ".join(names) or "none"
             raise ValueError(f"expected conditions out of {known}, got {', '.join(unknown)}")
         given = {}
         for name, value in ((name, torch.as_tensor(value)) for name, value in others.items()):
+            if name == GENRE and self.genre is not None:
+                given[name] = self.genre.check(value, n_clips)
+                continue
             if value.shape != (n_clips,):
                 raise ValueError(f"expected {n_clips} values of {name}, one for each clip, got {tuple(value.shape)}")
             scale = SCALES.get(name, Scale(-1, 1, ""))
@@ -111,4 +126,5 @@ class Conditions(nn.Module):
         angles = torch.cat([math.pi * speed * values for speed in WAVES], dim=1)
         given = given.to(values)
         waves = torch.cat([angles.sin(), angles.cos()], dim=1) * given.repeat(1, 2 * len(WAVES))
-        return self.embed(torch.cat([waves, given], dim=1))
+        embedding = self.embed(torch.cat([waves, given], dim=1))
+        return embedding if self.genre is None else embedding + self.genre(others.get(GENRE), len(emotion))

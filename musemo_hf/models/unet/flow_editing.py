@@ -118,7 +118,7 @@ class FlowEditingMixin:
         context: int | None = None,
         **options: Any,
     ) -> Tensor:
-        """Continue songs by any number of frames, window by window, without a seam.
+        """Continue songs by any number of frames, window by window, each fitted to what is before it.
 
         Args:
             spectrogram: The songs `(B, 1, n_mels, frames)`.

@@ -50,6 +50,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         conditions: The names of the conditions that can be given beside the emotion; each can be left out.
         augmentations: The names of the conditions that say how a training clip was changed (Karras et al. 2022,
             appendix F.2). They are 0, no change, when clips are generated.
+        genres: The names of the genres that can be given as the condition "genre"; none for a model without genres.
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
         prediction_gains: Rows of gains that calibrate predictions when clips are sampled, see `apply_gains`; None for
@@ -75,6 +76,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         condition_width: int = 192,
         conditions: tuple[str, ...] = (),
         augmentations: tuple[str, ...] = (),
+        genres: tuple[str, ...] = (),
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
         prediction_gains: tuple[tuple[float, ...], ...] | None = None,
@@ -89,7 +91,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
         self.cosines = PatchCosines(n_mels, patch)
-        self.network = UNetVelocity(n_mels, patch, channels, layers, attention, condition_width, names)
+        self.network = UNetVelocity(n_mels, patch, channels, layers, attention, condition_width, names, genres)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
@@ -165,7 +167,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
             drop_mask: A bool mask `(B,)`, True for clips whose emotion is left out; None for no clip.
             conditions: Further conditions `(B,)` in [-1, 1] by name, NaN where left out. An augmentation that is not
-                named is 0.
+                named is 0. "genre" are shares of genres `(B, n_genres)`.
             return_dict: Whether to return a `MusemoUNetOutput` and not a tuple.
 
         """
@@ -202,7 +204,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
                 higher values exaggerate it, at twice the time; 0 ignores it.
             callback: A function that is called after each step, see `Sampling`.
             conditions: Values `(B,)` of the model's `conditions` by name, in the units of `SCALES`, such as
-                `{"tempo": torch.tensor([120.0])}`; what is not named is left to the model.
+                `{"tempo": torch.tensor([120.0])}`, and shares of its genres as "genre" (see `genre_shares`); what is
+                not named is left to the model.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].

@@ -30,6 +30,7 @@ class UNetVelocity(nn.Module):
         attention: For each scale, whether its blocks have attention.
         condition_width: The width of the embedding of time and conditions.
         conditions: The names of the conditions, see `Conditions`.
+        genres: The names of the genres, see `Conditions`.
 
     Raises:
         ValueError: The sizes do not fit each other.
@@ -44,6 +45,7 @@ class UNetVelocity(nn.Module):
         attention: Sequence[bool],
         condition_width: int,
         conditions: Sequence[str],
+        genres: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.frame_multiple = patch * 2 ** (len(channels) - 1)
@@ -59,7 +61,7 @@ class UNetVelocity(nn.Module):
         speed = math.pi * 2.0 ** torch.arange(N_POSITIONS // 2)[:, None]
         angle = speed * (torch.arange(rows) + 0.5) / rows
         self.position = nn.Parameter(torch.cat([angle.sin(), angle.cos()])[..., None])
-        self.conditions = Conditions(conditions, condition_width)
+        self.conditions = Conditions(conditions, condition_width, genres)
         self.unet = UNet2DModel(
             in_channels=patch**2 + N_POSITIONS,
             out_channels=patch**2,

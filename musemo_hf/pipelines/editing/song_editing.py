@@ -10,6 +10,7 @@ import torch
 
 from musemo_hf.audio.mel import log_mel, normalise
 from musemo_hf.models.flow.generation import expand_seeds
+from musemo_hf.models.unet.genres import genre_shares
 from musemo_hf.pipelines.song import Song
 
 
@@ -17,7 +18,8 @@ class SongEditingMixin:
     """Adds `vary`, `extend`, `infill` and `journey` to `MusemoPipeline`, for a generator that can change songs.
 
     A song is a `Song`, a file (a path, bytes or an open file), or samples with their `sampling_rate` in Hz. Further
-    arguments of all methods (`options`) are `num_inference_steps`, `guidance_scale` and `conditions` as in a call.
+    arguments of all methods (`options`) are `num_inference_steps`, `guidance_scale`, `conditions` and `genre` as in a
+    call.
     """
 
     generator: Any
@@ -53,7 +55,9 @@ class SongEditingMixin:
             AudioDecodingError: A file is not audio.
         """
         emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
-        mels = self.generator.vary(mel, emotion, strength, seeds, **with_conditions(options, len(emotion)))
+        mels = self.generator.vary(
+            mel, emotion, strength, seeds, **with_conditions(options, len(emotion), self.generator)
+        )
         return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
 
     @torch.no_grad()
@@ -85,7 +89,11 @@ class SongEditingMixin:
         """
         emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
         mels = self.generator.extend(
-            mel, self._frames("seconds", seconds), emotion, seeds, **with_conditions(options, len(emotion))
+            mel,
+            self._frames("seconds", seconds),
+            emotion,
+            seeds,
+            **with_conditions(options, len(emotion), self.generator),
         )
         return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
 
@@ -124,7 +132,11 @@ class SongEditingMixin:
             raise ValueError(f"expected a part within 0 to {mel.shape[-1] / rate:.2f} s, got {start} to {end}")
         place = (torch.arange(mel.shape[-1]) + 0.5) / rate
         mels = self.generator.infill(
-            mel, (place >= start) & (place < end), emotion, seeds, **with_conditions(options, len(emotion))
+            mel,
+            (place >= start) & (place < end),
+            emotion,
+            seeds,
+            **with_conditions(options, len(emotion), self.generator),
         )
         return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
 
@@ -138,7 +150,7 @@ class SongEditingMixin:
         n_iter: int = 32,
         **options: Any,
     ) -> Any:
-        """Make one song that goes through emotions, each for as long, without a seam.
+        """Make one song that goes through emotions, each for as long; each part is fitted to what is before it.
 
         Args:
             valence: The values in [-1, 1], in their order in time.
@@ -157,7 +169,7 @@ class SongEditingMixin:
         """
         self._check_generator()
         emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
-        first, options = expand_seeds(seed, 1)[0], with_conditions(options, 1)
+        first, options = expand_seeds(seed, 1)[0], with_conditions(options, 1, self.generator)
         ends = torch.linspace(0, self._frames("seconds", seconds), len(emotion) + 1).round().long()[1:].tolist()
         mel = self.generator.generate(emotion[:1], seed=first, **options)[..., : ends[0]]
         for number, end in enumerate(ends):
@@ -191,20 +203,35 @@ class SongEditingMixin:
         return round(n_frames)
 
 
-def with_conditions(options: Mapping[str, Any], n_songs: int) -> dict[str, Any]:
-    """Return options of a generator with each of its `conditions` as a tensor `(n_songs,)`.
+def with_conditions(options: Mapping[str, Any], n_songs: int, generator: Any) -> dict[str, Any]:
+    """Return options of a generator with each of its `conditions` as a tensor `(n_songs,)`, and the genre among them.
 
     Args:
-        options: The options, in which a condition is one number or as many as songs.
+        options: The options, in which a condition is one number or as many as songs, and `genre` one name or as many.
         n_songs: The number of songs.
+        generator: The generator.
 
     Raises:
-        ValueError: There are neither one value of a condition nor as many as songs.
+        ValueError: There are neither one value of a condition nor as many as songs, or the generator does not know the
+            genre.
     """
+    options = dict(options)
+    genre = options.pop("genre", None)
     conditions = {}
     for name, value in (options.get("conditions") or {}).items():
         values = torch.as_tensor(value, dtype=torch.float32)
         if values.shape not in ((), (n_songs,)):
             raise ValueError(f"expected one value of {name} or {n_songs}, one for each song, got {tuple(values.shape)}")
         conditions[name] = values.expand(n_songs)
-    return {**options, "conditions": conditions} if conditions else dict(options)
+    if genre is not None:
+        conditions["genre"] = _genre_shares(genre, n_songs, generator)
+    return {**options, "conditions": conditions} if conditions else options
+
+
+def _genre_shares(genre: str | Sequence[str | None], n_songs: int, generator: Any) -> torch.Tensor:
+    names = [genre] * n_songs if isinstance(genre, str) else list(genre)
+    if len(names) != n_songs:
+        raise ValueError(f"expected one genre or {n_songs}, one for each song, got {len(names)}")
+    if not (known := getattr(generator.config, "genres", ())):
+        raise ValueError(f"expected no genre for a generator that was trained without genres, got {genre!r}")
+    return genre_shares(known, names)

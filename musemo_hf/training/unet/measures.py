@@ -10,7 +10,9 @@ from librosa.onset import onset_strength
 from torch import Tensor
 
 from musemo_hf.audio.mel import MelSettings, denormalise
+from musemo_hf.data.genres import GENRES, split_genres
 from musemo_hf.models.unet.conditions import SCALES
+from musemo_hf.models.unet.genres import GENRE, genre_shares
 from musemo_hf.training.clips import Clips
 
 
@@ -66,3 +68,34 @@ def draw_given(
     """
     any_given = torch.rand(n_crops, generator=generator) < share
     return {name: any_given & (torch.rand(n_crops, generator=generator) < 0.5) for name in measured}
+
+
+def shares_of(clips: Clips, genres: Sequence[str]) -> Tensor:
+    """Return the shares of genres `(N, n_genres)` of clips, from their metadata; 0 where that names none of them.
+
+    Args:
+        clips: The clips.
+        genres: The names of the genres, out of `musemo_hf.data.genres.GENRES`.
+
+    Raises:
+        ValueError: The genre of no clip is known, or a name is none of that vocabulary.
+    """
+    genre_shares(GENRES, genres)  # refuses a name that no metadata could match
+    known = {name.casefold() for name in genres}
+    named = [[name for name in split_genres(text) if name.casefold() in known] for text in clips.genre or ()]
+    if not any(named):
+        raise ValueError(f"expected clips with genres, of which some are {', '.join(genres)}, got none")
+    return genre_shares(genres, named)
+
+
+def leave_out(values: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return conditions by name, NaN (of genres 0) for the crops to which they are not given.
+
+    Args:
+        values: The values `(n_crops,)` by name, and shares of genres.
+        given: To which crops each is given, bool `(n_crops,)`.
+    """
+    return {
+        name: value * given[name][:, None] if name == GENRE else value.where(given[name], torch.nan)
+        for name, value in values.items()
+    }

@@ -10,13 +10,15 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.models.unet.genres import GENRE
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.flow_matching import FlowMatchingLoop, path
+from musemo_hf.training.identity import hash_of
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
 
 from .crops import augment, crop, draw_augmentation, draw_starts
-from .measures import draw_given, measure
+from .measures import draw_given, leave_out, measure, shares_of
 from .pictures import draw_samples
 from .settings import UNetTraining
 
@@ -68,8 +70,12 @@ class UNetTrainer(FlowMatchingLoop):
         self.measured = {
             name: value.to(parallel.device) for name, value in measure(clips, generator.config.conditions).items()
         }
+        if genres := generator.config.genres:
+            self.measured[GENRE] = shares_of(self.clips, genres).to(parallel.device)
         draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
         self.prepare(generator.to(memory_format=torch.channels_last), clips, origin)  # faster convolutions
+        if GENRE in self.measured:
+            self.settings["data"]["genres"] = hash_of(self.measured[GENRE])
 
     def check(self, values: dict[str, float]) -> dict[str, float]:
         """Draw samples whenever another part of the run is done, to be looked at while it goes on."""
@@ -103,7 +109,8 @@ class UNetTrainer(FlowMatchingLoop):
         chosen = torch.from_numpy(share(index)).to(device)
         starts, t, drop_mask, noise = (share(value).to(device) for value in (starts, t, drop_mask, noise))
         amounts = {name: share(value).to(device) for name, value in amounts.items()}
-        others = {name: self.measured[name][chosen].where(share(given[name]).to(device), torch.nan) for name in given}
+        share_of_given = {name: share(value).to(device) for name, value in given.items()}
+        others = leave_out({name: value[chosen] for name, value in self.measured.items()}, share_of_given)
         data = augment(crop(self.clips.spectrogram[chosen], starts, n_frames), amounts)
         conditions = others | amounts
         latents, velocity = path(self.averaged_model.bands.encode(data), noise, t)

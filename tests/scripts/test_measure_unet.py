@@ -1,0 +1,71 @@
+"""The scripts that measure a U-Net on songs of its training, as their users start them."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from musemo_hf import MusemoFeatureExtractor, MusemoUNetGenerator
+from musemo_hf.data.arrays import SongArrays
+from musemo_hf.data.pack import write_pack
+
+TRAINING = Path(__file__).parents[2] / "training"
+N_SONGS, N_FRAMES = 24, 256
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with a generator that was hardly trained, and a pack of songs in two folds."""
+    root = tmp_path_factory.mktemp("runs")
+    rng = np.random.default_rng(0)
+    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
+    songs = SongArrays(
+        spectrogram=(20 * emotion[:, 1, None, None] + rng.normal(-20, 10, (N_SONGS, 128, N_FRAMES))).astype(np.float32),
+        emotion=emotion,
+        emotion_std=np.zeros_like(emotion),
+        fold=(np.arange(N_SONGS) // 2 % 4 == 3).astype(np.int8),
+        song_id=np.arange(N_SONGS, dtype=np.int32),
+        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
+        genre=[""] * N_SONGS,
+        year=np.full(N_SONGS, 2014, dtype=np.int16),
+    )
+    write_pack(root / "songs.safetensors", songs, "excerpt_10s", "corrected")
+    torch.manual_seed(0)
+    sizes = {"channels": (32, 32), "attention": (False, False), "condition_width": 16, "num_inference_steps": 1}
+    conditions = ("loudness", "brightness", "tempo")
+    generator = MusemoUNetGenerator(n_frames=N_FRAMES, guidance_scale=1.0, conditions=conditions, **sizes)
+    generator.save_pretrained(root / "generator")
+    MusemoFeatureExtractor(n_frames=N_FRAMES).save_pretrained(root / "generator")
+    return root
+
+
+def start(script, runs, monkeypatch, *options):
+    arguments = ["--data-dir", str(runs / "songs.safetensors"), "--hold-out", "1", "--output-dir", str(runs / "out")]
+    monkeypatch.setattr("sys.argv", [script, str(runs / "generator"), *arguments, *options])
+    runpy.run_path(str(TRAINING / script), run_name="__main__")
+
+
+def test_steps(runs, monkeypatch):
+    start("measure_steps.py", runs, monkeypatch, "--steps", "2", "--n-clips", "8", "--no-sound")
+    report = json.loads((runs / "out" / "steps.json").read_text())
+    assert (report["n_asked"], report["n_others"], report["held_out_fold"]) == (8, 10, 1)
+    assert [row["steps"] for row in report["rows"]] == [2]
+    assert (runs / "out" / "steps.md").read_text().startswith("| figure | 2 steps |")
+
+
+def test_seams(runs, monkeypatch):
+    start("examine_editing.py", runs, monkeypatch, "--n-songs", "4", "--n-journeys", "1", "--no-sound")
+    report = json.loads((runs / "out" / "editing.json").read_text())
+    assert report["variations"] == []
+    assert [row["n"] for row in report["seams"]] == [4, 4, 1, 4] * 2
+    assert "| infilling | 1 |" in (runs / "out" / "editing.md").read_text()
+
+
+def test_conditions(runs, monkeypatch):
+    start("measure_conditions.py", runs, monkeypatch, "--n-clips", "6")
+    report = json.loads((runs / "out" / "conditions.json").read_text())
+    assert [row["condition"] for row in report["rows"]] == ["loudness", "brightness", "tempo"]
+    assert "| tempo |" in (runs / "out" / "conditions.md").read_text()
