@@ -31,7 +31,7 @@ def write_page(
     """Write `sound.md` and `sound.png` into a folder.
 
     Args:
-        results: The results of `measure`, with `conversion`.
+        results: The results of `measure`, with `conversion`, and with the `labels` of `measure_against_labels` or None.
         ways: The channels by name, for the picture.
         folder: The folder of the page.
         command: The command that made the results.
@@ -52,11 +52,11 @@ def sound_page(results: Mapping[str, Any], command: str, corpus: str) -> str:
     """Write the page in Markdown; each of its numbers is from `results`."""
     facts = {"default": DEFAULT, "true_magnitudes": TRUE_MAGNITUDES, "floor": FLOOR, "floor_db": FLOOR_DB}
     facts |= {"start": START, "seconds": SECONDS, "picture": PICTURE, "command": command, "corpus": corpus}
-    return render("sound.md.jinja", **results, **facts, shown=_shown)
+    return render("sound.md.jinja", **{"labels": None, **results}, **facts, shown=_shown)
 
 
-def _shown(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
-    return "" if figure is None else with_interval(figure["value"], figure.get("interval"), digits)
+def _shown(figure: Mapping[str, Any] | None, digits: int = 2, sign: str = "") -> str:
+    return "" if figure is None else with_interval(figure["value"], figure.get("interval"), digits, sign)
 
 
 def draw(results: Mapping[str, Any], ways: Mapping[str, Channel]) -> Figure:
