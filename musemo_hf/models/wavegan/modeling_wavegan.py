@@ -49,18 +49,19 @@ class MusemoWaveganGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMix
         widths = [channels * 2**stage for stage in reversed(range(STAGES))]
         self.embed_emotion = nn.Linear(2, EMOTION_DIM)
         self.project = nn.Linear(noise_dim + EMOTION_DIM, widths[0] * self.base_length)
-        padding = {"padding": (KERNEL - STRIDE + 1) // 2, "output_padding": 1}  # a stage is four times as long exactly
-        self.stages = nn.ModuleList(
-            nn.ConvTranspose1d(before, after, KERNEL, STRIDE, **padding) for before, after in pairwise([*widths, 1])
-        )
+        padding = (KERNEL - STRIDE + 1) // 2  # with one more sample each stage is four times as long exactly
+        stages = [
+            nn.ConvTranspose1d(before, after, KERNEL, STRIDE, padding, output_padding=1)
+            for before, after in pairwise([*widths, 1])
+        ]
         # the variance stays through the stages (He et al. 2015), of which a sample sees a quarter of the kernel; the
         # last begins at the level of music
         nn.init.normal_(self.project.weight, std=self.project.in_features**-0.5)
-        for stage, width in zip(self.stages, widths, strict=True):
-            nn.init.normal_(stage.weight, std=(2 * STRIDE / (width * KERNEL)) ** 0.5)
-            nn.init.zeros_(stage.bias)
-        with torch.no_grad():
-            self.stages[-1].weight.mul_(FIRST_LEVEL)
+        for stage in stages:
+            level = FIRST_LEVEL if stage is stages[-1] else 1.0
+            nn.init.normal_(stage.weight, std=level * (2 * STRIDE / (stage.in_channels * KERNEL)) ** 0.5)
+            nn.init.constant_(stage.bias, 0.0)  # type: ignore[arg-type]
+        self.stages = nn.ModuleList(stages)
 
     @property
     def noise_dim(self) -> int:  # type: ignore[override]
