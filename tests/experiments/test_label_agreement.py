@@ -9,7 +9,7 @@ import torch
 
 from musemo_hf.audio.mel import log_mel
 from musemo_hf.evaluation.statistics.concordance import concordance_correlation
-from musemo_hf.experiments.vocoders.channels import Channel
+from musemo_hf.experiments.vocoders.channels import DEFAULT, KEEPS_BANDS, Channel
 from musemo_hf.experiments.vocoders.label_agreement import agreement_figures, measure_against_labels
 from musemo_hf.experiments.vocoders.labelled_songs import LabelledSongs, fit_without, read_fold
 from musemo_hf.experiments.vocoders.page import _shown, sound_page
@@ -119,10 +119,15 @@ def test_what_does_not_fit_is_refused(audible, tmp_path):
 
 
 def test_the_page_shows_what_was_measured(labelled):
-    labels = measure_against_labels(labelled, {"quieter": QUIETER}, {"loudness": loudness})
+    labels = measure_against_labels(labelled, {"same": SAME, "quieter": QUIETER}, {"loudness": loudness})
     figure = {"value": 0.1, "interval": [0.0, 0.2]}
     row = {name: figure for name in ("convergence", "log_stft", "level", "seconds")} | {"level_spread": 1.0}
-    results = {"channels": {"Griffin-Lim, 128 bands": row}, "n_songs": 3, "embedder": None, "threads": 1}
+    results = {
+        "channels": {DEFAULT: row, KEEPS_BANDS: row, "a network": row},
+        "n_songs": 3,
+        "embedder": None,
+        "threads": 1,
+    }
     results |= {"librosa_seconds": 3.0, "conversion": {"grids": {}, "n_songs": 1}}
     assert "Against the labels" not in sound_page(results, "a command", "noise")
     page = sound_page(results | {"labels": labels}, "a command", "noise")
@@ -130,3 +135,5 @@ def test_the_page_shows_what_was_measured(labelled):
     after = labels["recognisers"]["loudness"]["after"]["quieter"]
     assert f"| quieter | {_shown(after['ccc']['valence'], 3)} |" in page
     assert _shown(after["change"]["arousal"], 3, "+") in page
+    assert "By the recogniser of loudness it is met by same." in page
+    assert "`a network` is a vocoder. Beside Griffin-Lim that keeps the bands, its log-STFT distance 0.10" in page
