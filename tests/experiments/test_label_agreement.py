@@ -136,4 +136,4 @@ def test_the_page_shows_what_was_measured(labelled):
     assert f"| quieter | {_shown(after['ccc']['valence'], 3)} |" in page
     assert _shown(after["change"]["arousal"], 3, "+") in page
     assert "By the recogniser of loudness it is met by same." in page
-    assert "`a network` is a vocoder. Beside Griffin-Lim that keeps the bands, its log-STFT distance 0.10" in page
+    assert "The vocoder `a network` beside Griffin-Lim that keeps the bands: its log-STFT distance is 0.10" in page
