@@ -8,11 +8,15 @@ checkpoints. Several processes share the tasks: those of `--jobs N`, of one laun
 With `--engine ray` a Ray cluster computes them (see docs/cluster.md). The exit status is 1 if a task failed. With
 `--set study.minutes=9` no task begins after nine minutes, and the table is written of what is there. Results:
 report.html, report.md and report.json in the output folder; a variant's generator is in VARIANT-seedN/generator.
+
+A WaveGAN (`kind: wavegan`) learns from the audio of the songs: its task fails where `--data-dir` is a pack, which holds
+none, and the others go on.
 """
 
 import sys
 from pathlib import Path
 
+from musemo_hf.data.demo_corpus import demo_corpus_dir
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.experiments.study.report.page import markdown, write_reports
 from musemo_hf.experiments.study.report.report import build_report
@@ -31,7 +35,8 @@ def main() -> int:
     configuration, accelerator = start(arguments, StudyConfiguration())
     engine = make_engine(arguments, accelerator.num_processes)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
-    study = Study(configuration, songs, arguments.output_dir, accelerator, arguments.accept_other_hardware)
+    folder = arguments.data_dir or demo_corpus_dir()
+    study = Study(configuration, songs, arguments.output_dir, accelerator, arguments.accept_other_hardware, folder)
     outcome = run_study(study, engine)
     if accelerator.is_main_process:
         report = build_report(study, corpus, command())

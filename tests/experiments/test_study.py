@@ -1,10 +1,12 @@
 """A study: what its tasks learn from, that none is computed twice, and that it compares what it says."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from accelerate import Accelerator
 
@@ -14,9 +16,11 @@ from musemo_hf.experiments.study import variant as variant_module
 from musemo_hf.experiments.study.networks import check_networks
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.experiments.study.recogniser import JUDGE, TEACHER, StudyRecogniser
+from musemo_hf.experiments.study.report.report import build_report
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import run_study
 from musemo_hf.experiments.study.variant import variants
+from musemo_hf.models.wavegan import MusemoWaveganGenerator
 from musemo_hf.runner.engines import Engine, WorkerProcesses
 from musemo_hf.training.checkpoint import save_checkpoint
 from musemo_hf.training.configuration import load_configuration
@@ -174,7 +178,7 @@ def test_a_red_flag_is_told_and_the_last_good_checkpoint_measured(songs, tmp_pat
         ),
         ("variants.more={recogniser: {}}", "expected kind or one of generator"),
         ("variants.more={gan_training: {magic: 1}}", "variants: more: gan_training: expected one of"),
-        ("variants.more={kind: diffusion}", "variants: more: kind: expected one of gan, flow, unet, got 'diffusion'"),
+        ("variants.more={kind: diffusion}", "variants: more: kind: expected one of gan, flow, unet, wavegan, got"),
         ("study.fold=7", "expected a fold out of"),
     ],
 )
@@ -207,12 +211,52 @@ def test_every_variant_of_the_shipped_budgets_is_one_that_trains(budget):
     assert configuration.study.budget == budget
     merged = [configuration.of_variant(variant) for variant in configuration.variants]
     common = [(one.generator, one.gan_training) for one in merged if one.flow_training == merged[0].flow_training]
-    assert sum(values == common[0] for values in common) == 3  # `enhanced`, and two flows, which leave the GAN as it is
+    assert sum(values == common[0] for values in common) == 4  # `enhanced`, and three kinds, which leave it as it is
 
 
 def test_a_misspelt_value_of_a_network_is_refused(songs, tmp_path):
     with pytest.raises(ValueError, match="variants: more: generator: expected known values, got atention_stage"):
         make(songs, tmp_path, "variants.more={generator: {atention_stage: -1}}")
+
+
+WAVEGAN = (
+    "variants.enhanced={}",
+    "variants.wavegan={kind: wavegan, wavegan_training: {batch_size: 2, discriminator_channels: 2}}",
+    "wavegan.channels=1",
+)
+
+
+def test_a_wavegan_learns_from_the_audio_of_the_songs_and_gives_log_mels(songs, tmp_path):
+    audio = tmp_path / "DEAM/MEMD_audio"
+    audio.mkdir(parents=True)
+    (tmp_path / "DEAM/annotations").mkdir()
+    (tmp_path / "DEAM/annotations/static_annotations_averaged_songs_1_2000.csv").write_text("song_id")
+    rng = np.random.default_rng(0)
+    for song in songs.song_id:
+        soundfile.write(audio / f"{song}.flac", 0.1 * rng.standard_normal(6 * 22050), 22050)
+    configuration = load_configuration(None, [*TINY, *WAVEGAN], StudyConfiguration())
+    study = Study(configuration, songs, tmp_path / "study", Accelerator(), data_dir=tmp_path / "DEAM")
+    run(pickle.loads(pickle.dumps(study)))  # as a worker process receives it
+    result = variants(study)[1].figures()
+    assert list(result["samplings"]) == [""]
+    assert result["samplings"][""]["n_clips"] == N_SONGS // 2
+    assert np.isfinite(result["samplings"][""]["quality_score"])
+    assert result["training"]["seconds"] >= variants(study)[0].figures()["training"]["seconds"]
+    folder = tmp_path / "study/wavegan-seed0"
+    generator = MusemoWaveganGenerator.from_pretrained(folder / "generator")
+    assert generator.generate_audio([[0.0, 0.0]], seed=0).shape == (1, generator.n_samples)
+    assert np.load(folder / "examples.npy").shape == (5, 128, N_FRAMES)
+    report = build_report(study, {"name": "noise", "procedural": False}, "a command")
+    assert [row["label"] for row in report["rows"]] == ["enhanced", "wavegan"]
+    assert report["curves"]["wavegan-seed0"]["discriminator_loss"]["value"]
+
+
+def test_a_wavegan_without_audio_fails_by_name_and_the_others_go_on(songs, tmp_path):
+    study = make(songs, tmp_path, *WAVEGAN)
+    outcome = run_study(study)
+    assert list(outcome.failed) == ["wavegan-seed0"]
+    assert "expected the folder of DEAM for a variant of the kind wavegan" in outcome.failed["wavegan-seed0"]
+    assert variants(study)[0].done
 
 
 def test_variants_may_ask_the_teacher_and_the_judge_is_another(songs, tmp_path):

@@ -68,11 +68,17 @@ def test_former_keys_are_read_with_a_warning(tmp_path):
         (["study.baseline=simple"], "expected variants out of enhanced, got simple"),
         (["variants.more=3"], "variants: more: expected keys and values, got 3"),
         (["variants.more={generator: 3}"], "variants: more: generator: expected keys and values, got 3"),
-        (["variants.more={kind: [flow]}"], r"variants: more: kind: expected one of gan, flow, unet, got \['flow'\]"),
+        (
+            ["variants.more={kind: [flow]}"],
+            r"variants: more: kind: expected one of gan, flow, unet, wavegan, got \['flow'\]",
+        ),
         (["variants.more={data: {}}"], "variants: more: expected kind or one of generator, .*, got data"),
         (["variants.more={gan_training: {seed: 1}}"], "variants: more: expected equal .* in all, got seed"),
         (["variants.more={gan_training: {loss: wgan}}"], "variants: more: gan_training: expected loss to be one of"),
-        (["variants.flow={kind: flow}", "study.baseline=flow"], "expected a GAN for a baseline, got the flow flow"),
+        (
+            ["variants.flow={kind: flow}", "study.baseline=flow"],
+            "expected a baseline of the kind gan, got flow of the kind flow",
+        ),
     ],
 )
 def test_refuses_and_names_the_variant(overrides, message):
@@ -88,7 +94,7 @@ def test_the_budgets_differ_in_sizes_and_lengths_and_not_in_what_they_compare():
     rates = {"gamma_decay", "generator_lr", "discriminator_lr"}
     changes = []
     for study in studies:
-        assert (study.kind_of("texture"), study.kind_of("unet")) == ("flow", "unet")
+        assert [study.kind_of(name) for name in ("texture", "unet", "wavegan")] == ["flow", "unet", "wavegan"]
         assert [name for name in study.variants if study.uses_teacher(name)] == [
             "plus cycle",
             "plus perceptual",
@@ -104,5 +110,5 @@ def test_the_budgets_differ_in_sizes_and_lengths_and_not_in_what_they_compare():
                 for name, variant in study.variants.items()
             }
         )
-    assert len(changes[0]) == 22
+    assert len(changes[0]) == 23
     assert changes[0] == changes[1] == changes[2]

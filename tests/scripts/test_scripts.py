@@ -16,6 +16,7 @@ import yaml
 from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.cli import main
 from musemo_hf.data.demo_corpus import render_demo_corpus
+from musemo_hf.models.wavegan import MusemoWaveganGenerator
 
 ROOT = Path(__file__).parents[2]
 ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1"]
@@ -249,3 +250,18 @@ def test_a_vocoder_is_trained_resumed_and_plays(corpus, environment, tmp_path):
         == 0
     )
     assert soundfile.info(tmp_path / "happy.wav").duration == pytest.approx(10)
+
+
+@pytest.mark.slow
+def test_a_wavegan_is_trained_resumed_and_sounds(corpus, environment, tmp_path):
+    tiny = ["wavegan.channels=1", "wavegan_training.batch_size=2", "wavegan_training.seconds=null"]
+    tiny += ["wavegan_training.discriminator_channels=2", "wavegan_training.checkpoint_every=1"]
+    run = ["--data-dir", corpus, "--hold-out", 0, "--output-dir", tmp_path / "run"]
+    for steps in (2, 2):  # the second finds it finished
+        made = start(
+            ACCELERATE, "train_wavegan.py", environment, *run, "--set", *tiny, f"wavegan_training.steps={steps}"
+        )
+        assert made.returncode == 0, made.stderr
+        assert f"generator: {tmp_path / 'run/generator'}" in made.stdout
+    generator = MusemoWaveganGenerator.from_pretrained(tmp_path / "run/generator")
+    assert generator.generate_audio([[0.5, 0.5]], seed=0).shape == (1, 220500)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.training.configuration import REMOVED, Configuration, load_configuration
 from musemo_hf.training.vocoder.settings import VocoderConfiguration
+from musemo_hf.training.wavegan.settings import WaveganConfiguration
 
 CONFIGS = Path(__file__).parents[2] / "training/configs"
 
@@ -56,7 +57,7 @@ def test_an_integer_is_a_number_and_null_is_allowed_where_declared():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_shipped_configuration_loads_and_prints_to_the_same(path, yaml_file):
-    kinds = {"study": StudyConfiguration, "vocoder": VocoderConfiguration}
+    kinds = {"study": StudyConfiguration, "vocoder": VocoderConfiguration, "wavegan": WaveganConfiguration}
     defaults = kinds.get(path.parent.name, kinds.get(path.stem.partition("_")[0], Configuration))()
     configuration = load_configuration(path, defaults=defaults)
     assert configuration != defaults

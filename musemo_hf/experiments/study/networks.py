@@ -5,6 +5,7 @@ from inspect import signature
 from musemo_hf.models.flow import MusemoFlowGenerator
 from musemo_hf.models.gan import MusemoGanConfig
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.models.wavegan import MusemoWaveganGenerator
 
 from .plan import TEACHER, StudyConfiguration
 
@@ -19,6 +20,7 @@ def check_networks(configuration: StudyConfiguration, n_frames: int) -> None:
         "generator": set(MusemoGanConfig().to_dict()),
         "flow": set(signature(MusemoFlowGenerator.__init__).parameters),
         "unet": set(signature(MusemoUNetGenerator.__init__).parameters),
+        "wavegan": set(signature(MusemoWaveganGenerator.__init__).parameters),
     }
     for variant in configuration.variants:
         merged = configuration.of_variant(variant)

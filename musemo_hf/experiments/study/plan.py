@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from musemo_hf.training.configuration import GENERATOR_KINDS, Configuration, merge
+from musemo_hf.training.wavegan.settings import WaveganTraining
 
-SECTIONS = ("generator", "gan_training", "flow", "flow_training", "unet", "unet_training")  # what a variant may change
+KINDS = (*GENERATOR_KINDS, "wavegan")  # a WaveGAN learns from audio, which no other part of the project does
+SECTIONS = (  # what a variant may change
+    *("generator", "gan_training", "flow", "flow_training", "unet", "unet_training"),
+    *("wavegan", "wavegan_training"),
+)
 EQUAL = ("steps", "epochs", "batch_size", "seed")  # of `gan_training`, what a variant may not change
 TEACHER = "teacher"  # in place of a folder: the recogniser that the study itself trains on the same songs
 TAUGHT = (
@@ -24,7 +29,8 @@ class StudyPlan:
     Attributes:
         fold: The artist-disjoint fold that is held out. Every variant is trained on the other folds and measured
             against the songs of this one.
-        baseline: The variant that the others are compared with. Flow variants train for as many seconds as it took.
+        baseline: The variant that the others are compared with. Variants of another kind train for as many seconds as
+            it took.
         candidate: The variant that is compared with the project's aims, named before any result is known.
         seeds: The training seeds of each variant.
         finalists: The variants that are trained with `finalist_seeds` instead.
@@ -60,12 +66,16 @@ class StudyConfiguration(Configuration):
 
     Attributes:
         study: The plan.
-        variants: Variant name -> `kind` ("gan", the default, "flow" or "unet") and the sections that it changes, each
-            key -> value.
+        variants: Variant name -> `kind` ("gan", the default, "flow", "unet" or "wavegan") and the sections that it
+            changes, each key -> value.
+        wavegan: The arguments of `MusemoWaveganGenerator`.
+        wavegan_training: The settings of a WaveGAN's training.
     """
 
     study: StudyPlan = field(default_factory=StudyPlan)
     variants: dict[str, Any] = field(default_factory=lambda: {"enhanced": {}})
+    wavegan: dict[str, Any] = field(default_factory=dict)
+    wavegan_training: WaveganTraining = field(default_factory=WaveganTraining)
 
     @classmethod
     def upgrade(cls, values: dict[str, Any], where: str) -> dict[str, Any]:
@@ -91,7 +101,7 @@ class StudyConfiguration(Configuration):
         return self.study.finalist_seeds if variant in self.study.finalists else self.study.seeds
 
     def kind_of(self, variant: str) -> str:
-        """Return "gan", "flow" or "unet"; the last two train for as many seconds as the baseline did."""
+        """Return the kind of a variant; all kinds but "gan" train for as many seconds as the baseline did."""
         return (self.variants[variant] or {}).get("kind", "gan")
 
     def uses_teacher(self, variant: str) -> bool:
@@ -124,7 +134,8 @@ class StudyConfiguration(Configuration):
         for variant in self.variants:
             self._check_variant(variant)
         if self.kind_of(self.study.baseline) != "gan":
-            raise ValueError(f"expected a GAN for a baseline, got the flow {self.study.baseline}")
+            kind = self.kind_of(self.study.baseline)
+            raise ValueError(f"expected a baseline of the kind gan, got {self.study.baseline} of the kind {kind}")
 
     def _check_variant(self, variant: str) -> None:
         where, changes = f"variants: {variant}", self.variants[variant]
@@ -133,8 +144,8 @@ class StudyConfiguration(Configuration):
             raise ValueError(f"{where}: expected keys and values, got {changes!r}")
         if unknown := sorted(set(changes) - {"kind", *SECTIONS}):
             raise ValueError(f"{where}: expected kind or one of {', '.join(SECTIONS)}, got {', '.join(unknown)}")
-        if changes.get("kind", "gan") not in GENERATOR_KINDS:
-            raise ValueError(f"{where}: kind: expected one of {', '.join(GENERATOR_KINDS)}, got {changes['kind']!r}")
+        if changes.get("kind", "gan") not in KINDS:
+            raise ValueError(f"{where}: kind: expected one of {', '.join(KINDS)}, got {changes['kind']!r}")
         self.of_variant(variant)
         if unequal := sorted(set(changes.get("gan_training") or {}) & set(EQUAL)):
             raise ValueError(f"{where}: expected equal {', '.join(EQUAL)} in all, got {', '.join(unequal)}")

@@ -34,6 +34,8 @@ class Study:
         run_dir: The folder of the results.
         accelerator: The accelerator of the launch; a process that receives the context makes one of its own.
         accept_other_hardware: Whether trainings that were begun on another device may go on, see `TrainingLoop.train`.
+        data_dir: The folder with the audio of the songs, which variants of the kind "wavegan" learn from; None for
+            none.
 
     Raises:
         ValueError: The comparison is not a fair one (see `StudyConfiguration.check`), or there is no such fold.
@@ -44,15 +46,19 @@ class Study:
     run_dir: Path
     accelerator: Accelerator
     accept_other_hardware: bool = False
+    data_dir: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run_dir", Path(self.run_dir).absolute())  # workers have another current folder
+        if self.data_dir is not None:
+            object.__setattr__(self, "data_dir", Path(self.data_dir).absolute())
         self.configuration.check()
         check_networks(self.configuration, self.n_frames)
         hold_out(self.songs, self.plan.fold)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("configuration", "songs", "run_dir", "accept_other_hardware")}
+        names = ("configuration", "songs", "run_dir", "accept_other_hardware", "data_dir")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, accelerator=Accelerator())

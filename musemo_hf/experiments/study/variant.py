@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from functools import lru_cache, partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from musemo_hf.audio.mel import denormalise
 from musemo_hf.files import atomic_path, is_whole, once
+from musemo_hf.models.wavegan import MusemoWaveganGenerator
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.pipelines.generators import load_generator, sample_clips
 from musemo_hf.training.checkpoint import checkpoints, read_state
@@ -21,6 +23,7 @@ from musemo_hf.training.loop import RedFlagError
 
 from .recogniser import JUDGE, TEACHER, StudyRecogniser
 from .study import Study
+from .wavegan import create_wavegan_trainer
 
 TEST_SEED = 10_000_000  # apart from the seeds of training
 TIMED = 5  # clips that the seconds of sampling are the median of
@@ -86,9 +89,14 @@ class Variant:
         study = self.study
         configuration = study.configuration.of_variant(self.name, StudyRecogniser(study, TEACHER).checkpoint)
         budget = self.baseline.figures()["training"]["seconds"] if self.kind != "gan" else None
-        trainer = create_trainer(
-            self.kind, configuration, study.training, self.folder / "run", study.accelerator, self.seed, budget
-        )
+        run_dir = self.folder / "run"
+        trainer: Any
+        if self.kind == "wavegan":
+            trainer = create_wavegan_trainer(study, configuration, run_dir, self.seed, budget)
+        else:
+            trainer = create_trainer(
+                self.kind, configuration, study.training, run_dir, study.accelerator, self.seed, budget
+            )
         found = checkpoints(self.folder / "run")
         before = read_state(found[-1]) if found else {}
         started, red_flag = time.perf_counter(), None
@@ -114,17 +122,21 @@ class Variant:
     def _last_good(self) -> Any:
         """Load the averaged generator of the last checkpoint before a red flag; None if there is none."""
         found = checkpoints(self.folder / "run")
-        return load_generator(found[-1] / "averaged_generator") if found else None
+        return self._load(found[-1] / "averaged_generator") if found else None
+
+    def _load(self, folder: Path) -> Any:
+        """Load a generator; a WaveGAN makes audio, so that no pipeline takes it for a generator of log-mels."""
+        return MusemoWaveganGenerator.from_pretrained(folder) if self.kind == "wavegan" else load_generator(folder)
 
     def _samplings(self) -> dict[str, dict[str, Any]]:
         """Return label -> options of `generate`: one for a GAN, one for each number of steps of a flow."""
-        if self.kind == "gan":
+        if self.kind in ("gan", "wavegan"):
             return {"": {}}
         return {f"-{steps}-steps": {"num_inference_steps": steps} for steps in self.study.plan.sampling_steps}
 
     def generator(self) -> Any:
         """Load the trained generator to the device."""
-        return load_generator(self.checkpoint).to(self.study.accelerator.device)
+        return self._load(self.checkpoint).to(self.study.accelerator.device)
 
     def _measure(self, options: dict[str, Any]) -> dict[str, Any]:
         study, generator = self.study, self.generator()

@@ -16,12 +16,13 @@ from musemo_hf.data.demo_synthesis import draw_instrument
 from musemo_hf.reporting.numbers import with_interval
 from musemo_hf.reporting.templates import render
 
-from .channels import DEFAULT, SETTINGS, TRUE_MAGNITUDES, Channel, magnitudes
+from .channels import DEFAULT, KEEPS_BANDS, SETTINGS, TRUE_MAGNITUDES, Channel, channels, magnitudes
 from .conversion import FLOOR_DB
 from .figures import FLOOR
 from .measurement import SECONDS, START
 
 PICTURE = "sound.png"
+AIM = 0.02  # of a concordance correlation coefficient, before and after a channel
 SHOWN_SECONDS, SHOWN_HZ = 4.0, 3000
 
 
@@ -31,7 +32,7 @@ def write_page(
     """Write `sound.md` and `sound.png` into a folder.
 
     Args:
-        results: The results of `measure`, with `conversion`.
+        results: The results of `measure`, with `conversion`, and with the `labels` of `measure_against_labels` or None.
         ways: The channels by name, for the picture.
         folder: The folder of the page.
         command: The command that made the results.
@@ -52,11 +53,20 @@ def sound_page(results: Mapping[str, Any], command: str, corpus: str) -> str:
     """Write the page in Markdown; each of its numbers is from `results`."""
     facts = {"default": DEFAULT, "true_magnitudes": TRUE_MAGNITUDES, "floor": FLOOR, "floor_db": FLOOR_DB}
     facts |= {"start": START, "seconds": SECONDS, "picture": PICTURE, "command": command, "corpus": corpus}
-    return render("sound.md.jinja", **results, **facts, shown=_shown)
+    vocoders = [name for name in results["channels"] if name not in channels({})]
+    facts |= {"keeps_bands": KEEPS_BANDS, "vocoders": vocoders, "aim": AIM, "within": _within}
+    return render("sound.md.jinja", **{"labels": None, **results}, **facts, shown=_shown)
 
 
-def _shown(figure: Mapping[str, Any] | None, digits: int = 2) -> str:
-    return "" if figure is None else with_interval(figure["value"], figure.get("interval"), digits)
+def _shown(figure: Mapping[str, Any] | None, digits: int = 2, sign: str = "") -> str:
+    return "" if figure is None else with_interval(figure["value"], figure.get("interval"), digits, sign)
+
+
+def _within(after: Mapping[str, Any]) -> list[str]:
+    """Return the channels after which the concordance changes by no more than the aim, in both dimensions."""
+    return [
+        name for name, row in after.items() if all(abs(change["value"]) <= AIM for change in row["change"].values())
+    ]
 
 
 def draw(results: Mapping[str, Any], ways: Mapping[str, Channel]) -> Figure:

@@ -6,11 +6,11 @@ import numpy as np
 from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
+from musemo_hf.experiments.study.plan import KINDS
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import agreement_of_judge
 from musemo_hf.experiments.study.variant import variants
 from musemo_hf.reporting.provenance import caveats, versions
-from musemo_hf.training.configuration import GENERATOR_KINDS
 from musemo_hf.training.log import read_statistics
 
 from .aims import aims, flow_against_sources
@@ -202,7 +202,7 @@ def _difference(row: dict[str, Any], own: dict[str, Any], name: str, spread: dic
 
 def _curves(folder: Any) -> dict[str, Any]:
     """Read the statistics of a training as steps and values, thinned to about 200 points."""
-    found = [path for path in (folder / "run").glob("*.jsonl") if path.stem in GENERATOR_KINDS]
+    found = [path for path in (folder / "run").glob("*.jsonl") if path.stem in KINDS]
     lines = read_statistics(found[0]) if found else []
     series = {}
     for name in (*CURVES, "loss"):

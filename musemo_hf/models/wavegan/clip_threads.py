@@ -1,0 +1,1 @@
+../../audio/clip_threads.py

@@ -1,0 +1,1 @@
+../gan/generation.py

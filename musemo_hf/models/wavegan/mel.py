@@ -1,0 +1,1 @@
+../../audio/mel.py

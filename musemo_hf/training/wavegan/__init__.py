@@ -1,0 +1,1 @@
+"""Training of a WaveGAN on the audio of songs."""
