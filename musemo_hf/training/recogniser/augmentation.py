@@ -38,10 +38,13 @@ def mixup(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> t
 def shift_gain(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Roll each clip in time by any amount, and change its level by up to 3 dB (0.06 on the normalised scale)."""
     shifts = torch.randint(0, spectrogram.shape[-1], (len(emotion),), generator=generator)
-    place = (torch.arange(spectrogram.shape[-1])[None] - shifts[:, None]) % spectrogram.shape[-1]
-    index = place[:, None, None, :].expand(spectrogram.shape).to(spectrogram.device)
-    gain = (0.12 * torch.rand(len(emotion), generator=generator) - 0.06).to(spectrogram)
-    return (spectrogram.gather(-1, index) + gain[:, None, None, None]).clamp(-1, 1), emotion
+    gains = 0.12 * torch.rand(len(emotion), generator=generator) - 0.06
+    changed = torch.empty_like(spectrogram)
+    # clip by clip, because one clip stays in a processor's cache
+    for new, clip, shift, gain in zip(changed, spectrogram, shifts.tolist(), gains.tolist(), strict=True):
+        torch.cat([clip[..., clip.shape[-1] - shift :], clip[..., : clip.shape[-1] - shift]], dim=-1, out=new)
+        new.add_(gain).clamp_(-1, 1)
+    return changed, emotion
 
 
 def unchanged(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
