@@ -63,7 +63,8 @@ class RecogniserTrainer(TrainingLoop):
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         super().__init__("recogniser", training, steps, run_dir, parallel)
-        self.config, self.training, self.augment = config, training, augmentation(training.augmentation)
+        self.config, self.training = config, training
+        self.augment = augmentation(training.augmentation, config.window_frames)
         self.clips = clips.to(parallel.device)
         self.label_deviation = None if label_deviation is None else label_deviation.to(self.clips.emotion)
         seed_step(training.seed, 0)
