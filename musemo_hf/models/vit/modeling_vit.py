@@ -144,8 +144,8 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
         """Predict valence and arousal.
 
         Args:
-            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`, in any floating-point precision. In training
-                they may be windows already, of `window_frames` frames.
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`, in any floating-point precision. In
+                training they may be windows already, of `window_frames` frames.
             labels: The labels `(B, 2)` (valence, arousal) in [-1, 1], for the loss.
             emotion_deviation: The standard deviations `(B, 2)` of the raters, in the same units; an optional input of
                 the loss of predicted deviations.

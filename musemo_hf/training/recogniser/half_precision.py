@@ -47,8 +47,9 @@ class PatchProjection(nn.Conv2d):
     @classmethod
     def of(cls, projection: nn.Conv2d) -> "PatchProjection":
         """Return a projection with the weights of a convolution, which they share."""
-        sizes = projection.in_channels, projection.out_channels, projection.kernel_size
-        made = cls(*sizes, stride=projection.stride, device="meta")
+        tall, wide = projection.kernel_size
+        channels = projection.in_channels, projection.out_channels
+        made = cls(*channels, kernel_size=(tall, wide), stride=(tall, wide), device="meta")
         made.weight, made.bias = projection.weight, projection.bias
         return made
 
