@@ -13,7 +13,7 @@ import torch
 import benchmarks
 from benchmarks.printed import printed
 
-HELPERS = {"__main__", "baseline_gan", "printed", "reliability", "timing"}
+HELPERS = {"__main__", "baseline_gan", "printed", "recogniser_agreement", "reliability", "timing"}
 
 
 def names():

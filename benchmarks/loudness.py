@@ -2,13 +2,15 @@
 
 Prints, for each preset and packaged generator, the share of songs whose peak exceeds full scale at several headrooms,
 and the concordance (CCC) of the requested emotion with the one recognised in songs at random emotions, as they are
-generated, as they are saved, and as they would be saved with other headrooms. It takes half an hour.
+generated, as they are saved, and as they would be saved with other headrooms. The U-Net computes in bfloat16, which is
+ten times as fast on a processor with AMX and moves its peaks by 0.05 dB. It takes half an hour on an idle machine.
 """
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from musemo_hf import MusemoPipeline, embedded_checkpoint
 from musemo_hf.audio.loudness import HEADROOM_DB, limit_softly
@@ -26,7 +28,7 @@ SEED = 1000
 def load(name):
     pipeline = MusemoPipeline.from_pretrained(embedded_checkpoint(name))
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return pipeline.to(torch.bfloat16) if name == "flow" else pipeline
 
 
 def peaks(pipeline, preset, n_songs=N_SONGS):
@@ -66,7 +68,11 @@ def main():
         for name, pipeline in pipelines.items():
             found = peaks(pipeline, preset)
             shares = ", ".join(f"{np.mean(found > headroom):.0%} at {headroom} dB" for headroom in HEADROOMS)
-            print(f"{preset}, {name}: {shares}; peaks in dB: median {np.median(found):.1f}, highest {found.max():.1f}")
+            enough = int(np.ceil(np.sort(found)[-2]))  # one song may exceed it
+            print(
+                f"{preset}, {name}: {shares}; peaks in dB: median {np.median(found):.1f}, highest {found.max():.1f}; "
+                f"{enough} dB are exceeded by one song at most"
+            )
     for name, pipeline in pipelines.items():
         for how, (valence, arousal) in agreement(pipeline, recogniser).items():
             print(f"{name}, {N_EMOTIONS} random emotions {how}: CCC {valence:.3f} / {arousal:.3f}")

@@ -40,8 +40,8 @@ AIM_EPOCH, AIM_SONG, AIM_START = 60.0, 1.0, 2.0  # s
 class PlainViT:
     """transformers' ViT with a linear head on the mean of its tokens, trained by the shortest loop there is."""
 
-    def __init__(self, config, device="cpu", lr=1e-3):
-        torch.manual_seed(0)
+    def __init__(self, config, device="cpu", lr=1e-3, seed=0):
+        torch.manual_seed(seed)
         self.config = config
         self.vit = ViTModel(config.to_encoder_config(), add_pooling_layer=False).to(device)
         self.head = torch.nn.Linear(config.hidden_size, 2).to(device)

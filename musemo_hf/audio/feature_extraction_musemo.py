@@ -15,6 +15,7 @@ from transformers import BatchFeature, SequenceFeatureExtractor
 from .decoding import LoadedAudio
 from .loading import AudioInput, is_file, is_wrapped, load_audio
 from .mel import MelSettings, denormalise, log_mel, normalise
+from .samples import window_starts
 from .verification import ChecksumsMixin
 
 TENSOR_TYPES = ("pt", "np")
@@ -241,15 +242,3 @@ def _whole(value: Any, name: str, least: int = 0, most: int = MAX_SIZE) -> None:
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
-    """Return the starts of evenly spaced windows, int `(n,)`, at most `hop` samples apart up to the end of the signal.
-
-    Raises:
-        ValueError: The hop is shorter than one sample.
-    """
-    if not hop >= 1:
-        raise ValueError(f"expected a hop of at least one sample between windows, got {hop:g}")
-    last = max(0, n_samples - length)
-    return np.linspace(0, last, 1 + int(np.ceil(last / hop))).round().astype(int)

@@ -173,3 +173,15 @@ def resample(samples: np.ndarray, source_rate: float, target_rate: float) -> np.
     if source_rate == target_rate:
         return samples
     return soxr.resample(samples, source_rate, target_rate, quality="HQ")
+
+
+def window_starts(n_samples: int, length: int, hop: float) -> np.ndarray:
+    """Return the starts of evenly spaced windows, int `(n,)`, at most `hop` samples apart up to the end of the signal.
+
+    Raises:
+        ValueError: The hop is shorter than one sample.
+    """
+    if not hop >= 1:
+        raise ValueError(f"expected a hop of at least one sample between windows, got {hop:g}")
+    last = max(0, n_samples - length)
+    return np.linspace(0, last, 1 + int(np.ceil(last / hop))).round().astype(int)

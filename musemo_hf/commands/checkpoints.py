@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.light_extractor import LightExtractor
     from musemo_hf.pipelines.light_recogniser import LightRecogniser
 
 PACKAGED = ("generator", "flow", "recogniser", "recogniser-yamnet")
@@ -76,10 +77,10 @@ def load_recogniser(given: str | None) -> "tuple[MusemoViTForEmotionRegression, 
 
 def load_predictor(
     given: str | None,
-) -> "tuple[MusemoViTForEmotionRegression | LightRecogniser, MusemoFeatureExtractor]":
+) -> "tuple[MusemoViTForEmotionRegression | LightRecogniser, MusemoFeatureExtractor | LightExtractor]":
     """Load the recogniser of `musemo predict`, which may have an external embedder.
 
-    One without a network is loaded without the model classes of transformers, whose import takes seconds.
+    One without a network is loaded without transformers, whose import takes as long as the answer.
 
     Raises:
         ValueError: As in `load_recogniser`.
@@ -89,12 +90,13 @@ def load_predictor(
 
     path = find_checkpoint(given, "recogniser")
     model: MusemoViTForEmotionRegression | LightRecogniser
+    extractor: MusemoFeatureExtractor | LightExtractor
     if (light := load_light_recogniser(path)) is None:
         model, extractor = _load_recogniser(path)
     else:
-        from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
+        from musemo_hf.pipelines.light_extractor import load_light_extractor
 
-        model, extractor = light.to(_device()), MusemoFeatureExtractor.from_pretrained(path)
+        model, extractor = light.to(_device()), load_light_extractor(path)
     if model.config.embedder is not None:
         from musemo_hf.pipelines.embedders.find import find_embedder
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
-from musemo_hf.audio.feature_extraction_musemo import window_starts as window_starts  # its former home
 from musemo_hf.audio.loading import AudioInput
+from musemo_hf.audio.samples import window_starts as window_starts  # its former home
 
 if TYPE_CHECKING:
+    from musemo_hf.audio.feature_extraction_musemo import MusemoFeatureExtractor
     from musemo_hf.models.vit import MusemoViTForEmotionRegression
+    from musemo_hf.pipelines.light_extractor import LightExtractor
     from musemo_hf.pipelines.light_recogniser import LightRecogniser
 
+    Extractor = MusemoFeatureExtractor | LightExtractor
     Recogniser = MusemoViTForEmotionRegression | LightRecogniser
 
 NORMAL_95 = 1.96  # standard deviations of a normal distribution's 95 % interval
@@ -120,7 +122,7 @@ class EmotionPath:
 
 def emotion_path(
     model: "Recogniser",
-    extractor: MusemoFeatureExtractor,
+    extractor: "Extractor",
     audio_or_path: AudioInput,
     sampling_rate: Any = None,
     hop_seconds: float | None = None,
@@ -167,7 +169,7 @@ def emotion_path(
     return EmotionPath(emotion, starts / rate, length / rate, seconds, deviation, own, notes, embedder)
 
 
-def _predict(model: "Recogniser", extractor: MusemoFeatureExtractor, windows: Sequence[np.ndarray]) -> np.ndarray:
+def _predict(model: "Recogniser", extractor: "Extractor", windows: Sequence[np.ndarray]) -> np.ndarray:
     """Return (valence, arousal) of windows, followed by the deviations that the model predicts, `(n, 2 or 4)`."""
     spectrogram = extractor(list(windows), sampling_rate=extractor.sampling_rate)["spectrogram"]
     embedding = embed_windows(model.config.embedder, windows, extractor.sampling_rate)

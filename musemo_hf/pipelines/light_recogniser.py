@@ -1,4 +1,4 @@
-"""A recogniser without a network, loaded without the model classes of transformers, whose import takes seconds."""
+"""A recogniser without a network, loaded without transformers, whose import takes as long as an answer."""
 
 import json
 import sys

@@ -118,7 +118,7 @@ def test_a_missing_file_is_one_clear_error(folder, song, tmp_path):
     assert done.stderr.count("expected the file lite-model_yamnet_classification_tflite_1.tflite") == 1
 
 
-def test_it_answers_without_the_model_classes_of_transformers(folder, song):
+def test_it_answers_without_transformers(folder, song):
     model, _ = load_predictor(str(folder))
     assert isinstance(model, LightRecogniser)
     spectrogram, embedding = torch.rand(3, 1, 128, N_FRAMES) * 2 - 1, torch.rand(3, 2048)
@@ -129,7 +129,7 @@ def test_it_answers_without_the_model_classes_of_transformers(folder, song):
     script = f"""import sys
 from musemo_hf.cli import main
 assert main(["predict", {str(song)!r}, "--checkpoint", {str(folder)!r}]) == 0
-slow = ("transformers.modeling_utils", "diffusers", "librosa.filters", "scipy.signal", "matplotlib", "datasets")
+slow = ("transformers", "diffusers", "librosa", "scipy.fft", "scipy.linalg", "matplotlib", "datasets")
 print("loaded:", [name for name in slow if name in sys.modules])"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "loaded: []" in done.stdout

@@ -4,10 +4,9 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.linalg import LinAlgError
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import svdvals
-from scipy.linalg.lapack import dpstrf
 
 from musemo_hf.evaluation.threads import single_blas
 
@@ -27,7 +26,7 @@ def covariance_factor(covariance: Array) -> Array:
             return np.asarray(lower, dtype=np.float64)
     except LinAlgError:
         pass  # fewer clips than dimensions, or a constant feature
-    packed, pivots, rank, _ = dpstrf(covariance, lower=1)
+    packed, pivots, rank, _ = scipy.linalg.lapack.dpstrf(covariance, lower=1)
     factor = np.empty((len(covariance), rank))
     factor[pivots - 1] = np.tril(packed)[:, :rank]
     return factor
@@ -50,7 +49,7 @@ def _nuclear_norm(product: Array) -> float:
     squares = np.linalg.eigvalsh(wide @ wide.T)
     if squares[0] > 1e-12 * squares[-1]:
         return float(np.sqrt(squares).sum())
-    return float(svdvals(product, check_finite=False).sum())
+    return float(scipy.linalg.svdvals(product, check_finite=False).sum())
 
 
 def _checked(mean: ArrayLike, covariance: ArrayLike, side: str) -> tuple[Array, Array]:

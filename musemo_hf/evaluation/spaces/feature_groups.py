@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy import fft, ndimage
+import scipy  # whose parts load slowly, when they are first used
 
 from .modulation import POWER_FLOOR, clamp_decibels, octave_edges, octave_means
 
@@ -99,7 +99,7 @@ def _double(values: Any, xp: Any) -> Any:
 
 def _fft(xp: Any) -> Any:
     """Return the Fourier transforms of a namespace: for numpy scipy's, which modulation-v1 uses."""
-    return fft if xp is np else xp.fft
+    return scipy.fft if xp is np else xp.fft
 
 
 def _average(rows: Any, n_groups: int) -> Any:
@@ -158,7 +158,7 @@ def _partials(profile: Any, covariance: Any, xp: Any) -> tuple[Any, Any]:
 @lru_cache(maxsize=1)
 def _sharpen(n_rows: int) -> np.ndarray:
     """`(n_rows, n_rows)`: subtracts from each row the mean of the rows around it."""
-    return np.eye(n_rows) - ndimage.uniform_filter1d(np.eye(n_rows), SURROUNDINGS, axis=0)
+    return np.eye(n_rows) - scipy.ndimage.uniform_filter1d(np.eye(n_rows), SURROUNDINGS, axis=0)
 
 
 def _coherence(spectrum: Any, edges: tuple[int, ...], xp: Any) -> Any:
@@ -185,7 +185,7 @@ def _onsets(flux: Any, xp: Any) -> list[Any]:
 def _pulse(rises: Any, xp: Any) -> Any:
     """Find the largest autocorrelation of the rises in each of six octaves of lag."""
     n_steps = rises.shape[-1]
-    size = fft.next_fast_len(n_steps + PULSE_LAGS[-1])
+    size = scipy.fft.next_fast_len(n_steps + PULSE_LAGS[-1])
     spectrum = _fft(xp).rfft(rises - rises.mean(axis=-1, keepdims=True), size)
     correlation = _fft(xp).irfft(xp.abs(spectrum) ** 2, size)[..., : PULSE_LAGS[-1]]
     correlation = correlation / (correlation[..., :1] + n_steps * (0.1 * FLOOR) ** 2)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from scipy import fft
+import scipy
 
 MIN_DB, MAX_DB = -60.0, 40.0  # the range of the feature extractor; clips are clamped to it before they are measured
 N_OCTAVES = 8
@@ -74,6 +74,6 @@ def log_power(clip: np.ndarray, taper: bool = False) -> np.ndarray:
     if taper:
         window = np.hanning(clip.shape[-1]).astype(np.float32)
         centred = centred * (window / np.sqrt(np.square(window).mean()))
-    spectrum = fft.rfft(centred, axis=-1)
+    spectrum = scipy.fft.rfft(centred, axis=-1)
     power = (spectrum.real**2 + spectrum.imag**2) / np.float32(clip.shape[-1])
     return np.log(power + np.float32(POWER_FLOOR))

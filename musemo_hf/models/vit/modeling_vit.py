@@ -144,7 +144,8 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
         """Predict valence and arousal.
 
         Args:
-            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`, in any floating-point precision.
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`, in any floating-point precision. In
+                training they may be windows already, of `window_frames` frames.
             labels: The labels `(B, 2)` (valence, arousal) in [-1, 1], for the loss.
             emotion_deviation: The standard deviations `(B, 2)` of the raters, in the same units; an optional input of
                 the loss of predicted deviations.
@@ -209,10 +210,10 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
     def _encode(self, spectrogram: Tensor, output_attentions: bool | None, output_hidden_states: bool | None) -> Any:
         """Return the output of the encoder for clips, or for windows of them one after the other."""
         if self.config.window_frames is not None:
-            if self.training:
-                spectrogram = random_windows(spectrogram, self.config.window_frames)
-            else:
+            if not self.training:
                 spectrogram = covering_windows(spectrogram, self.config.window_frames).flatten(0, 1)
+            elif spectrogram.shape[-1] > self.config.window_frames:
+                spectrogram = random_windows(spectrogram, self.config.window_frames)
         missing = self.config.padded_frames - self.config.encoder_frames
         padded = functional.pad(spectrogram.to(self.regressor.weight.dtype), (0, missing), value=PADDING)
         # an AST takes (B, frames, mel bands)
@@ -238,7 +239,8 @@ class MusemoViTForEmotionRegression(VerifiedModelMixin, CompleteLoadingMixin, Pr
 
     def _check(self, spectrogram: Tensor, labels: Tensor | None, emotion_deviation: Tensor | None) -> None:
         expected = (1, self.config.n_mels, self.config.n_frames)
-        if spectrogram.ndim != 4 or spectrogram.shape[1:] != expected:
+        window = (1, self.config.n_mels, self.config.encoder_frames if self.training else self.config.n_frames)
+        if spectrogram.ndim != 4 or spectrogram.shape[1:] not in (expected, window):
             raise ValueError(
                 f"expected spectrogram of shape (B, {', '.join(map(str, expected))}), got {tuple(spectrogram.shape)}"
             )

@@ -5,9 +5,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError
-
 VARIABLE = "MUSEMO_PRETRAINED"
 
 
@@ -60,6 +57,8 @@ class PretrainedFile:
         folder = os.environ.get(VARIABLE)
         if folder:
             return (Path(folder).expanduser() / Path(self.filename).name).is_file()
+        from huggingface_hub import try_to_load_from_cache  # not loaded where the folder holds the file
+
         return isinstance(try_to_load_from_cache(self.repository, self.filename, revision=self.revision), str)
 
     def _in_folder(self, folder: Path) -> Path:
@@ -72,6 +71,9 @@ class PretrainedFile:
         return path
 
     def _from_hub(self) -> Path:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import HfHubHTTPError
+
         try:
             return Path(hf_hub_download(self.repository, self.filename, revision=self.revision))
         except (OSError, HfHubHTTPError, ValueError) as error:

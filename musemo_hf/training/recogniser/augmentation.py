@@ -35,13 +35,24 @@ def mixup(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> t
     )
 
 
-def shift_gain(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Roll each clip in time by any amount, and change its level by up to 3 dB (0.06 on the normalised scale)."""
+def shift_gain(
+    spectrogram: Tensor, emotion: Tensor, generator: torch.Generator, n_frames: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Roll each clip in time by any amount, and change its level by up to 3 dB (0.06 on the normalised scale).
+
+    With `n_frames` only so many frames are made: since the roll is by any amount, they are a window from any place.
+    """
     shifts = torch.randint(0, spectrogram.shape[-1], (len(emotion),), generator=generator)
-    place = (torch.arange(spectrogram.shape[-1])[None] - shifts[:, None]) % spectrogram.shape[-1]
-    index = place[:, None, None, :].expand(spectrogram.shape).to(spectrogram.device)
-    gain = (0.12 * torch.rand(len(emotion), generator=generator) - 0.06).to(spectrogram)
-    return (spectrogram.gather(-1, index) + gain[:, None, None, None]).clamp(-1, 1), emotion
+    gains = 0.12 * torch.rand(len(emotion), generator=generator) - 0.06
+    whole = spectrogram.shape[-1]
+    n_frames = whole if n_frames is None else n_frames
+    changed = spectrogram.new_empty(*spectrogram.shape[:-1], n_frames)
+    # clip by clip, because one clip stays in a processor's cache
+    for new, clip, shift, gain in zip(changed, spectrogram, shifts.tolist(), gains.tolist(), strict=True):
+        start, beyond = whole - shift, max(0, n_frames - shift)
+        torch.cat([clip[..., start : start + n_frames], clip[..., :beyond]], dim=-1, out=new)
+        new.add_(gain).clamp_(-1, 1)
+    return changed, emotion
 
 
 def unchanged(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -58,11 +69,13 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 }
 
 
-def augmentation(names: str) -> Augmentation:
+def augmentation(names: str, window_frames: int | None = None) -> Augmentation:
     """Return a function that applies augmentations in the given order, with random numbers of one generator.
 
     Args:
         names: Names of `AUGMENTATIONS`, joined by "+", such as "shift_gain+specaugment".
+        window_frames: The number of frames of the windows that a recogniser is trained on. Clips that are rolled first
+            are cut to windows at once, which saves time, unless masks follow, whose width is a share of the clip's.
 
     Raises:
         ValueError: A name is unknown.
@@ -74,8 +87,12 @@ def augmentation(names: str) -> Augmentation:
                 f"expected augmentation to be one of {sorted(AUGMENTATIONS)}, or several joined by '+', got {name!r}"
             )
 
+    cuts = window_frames is not None and chosen[0] == "shift_gain" and "specaugment" not in chosen
+
     def apply(spectrogram: Tensor, emotion: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        for name in chosen:
+        if cuts:
+            spectrogram, emotion = shift_gain(spectrogram, emotion, generator, window_frames)
+        for name in chosen[cuts:]:
             spectrogram, emotion = AUGMENTATIONS[name](spectrogram, emotion, generator)
         return spectrogram, emotion
 

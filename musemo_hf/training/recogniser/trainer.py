@@ -23,6 +23,7 @@ from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
 
 from .augmentation import augmentation
+from .half_precision import InBFloat16
 from .layer_decay import layer_groups
 from .masked_pretraining import MaskedPretraining
 from .settings import RecogniserTraining
@@ -62,19 +63,20 @@ class RecogniserTrainer(TrainingLoop):
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         super().__init__("recogniser", training, steps, run_dir, parallel)
-        self.config, self.training, self.augment = config, training, augmentation(training.augmentation)
+        self.config, self.training = config, training
+        self.augment = augmentation(training.augmentation, config.window_frames)
         self.clips = clips.to(parallel.device)
         self.label_deviation = None if label_deviation is None else label_deviation.to(self.clips.emotion)
         seed_step(training.seed, 0)
         network = MusemoViTForEmotionRegression(config).to(parallel.device)
         network.fit_in_closed_form(self.clips.spectrogram, self.clips.emotion)
-        if training.bfloat16 and parallel.device.type == "cpu":
-            network.set_attn_implementation("eager")  # the fused attention's gradient in bfloat16 is slow on a CPU
-        self.model = parallel.model(network)
-        self.network: MusemoViTForEmotionRegression = parallel.unwrap(self.model)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
-        groups = layer_groups(self.network, training.lr, training.layer_decay)
-        self.optimizer = torch.optim.AdamW(groups, training.lr, weight_decay=training.weight_decay)
+        self.network = network
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.ema_decay))
+        in_half = training.bfloat16 and parallel.device.type == "cpu"
+        self.autocasts = training.bfloat16 and not in_half
+        self.model = parallel.model(InBFloat16(network) if in_half else network)
+        groups = layer_groups(network, training.lr, training.layer_decay)
+        self.optimizer = torch.optim.AdamW(groups, training.lr, weight_decay=training.weight_decay, fused=True)
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, round(training.warmup * steps), steps)
         self.objects = {
             "recogniser": self.network,
@@ -105,15 +107,14 @@ class RecogniserTrainer(TrainingLoop):
         seed_step(training.seed, step, self.parallel.rank)
         index = batch_indices(len(self.clips), training.batch_size, step, training.seed)
         chosen = torch.from_numpy(self.parallel.share(index))
-        batch = self.clips[chosen]
         generator = step_generator(training.seed, step, self.parallel.rank)
-        labels = batch.emotion
+        labels = self.clips.emotion[chosen]
         if self.label_deviation is not None:  # mixed as the emotions are
             labels = torch.cat([labels, self.label_deviation[chosen]], dim=1)
-        spectrogram, labels = self.augment(batch.spectrogram, labels, generator)
+        spectrogram, labels = self.augment(self.clips.spectrogram[chosen], labels, generator)
         deviation = None if self.label_deviation is None else labels[:, 2:]
         self.model.train()
-        with torch.autocast(self.parallel.device.type, torch.bfloat16, enabled=training.bfloat16):
+        with torch.autocast(self.parallel.device.type, torch.bfloat16, enabled=self.autocasts):
             loss = self.model(spectrogram=spectrogram, labels=labels[:, :2], emotion_deviation=deviation).loss
         values = self.descend(loss, self.model, self.optimizer, training.gradient_norm)
         self.schedule.step()
