@@ -16,7 +16,7 @@ class InBFloat16(nn.Module):
     """Calls a recogniser with its products in bfloat16, by autocast, and with parts that are fast in it on a CPU.
 
     The sums of the encoder's layers stay in float32. All activations in bfloat16 take a tenth less time at most,
-    but the network learns less (`docs/results/speed.md`).
+    but were not shown to learn as much (`docs/results/speed.md`).
 
     Args:
         network: The recogniser. Its attention is set to `half_precision_attention`, and the patch projection of a ViT
