@@ -8,44 +8,27 @@ what they are compared with, through sound, in the space of YAMNet. The script w
 the output folder.
 """
 
-import argparse
-import json
-import sys
-from pathlib import Path
-
-from accelerate import Accelerator
-
 from musemo_hf import MusemoPipeline
+from musemo_hf.experiments.model_reports.scripts import measurement_parser, training_songs, write_measurement
 from musemo_hf.experiments.model_reports.seams import measure_seams, seams_table
 from musemo_hf.experiments.model_reports.steps import divide_by_artist
 from musemo_hf.experiments.model_reports.variations import measure_variations, variations_table
 from musemo_hf.experiments.sound_sets import SoundSets
-from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
-from musemo_hf.reporting.provenance import versions
-from musemo_hf.training.configuration import load_configuration
-from musemo_hf.training.corpus import hold_out, load_songs
-from musemo_hf.training.launch import DATA_DIR
 
 
 def main() -> None:
     """Measure, and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", help="The folder of a U-Net generator or of its pipeline.")
-    parser.add_argument("--config", type=Path, help="The YAML whose section `data` chooses the songs.")
-    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold whose songs are left out.")
+    parser = measurement_parser(__doc__, "The folder of a U-Net generator or of its pipeline.", "runs/editing")
     what = "The strengths of variations."
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.2, 0.4, 0.6, 0.8, 1.0], help=what)
     parser.add_argument("--n-songs", type=int, default=48, help="The largest number of songs that are changed.")
     parser.add_argument("--n-others", type=int, default=400, help="The largest number of songs of other artists.")
     parser.add_argument("--n-journeys", type=int, default=8, help="The number of journeys.")
     parser.add_argument("--no-sound", action="store_true", help="Measure the seams alone, without YAMNet.")
-    parser.add_argument("--bfloat16", action="store_true", help="Generate with products in bfloat16, which is faster.")
-    parser.add_argument("--output-dir", type=Path, default=Path("runs/editing"))
     arguments = parser.parse_args()
-    songs, corpus = load_songs(load_configuration(arguments.config).data, arguments.data_dir, Accelerator())
-    sources, others = divide_by_artist(hold_out(songs, arguments.hold_out), arguments.n_songs, arguments.n_others)
+    songs, corpus = training_songs(arguments)
+    sources, others = divide_by_artist(songs, arguments.n_songs, arguments.n_others)
     pipeline = MusemoPipeline.from_pretrained(arguments.generator)
     pipeline.set_progress_bar_config(disable=True)
     seams = measure_seams(pipeline, sources, arguments.n_journeys, arguments.bfloat16)
@@ -53,12 +36,9 @@ def main() -> None:
     if not arguments.no_sound:
         strengths, sounds = arguments.strengths, SoundSets(yamnet_embedder())
         varied = measure_variations(pipeline.generator, sources, others, strengths, sounds, arguments.bfloat16)
-    report = {"command": f"python {' '.join(sys.argv)}", "corpus": corpus, "held_out_fold": arguments.hold_out}
-    report |= {"n_songs": len(sources), "n_others": len(others), "variations": varied, "seams": seams}
+    figures = {"n_songs": len(sources), "n_others": len(others), "variations": varied, "seams": seams}
     tables = seams_table(seams) if not varied else f"{variations_table(varied)}\n{seams_table(seams)}"
-    atomic_write(arguments.output_dir / "editing.json", json.dumps(report | {"versions": versions()}, indent=1))
-    atomic_write(arguments.output_dir / "editing.md", tables)
-    print(tables)
+    write_measurement(arguments, "editing", corpus, figures, tables)
 
 
 if __name__ == "__main__":

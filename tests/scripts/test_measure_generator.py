@@ -14,7 +14,6 @@ from musemo_hf import (
     MusemoViTConfig,
     MusemoViTForEmotionRegression,
 )
-from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.pack import write_pack
 from musemo_hf.reporting.fold_readings import SecondReadingError, read_log, weights_hash
 
@@ -23,21 +22,10 @@ N_SONGS, N_FRAMES = 24, 256
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, small_songs):
     """A folder with an untrained generator, an untrained recogniser and a pack of songs in two folds."""
     root = tmp_path_factory.mktemp("runs")
-    rng = np.random.default_rng(0)
-    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
-    songs = SongArrays(
-        spectrogram=(20 * emotion[:, 1, None, None] + rng.normal(-20, 10, (N_SONGS, 128, N_FRAMES))).astype(np.float32),
-        emotion=emotion,
-        emotion_std=np.zeros_like(emotion),
-        fold=(np.arange(N_SONGS) // 2 % 2).astype(np.int8),
-        song_id=np.arange(N_SONGS, dtype=np.int32),
-        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
-        genre=[""] * N_SONGS,
-        year=np.full(N_SONGS, 2014, dtype=np.int16),
-    )
+    songs = small_songs(np.arange(N_SONGS) // 2 % 2, N_FRAMES)
     write_pack(root / "songs.safetensors", songs, "excerpt_10s", "corrected")
     generator = MusemoGanGenerator(MusemoGanConfig(n_frames=N_FRAMES, generator_channels=8, group_norm_groups=1))
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from musemo_hf import MusemoFeatureExtractor, MusemoUNetGenerator
-from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.pack import write_pack
 
 TRAINING = Path(__file__).parents[2] / "training"
@@ -17,21 +16,10 @@ N_SONGS, N_FRAMES = 24, 256
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, small_songs):
     """A folder with a generator that was hardly trained, and a pack of songs in two folds."""
     root = tmp_path_factory.mktemp("runs")
-    rng = np.random.default_rng(0)
-    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
-    songs = SongArrays(
-        spectrogram=(20 * emotion[:, 1, None, None] + rng.normal(-20, 10, (N_SONGS, 128, N_FRAMES))).astype(np.float32),
-        emotion=emotion,
-        emotion_std=np.zeros_like(emotion),
-        fold=(np.arange(N_SONGS) // 2 % 4 == 3).astype(np.int8),
-        song_id=np.arange(N_SONGS, dtype=np.int32),
-        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
-        genre=[""] * N_SONGS,
-        year=np.full(N_SONGS, 2014, dtype=np.int16),
-    )
+    songs = small_songs(np.arange(N_SONGS) // 2 % 4 == 3, N_FRAMES)
     write_pack(root / "songs.safetensors", songs, "excerpt_10s", "corrected")
     torch.manual_seed(0)
     sizes = {"channels": (32, 32), "attention": (False, False), "condition_width": 16, "num_inference_steps": 1}
