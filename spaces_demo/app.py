@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from abilities import read_abilities
 from edge import PRIVATE, Page
 from intake import MAX_UPLOAD_BYTES, Intake
-from markup import ASSETS
+from markup import ASSETS, asset
 from studio import STUDIO
 from tabs.listen import listen_tab
 from tabs.make import MakeTab
@@ -70,6 +70,7 @@ def launch(page: gr.Blocks) -> None:
     page.launch(
         theme=theme(),
         css_paths=ASSETS / "style.css",
+        head=f"<script>{asset('stream.js')}</script>",
         max_file_size=MAX_UPLOAD_BYTES,
         app_kwargs={"middleware": [Middleware(Intake, storage=STORAGE)]},
         ssr_mode=False,

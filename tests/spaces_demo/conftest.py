@@ -205,9 +205,10 @@ def browser():
 class Visitor:
     """A page, and what went wrong on it."""
 
-    def __init__(self, browser, url, address="", **screen):
+    def __init__(self, browser, url, address="", script="", **screen):
         self.touches = screen.get("has_touch", False)
         self.context = browser.new_context(**screen)
+        self.context.add_init_script(script)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.outside, self.errors = [], []
@@ -258,11 +259,14 @@ class Visitor:
 
 @pytest.fixture
 def visit(browser):
-    """`visit(url, address="", **screen)` -> a `Visitor`, who meets no error and asks nobody outside."""
+    """`visit(url, address="", script="", **screen)` -> a `Visitor`, who meets no error and asks nobody outside.
+
+    The script runs on the page before its own.
+    """
     visitors = []
 
-    def enter(url: str, address: str = "", **screen) -> Visitor:
-        visitors.append(Visitor(browser, url, address, **screen))
+    def enter(url: str, address: str = "", script: str = "", **screen) -> Visitor:
+        visitors.append(Visitor(browser, url, address, script, **screen))
         return visitors[-1]
 
     yield enter
