@@ -9,7 +9,7 @@ from typing import Any
 
 from .engines import Engine, InProcess
 from .progress import Progress
-from .task import Attempt, State, Task
+from .task import Attempt, State, Task, clear_notes
 
 logger = logging.getLogger(__name__)
 POLL = 2.0  # seconds until a task that another process computes is looked at again, and the bar is drawn anew
@@ -62,7 +62,12 @@ def run_tasks(
         raise ValueError(f"expected tasks with unique names and known needs, got {names} and the needs {unknown}")
     locks.mkdir(parents=True, exist_ok=True)
     _name_broken(tasks)
-    left = [task for task in tasks if not task.done(context)]
+    left = []
+    for task in tasks:
+        if task.done(context):
+            clear_notes(task, locks)
+        else:
+            left.append(task)
     if not left:
         return Outcome()
     engine = engine or InProcess()

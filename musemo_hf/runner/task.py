@@ -87,7 +87,7 @@ def attempt(context: Any, task: Task, locks: Path, since: float) -> Attempt:
     """Compute a task, unless it is done, another process computes it, or it has failed in another process.
 
     A lock of the operating system guards the task; it is released when its process dies, so a killed process leaves
-    nothing behind that blocks the next one.
+    nothing behind that blocks the next one. Its note of who computes the task may stay: `clear_notes` removes it.
 
     Args:
         context: What all tasks of the run share.
@@ -99,10 +99,11 @@ def attempt(context: Any, task: Task, locks: Path, since: float) -> Attempt:
         return Attempt(State.FAILED, f"{socket.gethostname()} does not see {locks}: the folder must be shared")
     base = locks / task.name
     base.parent.mkdir(parents=True, exist_ok=True)
-    holder, failure = (base.with_name(f"{base.name}.{kind}") for kind in ("running", "failed"))
+    holder, failure = _notes(task, locks)
     try:
         with FileLock(base.with_name(f"{base.name}.lock"), timeout=0):
             if task.done(context):
+                clear_notes(task, locks)
                 return Attempt(State.FOUND)
             if failure.is_file() and failure.stat().st_mtime >= since:
                 return Attempt(State.FAILED, failure.read_text(encoding="utf-8").strip().splitlines()[-1])
@@ -113,6 +114,18 @@ def attempt(context: Any, task: Task, locks: Path, since: float) -> Attempt:
                 holder.unlink(missing_ok=True)
     except Timeout:
         return Attempt(State.BUSY, _describe(holder))
+
+
+def clear_notes(task: Task, locks: Path) -> None:
+    """Remove what a process that was killed after it had written the result of a task left beside its lock."""
+    for note in _notes(task, locks):
+        note.unlink(missing_ok=True)
+
+
+def _notes(task: Task, locks: Path) -> tuple[Path, Path]:
+    """Return the files that say who computes a task, and why it failed."""
+    base = locks / task.name
+    return base.with_name(f"{base.name}.running"), base.with_name(f"{base.name}.failed")
 
 
 def _compute(context: Any, task: Task, failure: Path) -> Attempt:

@@ -12,7 +12,7 @@ import pytest
 
 from musemo_hf.runner.engines import InProcess, WorkerProcesses
 from musemo_hf.runner.scheduler import run_tasks
-from musemo_hf.runner.task import State, attempt
+from musemo_hf.runner.task import State, Task, attempt
 
 ENGINES = pytest.mark.parametrize("engine", [InProcess(), WorkerProcesses(2)], ids=["in process", "two processes"])
 
@@ -115,6 +115,19 @@ def test_two_launches_share_tasks_and_say_what_they_wait_for(example, tmp_path):
     assert sorted(example.computed(tmp_path)) == ["first", *(f"other{i}" for i in range(4))]
     assert f"waiting for first (process {first.pid} on " in second.stderr.read()
     first.stderr.close()
+
+
+@pytest.mark.parametrize("kind", ["running", "failed"])
+@pytest.mark.parametrize("name", ["a", "group/a"])
+def test_notes_of_a_process_killed_after_its_result_are_removed(example, tmp_path, name, kind):
+    task = Task(name, example.work, (name,), result=tmp_path / "a.json")
+    run([task], tmp_path)
+    note = tmp_path / "locks" / f"{name}.{kind}"
+    for seen in (lambda: run([task], tmp_path), lambda: attempt(tmp_path, task, tmp_path / "locks", 0.0)):
+        note.write_text('{"process": 1, "host": "a"}')
+        seen()
+        assert not note.exists()
+    assert example.computed(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
