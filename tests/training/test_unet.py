@@ -138,9 +138,9 @@ def test_a_training_begins_with_the_weights_of_a_trained_model_and_adds_genres(t
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"channels": (32, 64)}, r"weights fit the configuration, got channels \(32, 32\) -> \(32, 64\)$"),
-        ({"conditions": ("tempo",)}, r"got conditions \('loudness',\) -> \('tempo',\)$"),
-        ({"genres": ("Rock", "Jazz")}, r"got genres \('Jazz', 'Rock'\) -> \('Rock', 'Jazz'\)$"),
+        ({"channels": (32, 64)}, r"weights fit the configuration, got channels \[32, 32\] -> \[32, 64\]$"),
+        ({"conditions": ("tempo",)}, r"got conditions \['loudness'\] -> \['tempo'\]$"),
+        ({"genres": ("Rock", "Jazz")}, r"got genres \['Jazz', 'Rock'\] -> \['Rock', 'Jazz'\]$"),
     ],
 )
 def test_initial_weights_that_do_not_fit(tmp_path, config, message):

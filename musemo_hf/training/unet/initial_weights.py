@@ -28,12 +28,12 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"expected the folder of a U-Net generator to begin with, found none at {folder}")
     trained = MusemoUNetGenerator.from_pretrained(folder)
-    had, wanted = trained.config, generator.config
-    differing = {name: (had[name], wanted[name]) for name in SHAPE if list_of(had[name]) != list_of(wanted[name])}
-    if had.genres and list_of(had.genres) != list_of(wanted.genres):
-        differing["genres"] = (had.genres, wanted.genres)
+    had, wanted = (
+        {name: _as_read(model.config[name]) for name in (*SHAPE, "genres")} for model in (trained, generator)
+    )
+    differing = [name for name in had if had[name] != wanted[name] and (name != "genres" or had["genres"])]
     if differing:
-        what = ", ".join(f"{name} {before!r} -> {after!r}" for name, (before, after) in differing.items())
+        what = ", ".join(f"{name} {had[name]} -> {wanted[name]}" for name in differing)
         raise ValueError(f"{folder}: expected a U-Net generator whose weights fit the configuration, got {what}")
     added = {name: value for name, value in generator.state_dict().items() if name.startswith(GENRES)}
     generator.load_state_dict(added | trained.state_dict())
@@ -60,6 +60,6 @@ def check_fold(folder: str | Path, corpus: str, held_out: int | None) -> None:
         )
 
 
-def list_of(value: object) -> object:
+def _as_read(value: object) -> object:
     """Return a tuple as a list, as which a configuration is read back."""
     return list(value) if isinstance(value, tuple) else value
