@@ -22,10 +22,14 @@ def main() -> None:
     parser = measurement_parser(__doc__, "The folder of a U-Net generator.", "runs/conditions")
     parser.add_argument("--n-clips", type=int, default=48, help="The number of clips of each condition; 0 for none.")
     parser.add_argument("--n-emotions", type=int, default=16, help="The number of clips of each genre; 0 for none.")
+    parser.add_argument("--n-songs", type=int, help="The largest number of songs for the genres (default: all).")
+    parser.add_argument("--steps", type=int, help="The number of sampling steps (default: the model's own).")
     parser.add_argument("--no-sound", action="store_true", help="Leave out the genres that another model hears.")
     arguments = parser.parse_args()
     songs, corpus = training_songs(arguments)
     generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
+    if arguments.steps:
+        generator.register_to_config(num_inference_steps=arguments.steps)
     figures, tables = {}, []
     if arguments.n_clips:
         rows = measure_conditions(generator, songs, arguments.n_clips, bfloat16=arguments.bfloat16)
@@ -33,7 +37,8 @@ def main() -> None:
         tables.append(conditions_table(rows))
     if arguments.n_emotions and generator.config.genres:
         sounds = None if arguments.no_sound else SoundSets(yamnet_embedder())
-        genres = measure_genres(generator, songs, arguments.n_emotions, sounds, bfloat16=arguments.bfloat16)
+        sizes = (arguments.n_emotions, sounds, arguments.n_songs)
+        genres = measure_genres(generator, songs, *sizes, bfloat16=arguments.bfloat16)
         figures["genres"] = genres
         tables.append(genres_table(genres))
     write_measurement(arguments, "conditions", corpus, figures, "\n".join(tables))

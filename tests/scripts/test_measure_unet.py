@@ -55,11 +55,13 @@ def test_seams(runs, monkeypatch):
 
 
 def test_conditions_and_genres(runs, monkeypatch):
-    start("measure_conditions.py", runs, monkeypatch, "--n-clips", "6", "--n-emotions", "2", "--no-sound")
+    monkeypatch.setattr("musemo_hf.experiments.model_reports.genres.N_ARTISTS", 5)
+    sizes = ("--n-clips", "6", "--n-emotions", "2", "--n-songs", "20", "--steps", "1")
+    start("measure_conditions.py", runs, monkeypatch, *sizes, "--no-sound")
     report = json.loads((runs / "out" / "conditions.json").read_text())
     assert [row["condition"] for row in report["rows"]] == ["loudness", "brightness", "tempo"]
-    assert report["genres"]["n_songs"] == [12, 12]
+    assert report["genres"]["n_songs"] == [10, 10]
     assert list(report["genres"]["by_space"]) == ["modulation-v3, arrays"]
     table = (runs / "out" / "conditions.md").read_text()
     assert "| tempo |" in table
-    assert "| Jazz | 12 |" in table
+    assert "| Jazz | 10 |" in table

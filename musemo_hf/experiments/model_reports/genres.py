@@ -12,6 +12,7 @@ from musemo_hf.audio.mel import denormalise
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.data.genres import split_genres
+from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.evaluation.external.detectability import PENALTY
 from musemo_hf.evaluation.external.resampled_distances import scaled
 from musemo_hf.evaluation.spaces.embedders import get_embedder
@@ -26,6 +27,7 @@ from .conditions import requested_clips
 
 ARRAYS = "modulation-v3"  # the space of our own statistics
 N_FOLDS = 5
+N_ARTISTS = 10  # of songs of one genre only, so that each classifier knows several
 SIDES = ("songs", "requested")
 N_RESAMPLES = 1000
 
@@ -35,47 +37,56 @@ def measure_genres(
     songs: SongArrays,
     n_emotions: int,
     sounds: SoundSets | None = None,
+    n_songs: int | None = None,
     seed: int = 0,
     bfloat16: bool = False,
 ) -> dict[str, Any]:
-    """Ask for each genre at the same emotions with the same noise, and classify the clips as real songs are classified.
+    """Ask for genres at the same emotions with the same noise, and classify the clips as real songs are classified.
 
-    A classifier is logistic regression (L2 penalty, classes of equal weight) on features of the songs of exactly one of
-    the generator's genres. Five classifiers are fitted, each without the artists of one fold. A real song is
-    classified by the one that knows no song of its artist, and a clip by all five, whose answers are averaged, so that
-    both sides are classified by classifiers of as many songs. Since only the genre differs between the clips, a
-    generator that ignores it has a balanced accuracy of exactly chance.
+    A classifier is logistic regression (L2 penalty, classes of equal weight) on features of songs that have exactly one
+    of the generator's genres; a genre that has such songs of fewer than ten artists is left out. Five classifiers are
+    fitted, each without the artists of one fold. A real song is classified by the one that knows no song of its artist,
+    and a clip by all five, whose answers are averaged, so that both sides are classified by classifiers of as many
+    songs. Since only the genre differs between the clips, a generator that ignores it has a balanced accuracy of
+    exactly chance.
 
     Args:
         generator: A generator with `genres`.
         songs: Songs of its training.
         n_emotions: The number of songs at whose emotions each genre is asked for.
         sounds: Embeds sound by a model that took no part in any training, which decides; None leaves it out.
+        n_songs: The largest number of songs that are classified and that classifiers are fitted to; None for all.
         seed: The seed of the choice of emotions, of the folds and of the bootstrap.
         bfloat16: Whether clips are generated with products in bfloat16.
 
     Returns:
-        `genres`, `n_songs` of each, `n_artists`, `n_emotions`, `chance`, and for each space `by_space`: `songs` and
-        `requested`, with the `balanced_accuracy` (the mean of the recalls) and its `_interval` (95 %, over artists or
-        over emotions) and the `recall` of each genre; and `unasked`, the share of each genre among clips of which no
-        genre was asked, at the same emotions with the same noise.
+        The measured `genres`, `n_songs` of each, `n_artists`, `n_emotions`, `chance`, and for each space `by_space`:
+        `songs` and `requested`, with the `balanced_accuracy` (the mean of the recalls) and its `_interval` (95 %, over
+        artists or over emotions) and the `recall` of each genre; and `unasked`, the share of each genre among clips of
+        which no genre was asked, at the same emotions with the same noise.
 
     Raises:
-        ValueError: The generator has no genres, or a genre has songs of too few artists, see `fold_of_artists`.
+        ValueError: Fewer than two genres are left, or there are fewer than two emotions.
     """
-    genres = tuple(generator.config.genres)
-    if not genres or n_emotions < 2:
+    offered = tuple(generator.config.genres)
+    names = [[name for name in split_genres(text) if name in offered] for text in songs.genre]
+    artists = artist_groups(songs.artist)
+    artists_of = {genre: {artists[i] for i, found in enumerate(names) if found == [genre]} for genre in offered}
+    genres = [genre for genre in offered if len(artists_of[genre]) >= N_ARTISTS]
+    if len(genres) < 2 or n_emotions < 2:
+        counts = ", ".join(f"{genre} {len(found)}" for genre, found in artists_of.items()) or "no genres"
         raise ValueError(
-            f"expected a generator with genres and at least 2 emotions, got {len(genres)} genres and {n_emotions}"
+            f"expected a generator with at least two genres that are the only one of songs of {N_ARTISTS} artists, and "
+            f"2 emotions, got {counts}, and {n_emotions} emotions"
         )
-    names = [[name for name in split_genres(text) if name in genres] for text in songs.genre]
-    single = np.flatnonzero([len(found) == 1 for found in names])
+    single = np.flatnonzero([len(found) == 1 and found[0] in genres for found in names])
+    single = evenly_spaced(single, len(single) if n_songs is None else n_songs)
     known, labels = select(songs, single), np.array([genres.index(names[i][0]) for i in single])
-    artists = artist_groups(known.artist)
-    folds = fold_of_artists(labels, artists, len(genres), seed)
+    artists = [artists[i] for i in single]
+    folds = fold_of_artists(labels, artists, seed)
     chosen = np.random.default_rng((seed, len(songs))).choice(len(songs), n_emotions, replace=False)
     emotion = torch.from_numpy(songs.emotion[chosen])
-    wanted = [genre_shares(genres, [name] * n_emotions) for name in (*genres, None)]
+    wanted = [genre_shares(offered, [name] * n_emotions) for name in (*genres, None)]
     parts = [requested_clips(generator, emotion, {GENRE: shares}, bfloat16).spectrogram[:, 0] for shares in wanted]
     made = denormalise(torch.cat(parts)).numpy()
     spaces = {f"{ARRAYS}, arrays": [get_embedder(ARRAYS).embed(clips) for clips in (known.spectrogram, made)]}
@@ -83,7 +94,7 @@ def measure_genres(
         heard = [sounds.features(known.spectrogram, "real songs"), sounds.features(made, "generated clips")]
         spaces = {f"{sounds.embedder.name}, sound": heard} | spaces
     return {
-        "genres": list(genres),
+        "genres": genres,
         "n_songs": np.bincount(labels, minlength=len(genres)).tolist(),
         "n_artists": len(set(artists)),
         "n_emotions": n_emotions,
@@ -95,25 +106,16 @@ def measure_genres(
     }
 
 
-def fold_of_artists(labels: np.ndarray, artists: Sequence[str], n_genres: int, seed: int) -> np.ndarray:
+def fold_of_artists(labels: np.ndarray, artists: Sequence[str], seed: int) -> np.ndarray:
     """Return a fold from 0 to 4 for each song, none of which divides an artist, with genres in like shares.
 
     Args:
         labels: The number of the genre of each song `(N,)`.
         artists: The artist of each song.
-        n_genres: The number of genres.
         seed: The seed of the order of artists.
-
-    Raises:
-        ValueError: A genre has songs of fewer artists than there are folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    counts = [
-        len({artist for artist, label in zip(artists, labels, strict=True) if label == i}) for i in range(n_genres)
-    ]
-    if min(counts) < N_FOLDS:
-        raise ValueError(f"expected songs of at least {N_FOLDS} artists of each genre, got {counts}")
     folds = np.empty(len(labels), dtype=int)
     divided = StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=seed).split(labels[:, None], labels, artists)
     for fold, (_, test) in enumerate(divided):
