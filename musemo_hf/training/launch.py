@@ -19,6 +19,7 @@ from .configuration import Configuration, load_configuration
 from .corpus import hold_out, load_songs
 from .generators import create_trainer, save_generator, write_training_report
 from .identity import origin_of
+from .unet.initial_weights import check_fold
 
 DATA_DIR = (
     "The folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack` (default: the "
@@ -107,6 +108,9 @@ def train_generator(kind: str, arguments: argparse.Namespace) -> None:
     """
     configuration, accelerator = start(arguments)
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
+    initial = configuration.unet_training.initial if kind == "unet" else None
+    if initial is not None:
+        check_fold(initial, corpus["name"], arguments.hold_out)
     learnt = hold_out(songs, arguments.hold_out)
     clips, origin = Clips.of_songs(learnt), origin_of(learnt, configuration.data, arguments.hold_out)
     run_dir = arguments.output_dir

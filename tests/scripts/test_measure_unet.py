@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from musemo_hf import MusemoFeatureExtractor, MusemoUNetGenerator
 from musemo_hf.data.pack import write_pack
 
 TRAINING = Path(__file__).parents[2] / "training"
-N_SONGS, N_FRAMES = 24, 256
+N_SONGS, N_FRAMES = 32, 256
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +21,12 @@ def runs(tmp_path_factory, small_songs):
     """A folder with a generator that was hardly trained, and a pack of songs in two folds."""
     root = tmp_path_factory.mktemp("runs")
     songs = small_songs(np.arange(N_SONGS) // 2 % 4 == 3, N_FRAMES)
+    songs = replace(songs, genre=np.repeat(["Jazz", "Rock"], N_SONGS // 2).tolist())
     write_pack(root / "songs.safetensors", songs, "excerpt_10s", "corrected")
     torch.manual_seed(0)
     sizes = {"channels": (32, 32), "attention": (False, False), "condition_width": 16, "num_inference_steps": 1}
-    conditions = ("loudness", "brightness", "tempo")
-    generator = MusemoUNetGenerator(n_frames=N_FRAMES, guidance_scale=1.0, conditions=conditions, **sizes)
+    offered = {"conditions": ("loudness", "brightness", "tempo"), "genres": ("Jazz", "Rock")}
+    generator = MusemoUNetGenerator(n_frames=N_FRAMES, guidance_scale=1.0, **offered, **sizes)
     generator.save_pretrained(root / "generator")
     MusemoFeatureExtractor(n_frames=N_FRAMES).save_pretrained(root / "generator")
     return root
@@ -39,7 +41,7 @@ def start(script, runs, monkeypatch, *options):
 def test_steps(runs, monkeypatch):
     start("measure_steps.py", runs, monkeypatch, "--steps", "2", "--n-clips", "8", "--no-sound")
     report = json.loads((runs / "out" / "steps.json").read_text())
-    assert (report["n_asked"], report["n_others"], report["held_out_fold"]) == (8, 10, 1)
+    assert (report["n_asked"], report["n_others"], report["held_out_fold"]) == (8, 16, 1)
     assert [row["steps"] for row in report["rows"]] == [2]
     assert (runs / "out" / "steps.md").read_text().startswith("| figure | 2 steps |")
 
@@ -52,8 +54,14 @@ def test_seams(runs, monkeypatch):
     assert "| infilling | 1 |" in (runs / "out" / "editing.md").read_text()
 
 
-def test_conditions(runs, monkeypatch):
-    start("measure_conditions.py", runs, monkeypatch, "--n-clips", "6")
+def test_conditions_and_genres(runs, monkeypatch):
+    monkeypatch.setattr("musemo_hf.experiments.model_reports.genres.N_ARTISTS", 5)
+    sizes = ("--n-clips", "6", "--n-emotions", "2", "--n-songs", "20", "--steps", "1")
+    start("measure_conditions.py", runs, monkeypatch, *sizes, "--no-sound")
     report = json.loads((runs / "out" / "conditions.json").read_text())
     assert [row["condition"] for row in report["rows"]] == ["loudness", "brightness", "tempo"]
-    assert "| tempo |" in (runs / "out" / "conditions.md").read_text()
+    assert report["genres"]["n_songs"] == [10, 10]
+    assert list(report["genres"]["by_space"]) == ["modulation-v3, arrays"]
+    table = (runs / "out" / "conditions.md").read_text()
+    assert "| tempo |" in table
+    assert "| Jazz | 10 |" in table

@@ -14,6 +14,7 @@ from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
 from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
 from musemo_hf.training.unet.emotion_calibration import calibrate
+from musemo_hf.training.unet.initial_weights import check_fold, take_weights
 from musemo_hf.training.unet.measures import brightness, draw_given, leave_out, loudness, measure, shares_of, tempo
 from musemo_hf.training.unet.settings import UNetTraining
 from musemo_hf.training.unet.trainer import UNetTrainer
@@ -108,6 +109,59 @@ def test_genres_are_learnt_from_metadata_and_left_out_of_some_crops(trainer, cli
         trainer(config=changes)
     with pytest.raises(ValueError, match=r"expected a genre out of Blues, .* got 'Polka'"):
         trainer(config={"genres": ("Polka",)}, songs=named)
+
+
+def test_a_training_begins_with_the_weights_of_a_trained_model_and_adds_genres(trainer, clips, tmp_path):
+    had = {"conditions": ("loudness",)}
+    calibration = {"emotion_map": ((2.0, 0.0, 0.0), (0.0, 2.0, 0.0))}
+    first = trainer("first", config=had | calibration, lr=3e-3).train()
+    first.save_pretrained(tmp_path / "trained")
+    louder = replace(clips, spectrogram=(clips.spectrogram + 0.1).clamp(max=1), genre=("Rock",) * 40)
+    settings = {"initial": str(tmp_path / "trained"), "steps": 20, "checkpoint_every": 20, "ema_decay": 0.5}
+    run = trainer("second", config=had | {"genres": ("Jazz", "Rock")}, songs=louder, **settings)
+    begun = run.averaged_model
+    assert torch.equal(begun.bands.mean, first.bands.mean)  # and not that of the louder songs
+    assert begun.config.emotion_map is None
+    latents, t = torch.randn(2, 1, 128, 32), torch.tensor([0.3, 0.8])
+    genre = {"genre": torch.eye(2)}
+    for model in (first, begun):
+        model.eval()
+    before = first(latents, t, clips.emotion[:2]).velocity
+    assert torch.equal(begun(latents, t, clips.emotion[:2], conditions=genre).velocity, before)
+    made = run.train().eval()
+    velocities = [made(latents, t, clips.emotion[:2], conditions=given).velocity for given in ({}, genre)]
+    assert not torch.equal(*velocities)
+    again = trainer("second", config=had | {"genres": ("Jazz", "Rock")}, songs=louder, **settings)
+    assert torch.equal(again.train()(latents, t, clips.emotion[:2]).velocity, velocities[0])  # resumed at its end
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"channels": (32, 64)}, r"weights fit the configuration, got channels \[32, 32\] -> \[32, 64\]$"),
+        ({"conditions": ("tempo",)}, r"got conditions \['loudness'\] -> \['tempo'\]$"),
+        ({"genres": ("Rock", "Jazz")}, r"got genres \['Jazz', 'Rock'\] -> \['Rock', 'Jazz'\]$"),
+    ],
+)
+def test_initial_weights_that_do_not_fit(tmp_path, config, message):
+    had = CONFIG | {"conditions": ("loudness",), "genres": ("Jazz", "Rock")}
+    MusemoUNetGenerator(**had).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        take_weights(MusemoUNetGenerator(**(had | config)), tmp_path)
+    with pytest.raises(FileNotFoundError, match="expected the folder of a U-Net generator to begin with, found none"):
+        take_weights(MusemoUNetGenerator(**had), tmp_path / "none")
+
+
+def test_the_fold_of_initial_weights_is_held_out_again(tmp_path):
+    folder = tmp_path / "generator"
+    folder.mkdir()
+    check_fold(folder, "DEAM", 2)  # nothing is known of it
+    (tmp_path / "report.json").write_text('{"held_out_fold": 1, "corpus": {"name": "DEAM"}}')
+    check_fold(folder, "DEAM", 1)
+    check_fold(folder, "demonstration corpus", None)
+    for fold in (2, None):
+        with pytest.raises(ValueError, match=f"was trained without fold 1 of DEAM: expected the same fold, got {fold}"):
+            check_fold(folder, "DEAM", fold)
 
 
 def test_an_unknown_augmentation(trainer):

@@ -52,10 +52,10 @@ def measure_conditions(
     drawn = np.random.default_rng((seed, len(songs))).choice(len(songs), 2 * n_clips, replace=False)
     emotion = torch.from_numpy(songs.emotion[drawn[:n_clips]])
     wanted = measure(Clips.of_songs(select(songs, drawn[n_clips:])), names)
-    unasked = measure(_made(generator, emotion, {}, bfloat16), names)
+    unasked = measure(requested_clips(generator, emotion, {}, bfloat16), names)
     rows = []
     for name in names:
-        made = _made(generator, emotion, {name: SCALES[name].denormalise(wanted[name])}, bfloat16)
+        made = requested_clips(generator, emotion, {name: SCALES[name].denormalise(wanted[name])}, bfloat16)
         measured = measure(made, [name])[name]
         figures = _agreement(wanted[name].double().numpy(), measured.double().numpy(), seed)
         nothing, _ = _r_and_slope(wanted[name].double().numpy(), unasked[name].double().numpy())
@@ -63,7 +63,18 @@ def measure_conditions(
     return rows
 
 
-def _made(generator: Any, emotion: Tensor, conditions: dict[str, Tensor], bfloat16: bool, batch: int = 16) -> Clips:
+def requested_clips(
+    generator: Any, emotion: Tensor, conditions: dict[str, Tensor], bfloat16: bool = False, batch: int = 16
+) -> Clips:
+    """Generate one clip for each emotion, of the same noise in each call.
+
+    Args:
+        generator: A generator with the conditions.
+        emotion: The (valence, arousal) of each clip `(N, 2)`.
+        conditions: What else is asked for, a value `(N, ...)` by name, see `MusemoUNetGenerator.generate`.
+        bfloat16: Whether clips are generated with products in bfloat16.
+        batch: The number of clips that are generated at once.
+    """
     parts = []
     with torch.autocast(generator.device.type, torch.bfloat16, enabled=bfloat16):
         for start in range(0, len(emotion), batch):

@@ -114,6 +114,7 @@ def steps_table(rows: Sequence[dict[str, Any]]) -> str:
             _line("**skill**, through sound, by YAMNet", [_figure(each, "external_skill") for each in external]),
             _line("detectability", [_figure(each, "detectability") for each in external]),
             _line("coverage (real songs)", [_with_real(each, "external_coverage") for each in external]),
+            _line("recall", [with_interval(each["external_recall"]) for each in external]),
             _line("requested and recognised valence, r (songs)", [_agreement(each, 0) for each in external]),
             _line("requested and recognised arousal, r (songs)", [_agreement(each, 1) for each in external]),
         ]

@@ -31,6 +31,8 @@ class UNetTraining:
             `conditions` for half of these crops, so that it can be given with or without the others.
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
+        initial: The folder of a trained U-Net generator whose weights the training begins with, such as
+            "musemo_hf/checkpoints/flow"; None for new weights. See `take_weights`.
         seed: The seed of initial weights, batches, crops, times and noise.
         log_every: The number of updates between lines of statistics.
         checkpoint_every: The number of updates between checkpoints; 0 for only the last.
@@ -56,6 +58,7 @@ class UNetTraining:
     condition_share: float = 0.5
     ema_decay: float = 0.999
     bfloat16: bool = False
+    initial: str | None = None
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 250

@@ -18,6 +18,7 @@ from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
 
 from .crops import augment, crop, draw_augmentation, draw_starts
+from .initial_weights import take_weights
 from .measures import draw_given, leave_out, measure, shares_of
 from .pictures import draw_samples
 from .settings import UNetTraining
@@ -38,7 +39,8 @@ class UNetTrainer(FlowMatchingLoop):
         origin: Where the clips come from, see `origin_of`.
 
     Raises:
-        ValueError: `MusemoUNetGenerator` refuses a value, or the crops do not fit the clips or the network.
+        ValueError: `MusemoUNetGenerator` refuses a value, or the crops do not fit the clips or the network, or the
+            initial weights do not fit, see `take_weights`.
     """
 
     def __init__(
@@ -59,7 +61,10 @@ class UNetTrainer(FlowMatchingLoop):
         self.time_mean, self.time_deviation = training.time_mean, training.time_deviation
         seed_step(training.seed, 0)
         generator = MusemoUNetGenerator(**config)
-        generator.fit(clips.spectrogram)
+        if training.initial is None:
+            generator.fit(clips.spectrogram)
+        else:
+            take_weights(generator, training.initial)
         multiple, n_frames = generator.network.frame_multiple, clips.spectrogram.shape[-1]
         if training.crop_frames % multiple or training.crop_frames > n_frames:
             raise ValueError(

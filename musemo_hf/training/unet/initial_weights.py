@@ -1,0 +1,65 @@
+"""The weights that the training of a U-Net generator begins with, where they are those of a trained one."""
+
+import json
+from pathlib import Path
+
+from musemo_hf.models.unet import MusemoUNetGenerator
+
+SHAPE = ("n_mels", "patch", "channels", "layers", "attention", "condition_width", "conditions", "augmentations")
+GENRES = "network.conditions.genre."
+
+
+def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
+    """Set the weights of a generator to those of a trained one, with its standardisation of the log-mels.
+
+    What the generator has and the trained one has not are genres: their embeddings stay as they are, 0 in a new
+    generator, which therefore makes the same clips as the trained one. The numbers of frames may differ. The gains and
+    the map of the emotion, which calibrate the trained generator, are not taken: they belong to its weights, and are
+    fitted again when the training has ended.
+
+    Args:
+        generator: The generator, which is changed.
+        folder: The folder of the trained generator.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: The trained generator has another shape, other conditions or other genres.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"expected the folder of a U-Net generator to begin with, found none at {folder}")
+    trained = MusemoUNetGenerator.from_pretrained(folder)
+    had, wanted = (
+        {name: _as_read(model.config[name]) for name in (*SHAPE, "genres")} for model in (trained, generator)
+    )
+    differing = [name for name in had if had[name] != wanted[name] and (name != "genres" or had["genres"])]
+    if differing:
+        what = ", ".join(f"{name} {had[name]} -> {wanted[name]}" for name in differing)
+        raise ValueError(f"{folder}: expected a U-Net generator whose weights fit the configuration, got {what}")
+    added = {name: value for name, value in generator.state_dict().items() if name.startswith(GENRES)}
+    generator.load_state_dict(added | trained.state_dict())
+
+
+def check_fold(folder: str | Path, corpus: str, held_out: int | None) -> None:
+    """Refuse to hold out another fold than a trained generator did, which would have learnt from the held-out songs.
+
+    Args:
+        folder: The folder of the trained generator, whose `report.json`, or that of the folder above it, tells the
+            corpus and the fold; nothing is refused where there is none.
+        corpus: The name of the corpus of the new training.
+        held_out: The fold that the new training leaves out; None if none is.
+
+    Raises:
+        ValueError: The corpus is the same, and the fold is another.
+    """
+    found = [path for path in (Path(folder) / "report.json", Path(folder).parent / "report.json") if path.is_file()]
+    report = json.loads(found[0].read_text(encoding="utf-8")) if found else {}
+    fold = report.get("held_out_fold")
+    if fold is not None and report["corpus"]["name"] == corpus and fold != held_out:
+        raise ValueError(
+            f"{folder} was trained without fold {fold} of {corpus}: expected the same fold, got {held_out}"
+        )
+
+
+def _as_read(value: object) -> object:
+    """Return a tuple as a list, as which a configuration is read back."""
+    return list(value) if isinstance(value, tuple) else value
