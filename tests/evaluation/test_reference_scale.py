@@ -7,6 +7,7 @@ from musemo_hf.evaluation.score.reducer import DISTANCE_SPACE, MOMENTS, SKILL_SP
 from musemo_hf.evaluation.score.reference_scale import (
     UNCLAMPED,
     draw_surrogates,
+    mixed_order,
     scale_scores,
     scale_steps,
     shuffled_halves,
@@ -93,3 +94,15 @@ def test_halves_are_disjoint_and_do_not_depend_on_the_order():
     again, _ = shuffled_halves(rows[order])
     assert {tuple(row) for row in rows[first]} == {tuple(row) for row in rows[order][again]}
     assert list(first) != list(range(0, 21, 2))
+
+
+@pytest.mark.parametrize("change", ["last digit up", "last digit down", "float32"])
+def test_the_order_does_not_depend_on_the_rounding_of_a_processor(change):
+    rows = np.random.default_rng(0).normal(-20, 5, (300, 40))
+    rounded = {
+        "last digit up": np.nextafter(rows, np.inf),
+        "last digit down": np.nextafter(rows, -np.inf),
+        "float32": rows.astype(np.float32),
+    }[change]
+    np.testing.assert_array_equal(mixed_order(rounded), mixed_order(rows))
+    assert sorted(mixed_order(rows)) == list(range(300))

@@ -8,7 +8,7 @@ from musemo_hf.evaluation.distances.kernel import kernel_distance
 from musemo_hf.evaluation.distances.neighbours import authenticity, prdc
 from musemo_hf.evaluation.score.moments import clip_row, mel_statistics
 from musemo_hf.evaluation.score.reducer import ClipReducer
-from musemo_hf.evaluation.score.reference_scale import draw_surrogates, hashed_order
+from musemo_hf.evaluation.score.reference_scale import draw_surrogates, mixed_order
 from musemo_hf.evaluation.score.reference_set import SIX_NOISES, ReferenceSet
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
@@ -23,7 +23,7 @@ V1, V3 = get_embedder("modulation-v1"), get_embedder("modulation-v3")
 def songs(musical):
     """Real, training and generated clips, the real ones in the order of a reference set."""
     real = musical(120)
-    order = hashed_order(np.stack([clip_row(clip) for clip in real]))
+    order = mixed_order(np.stack([clip_row(clip) for clip in real]))
     return real[order], musical(40, seed=2), musical(50, seed=1)
 
 
@@ -60,7 +60,7 @@ def skills(songs):
     reducer = ClipReducer()
     reducer.references(real)
     drawn = draw_surrogates(reducer.statistics, 60, seed=3)
-    made = fake[hashed_order(np.stack([clip_row(clip) for clip in fake]))]
+    made = fake[mixed_order(np.stack([clip_row(clip) for clip in fake]))]
 
     def compute(space, names):
         sides = (space.embed(clips).astype(np.float32).astype(float) for clips in (real[::2], real[1::2], made))

@@ -6,7 +6,7 @@ import pytest
 
 from musemo_hf.evaluation.distances.neighbours import authenticity
 from musemo_hf.evaluation.score.reducer import SKILL_SPACE
-from musemo_hf.evaluation.score.reference_scale import draw_surrogates, hashed_order
+from musemo_hf.evaluation.score.reference_scale import draw_surrogates, mixed_order
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
 from musemo_hf.evaluation.surrogates.samplers import NOISES
@@ -82,7 +82,7 @@ def made():
 
 def test_the_judge_reads_the_quality_report(made):
     reference, held_out, candidate = (
-        rows[hashed_order(REDUCER.moments(rows))] for rows in map(REDUCER.predictions, made)
+        rows[mixed_order(REDUCER.moments(rows))] for rows in map(REDUCER.predictions, made)
     )
     surrogates = draw_surrogates(fit(made[0]), 40, seed=1)
     figures = Judge(reference, held_out, surrogates).figures(candidate)

@@ -13,7 +13,7 @@ from musemo_hf.evaluation.surrogates.skill_scale import Skill
 
 from .moments import mel_statistics
 from .reducer import DISTANCE_SPACE, ClipReducer
-from .reference_scale import MAX_NOISES, draw_surrogates, hashed_order, shuffled_halves
+from .reference_scale import MAX_NOISES, draw_surrogates, mixed_order, shuffled_halves
 from .report import Evidence, quality_report
 
 Array = NDArray[np.float64]
@@ -53,7 +53,7 @@ class ReferenceSet:
         rows = np.concatenate([self.reducer.references(part) for part in _batches(held_out)])
         if self.reducer.statistics is None:
             raise ValueError(f"expected clips to measure by: {self.reducer.unfitted}")
-        self.rows = rows[hashed_order(self.reducer.moments(rows))]
+        self.rows = rows[mixed_order(self.reducer.moments(rows))]
         first, second = shuffled_halves(self.reducer.moments(self.rows))
         real = self.reducer.features(self.rows)
         self.half, self.other_half = real[first], real[second]
@@ -75,7 +75,7 @@ class ReferenceSet:
             there is one.
         """
         rows = np.concatenate([self.reducer.predictions(part) for part in _batches(clips)])
-        rows = rows[hashed_order(self.reducer.moments(rows))]
+        rows = rows[mixed_order(self.reducer.moments(rows))]
         evidence = Evidence(
             self.rows,
             rows,

@@ -30,7 +30,7 @@ from .reference_scale import (
     MAX_NOISES,
     SurrogateClips,
     draw_surrogates,
-    hashed_order,
+    mixed_order,
     scale_scores,
     scale_steps,
     shuffled_halves,
@@ -136,8 +136,8 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
     """
     _check(evidence)
     # resampling draws by position, which must not depend on the order in which clips or processes came
-    evidence.references = evidence.references[hashed_order(evidence.real)]
-    evidence.predictions = evidence.predictions[hashed_order(evidence.fake)]
+    evidence.references = evidence.references[mixed_order(evidence.real)]
+    evidence.predictions = evidence.predictions[mixed_order(evidence.fake)]
     evidence.answer = {
         "n_references": len(evidence.references),
         "n_predictions": len(evidence.predictions),
