@@ -23,6 +23,7 @@ import soundfile
 from musemo_hf import embedded_checkpoint
 from musemo_hf.cli import build_parser, main
 from musemo_hf.data.demo_corpus import render_demo_corpus
+from musemo_hf.evaluation.spaces import embedders
 from musemo_hf.training.configuration import load_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,13 +73,14 @@ def materials(tmp_path_factory):
 
 @pytest.fixture
 def place(materials, tmp_path, monkeypatch):
-    """An empty folder with the materials, in which a page runs, without network."""
+    """An empty folder with the materials where a page runs, without network; what it registers is gone afterwards."""
     for part in materials.iterdir():
         (tmp_path / part.name).symlink_to(part)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("MUSEMO_PRETRAINED", raising=False)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(embedders, "_REGISTRY", dict(embedders._REGISTRY))
     matplotlib.use("agg")
     return tmp_path
 
