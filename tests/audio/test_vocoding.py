@@ -60,14 +60,14 @@ def test_blocks_are_equal_to_the_whole(make_vocoder, song, name):
 @pytest.mark.parametrize("name", [*SIZES, "own", "bigvgan"])
 def test_the_reach_is_that_of_the_network(make_vocoder, name):
     """A change of one frame is heard within the reach and nowhere else, and the reach is no more than twice as far."""
-    vocoder = make_vocoder(name)
+    vocoder = make_vocoder(name).double()  # a small change at the edge is lost in the rounding of floats
     grid = grid_of(vocoder)
-    before = torch.randn(1, grid.n_mels, 201, generator=torch.Generator().manual_seed(0))
+    before = torch.randn(1, grid.n_mels, 201, generator=torch.Generator().manual_seed(0)).double()
     after = before.clone()
     after[..., 100] += 1
     arranged = (lambda mel: mel) if name == "bigvgan" else (lambda mel: mel.transpose(1, 2))
     with torch.no_grad():
-        changed = (vocoder(arranged(before)) - vocoder(arranged(after))).flatten().abs() > 1e-7
+        changed = (vocoder(arranged(before)) - vocoder(arranged(after))).flatten().abs() > 1e-12
     frames = changed.nonzero().flatten() / grid.hop_length
     heard = max(100 - frames.min().item(), frames.max().item() - 101)
     assert heard <= reach_in_frames(vocoder) <= 2 * heard + 2

@@ -7,6 +7,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -115,11 +116,14 @@ def test_more_minutes_than_there_are_and_unknown_scripts(session, monkeypatch, c
 
 def test_a_step_that_takes_too_long_is_stopped_with_the_processes_that_it_started(session, tmp_path):
     report = tmp_path / "report.txt"
-    child = "import time; open('started', 'w'); time.sleep(10); open('late', 'w')"
+    child = "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(100)"
     script = f"import subprocess, sys; print('begun', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
     (tmp_path / "repository").mkdir()
     session.ROOT = tmp_path / "repository"
-    assert session.step(report, 5, "-c", script) == -signal.SIGTERM
+    assert session.step(report, 15, "-c", script) == -signal.SIGTERM
     assert "begun\n# exit code -15" in report.read_text()
-    time.sleep(7)
-    assert not (session.ROOT / "late").exists()
+    pid = int((session.ROOT / "started").read_text())
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
