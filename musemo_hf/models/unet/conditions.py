@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .descriptors import DESCRIPTORS, DescriptorEmbedding
 from .genres import GENRE, GenreEmbedding
 
 EMOTION = ("valence", "arousal")
@@ -60,39 +61,44 @@ class Conditions(nn.Module):
         names: The names of the values. The first two are "valence" and "arousal".
         width: The number of values of the embedding.
         genres: The names of genres, of which one may be given as the condition "genre"; none for no such condition.
+        n_descriptors: The number of descriptors of the whole clip, which may be given as "descriptors"; 0 for none.
 
     Raises:
         ValueError: The names do not begin with valence and arousal, or one occurs twice, or see `GenreEmbedding`.
     """
 
-    def __init__(self, names: Sequence[str], width: int, genres: Sequence[str] = ()) -> None:
+    def __init__(
+        self, names: Sequence[str], width: int, genres: Sequence[str] = (), n_descriptors: int = 0
+    ) -> None:
         super().__init__()
         self.names = tuple(names)
-        if self.names[:2] != EMOTION or len({*self.names, GENRE}) <= len(self.names):
+        if self.names[:2] != EMOTION or len({*self.names, GENRE, DESCRIPTORS}) <= len(self.names) + 1:
             raise ValueError(f"expected different conditions, the first of them valence and arousal, got {self.names}")
         n_inputs = (1 + 2 * len(WAVES)) * len(self.names)
         self.embed = nn.Sequential(nn.Linear(n_inputs, width), nn.SiLU(), nn.Linear(width, width))
         self.genre = GenreEmbedding(genres, width) if genres else None
+        self.descriptors = DescriptorEmbedding(n_descriptors, width) if n_descriptors else None
 
     def check(self, others: Mapping[str, Tensor], n_clips: int) -> dict[str, Tensor]:
         """Return values `(n_clips,)` in [-1, 1] by name, and the shares of genres under "genre".
 
         Args:
             others: Values by name, in the unit of `SCALES` where it has one; NaN for a clip whose value is left out.
-                Under "genre" the answer of `genre_shares`.
+                Under "genre" the answer of `genre_shares`, under "descriptors" that of the generator's `describe`.
             n_clips: The number of clips.
 
         Raises:
             ValueError: A name is unknown, or a value has another shape or is out of its range.
         """
-        names = (*self.names[2:], *(() if self.genre is None else (GENRE,)))
+        special = {name: part for name, part in ((GENRE, self.genre), (DESCRIPTORS, self.descriptors)) if part}
+        names = (*self.names[2:], *special)
         if unknown := sorted(set(others) - set(names)):
             known = ", ".join(names) or "none"
             raise ValueError(f"expected conditions out of {known}, got {', '.join(unknown)}")
         given = {}
         for name, value in ((name, torch.as_tensor(value)) for name, value in others.items()):
-            if name == GENRE and self.genre is not None:
-                given[name] = self.genre.check(value, n_clips)
+            if name in special:
+                given[name] = special[name].check(value, n_clips)
                 continue
             if value.shape != (n_clips,):
                 raise ValueError(f"expected {n_clips} values of {name}, one for each clip, got {tuple(value.shape)}")
@@ -127,4 +133,8 @@ class Conditions(nn.Module):
         given = given.to(values)
         waves = torch.cat([angles.sin(), angles.cos()], dim=1) * given.repeat(1, 2 * len(WAVES))
         embedding = self.embed(torch.cat([waves, given], dim=1))
-        return embedding if self.genre is None else embedding + self.genre(others.get(GENRE), len(emotion))
+        if self.genre is not None:
+            embedding = embedding + self.genre(others.get(GENRE), len(emotion))
+        if self.descriptors is not None:
+            embedding = embedding + self.descriptors(others.get(DESCRIPTORS), len(emotion), drop_mask)
+        return embedding

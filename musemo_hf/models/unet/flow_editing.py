@@ -53,8 +53,9 @@ class FlowEditingMixin:
         if strength == 0:
             return spectrogram.to(data).clone()
         sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance)
-        latents = torch.lerp(data, self._noise(data, expand_seeds(seed, len(data))), strength)
-        others = self.network.conditions.check(conditions or {}, len(data))
+        seeds = expand_seeds(seed, len(data))
+        latents = torch.lerp(data, self._noise(data, seeds), strength)
+        others = self.wishes(conditions, asked, seeds, data)
         with evaluating(self):
             latents = integrate(self, latents, asked, others, sampling, start=strength)
             return self.bands.decode(latents)[..., : spectrogram.shape[-1]].clamp(-1, 1)
@@ -102,8 +103,9 @@ class FlowEditingMixin:
             raise ValueError(f"expected at least 1 repeat, got {repeats}")
         sampling = self.sampling(num_inference_steps, guidance_scale)
         unknown = functional.pad(unknown.to(data.device), (0, data.shape[-1] - n_frames), value=True)
-        generators = [torch.Generator().manual_seed(each) for each in expand_seeds(seed, len(data))]
-        others = self.network.conditions.check(conditions or {}, len(data))
+        seeds = expand_seeds(seed, len(data))
+        generators = [torch.Generator().manual_seed(each) for each in seeds]
+        others = self.wishes(conditions, asked, seeds, data[..., ~unknown])
         with evaluating(self):
             latents = _fill(self, data, unknown, asked, others, sampling, generators, repeats)
             made = self.bands.decode(latents)[..., :n_frames].clamp(-1, 1)

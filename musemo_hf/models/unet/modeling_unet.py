@@ -11,6 +11,7 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .band_standardisation import BandStandardisation
+from .descriptors import DESCRIPTORS, DescriptorPrior, seeds_of
 from .emotion_map import check_emotion_map, map_emotion
 from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
@@ -51,6 +52,9 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         augmentations: The names of the conditions that say how a training clip was changed (Karras et al. 2022,
             appendix F.2). They are 0, no change, when clips are generated.
         genres: The names of the genres that can be given as the condition "genre"; none for a model without genres.
+        n_descriptors: The number of descriptors of a whole clip that are drawn before it is made, see
+            `DescriptorPrior`; 0 for none.
+        n_training_clips: The number of training clips among whose descriptors is drawn.
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
         prediction_gains: Rows of gains that calibrate predictions when clips are sampled, see `apply_gains`; None for
@@ -77,6 +81,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         conditions: tuple[str, ...] = (),
         augmentations: tuple[str, ...] = (),
         genres: tuple[str, ...] = (),
+        n_descriptors: int = 0,
+        n_training_clips: int = 0,
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
         prediction_gains: tuple[tuple[float, ...], ...] | None = None,
@@ -91,7 +97,11 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
         self.cosines = PatchCosines(n_mels, patch)
-        self.network = UNetVelocity(n_mels, patch, channels, layers, attention, condition_width, names, genres)
+        self.prior = None
+        if n_descriptors:
+            self.prior = DescriptorPrior(n_mels, n_descriptors, n_training_clips, conditions, genres)
+        sizes = (n_mels, patch, channels, layers, attention, condition_width)
+        self.network = UNetVelocity(*sizes, names, genres, n_descriptors)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
@@ -218,7 +228,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
         emotion = self.calibrated(emotion)
         latents = noise.view(len(noise), 1, self.config.n_mels, self.latent_frames)
-        others = self.network.conditions.check(conditions or {}, len(emotion))
+        others = self.wishes(conditions, emotion, seeds_of(noise))
         with evaluating(self):
             latents = integrate(self, latents, emotion, others, sampling)
             return self.decode(latents)
@@ -247,6 +257,47 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
         return Sampling(steps, guidance, callback)
+
+    def wishes(
+        self,
+        conditions: Mapping[str, Tensor] | None,
+        emotion: Tensor,
+        seeds: Sequence[int],
+        latents: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Return checked conditions in [-1, 1], and the descriptors that are drawn where they are not given.
+
+        Args:
+            conditions: Conditions by name, see `generate`.
+            emotion: The emotions `(B, 2)` that the network is asked for.
+            seeds: The seeds of the clips.
+            latents: Latents of songs whose descriptors the drawn ones should resemble; None for no songs.
+
+        Raises:
+            ValueError: See `Conditions.check`.
+        """
+        others = self.network.conditions.check(conditions or {}, len(emotion))
+        if self.prior is None or DESCRIPTORS in others:
+            return others
+        has_songs = latents is not None and latents.shape[-1] >= self.network.frame_multiple
+        near = self.prior.describe(latents) if latents is not None and has_songs else None
+        return others | {DESCRIPTORS: self.prior.draw(emotion, others, seeds, near)}
+
+    def describe(self, spectrogram: Tensor) -> Tensor:
+        """Return descriptors of songs, which `generate` takes as the condition "descriptors".
+
+        Args:
+            spectrogram: The normalised log-mels `(B, 1, n_mels, frames)` of any length.
+
+        Returns:
+            The descriptors `(B, n_descriptors)`, in standard deviations of the training songs.
+
+        Raises:
+            ValueError: The generator has no descriptors.
+        """
+        if self.prior is None:
+            raise ValueError("expected a generator with descriptors, got one whose n_descriptors is 0")
+        return self.prior.describe(self.bands.encode(spectrogram.to(self.device, self.input_dtype)))
 
     def calibrated(self, emotion: Tensor) -> Tensor:
         """Return the emotions `(B, 2)` that the network is asked for, so that `emotion` is recognised."""

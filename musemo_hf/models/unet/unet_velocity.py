@@ -31,6 +31,7 @@ class UNetVelocity(nn.Module):
         condition_width: The width of the embedding of time and conditions.
         conditions: The names of the conditions, see `Conditions`.
         genres: The names of the genres, see `Conditions`.
+        n_descriptors: The number of descriptors, see `Conditions`.
 
     Raises:
         ValueError: The sizes do not fit each other.
@@ -46,6 +47,7 @@ class UNetVelocity(nn.Module):
         condition_width: int,
         conditions: Sequence[str],
         genres: Sequence[str] = (),
+        n_descriptors: int = 0,
     ) -> None:
         super().__init__()
         self.frame_multiple = patch * 2 ** (len(channels) - 1)
@@ -61,7 +63,7 @@ class UNetVelocity(nn.Module):
         speed = math.pi * 2.0 ** torch.arange(N_POSITIONS // 2)[:, None]
         angle = speed * (torch.arange(rows) + 0.5) / rows
         self.position = nn.Parameter(torch.cat([angle.sin(), angle.cos()])[..., None])
-        self.conditions = Conditions(conditions, condition_width, genres)
+        self.conditions = Conditions(conditions, condition_width, genres, n_descriptors)
         self.unet = UNet2DModel(
             in_channels=patch**2 + N_POSITIONS,
             out_channels=patch**2,

@@ -6,14 +6,15 @@ from pathlib import Path
 from musemo_hf.models.unet import MusemoUNetGenerator
 
 SHAPE = ("n_mels", "patch", "channels", "layers", "attention", "condition_width", "conditions", "augmentations")
-GENRES = "network.conditions.genre."
+ADDED = {"genres": ("network.conditions.genre.",), "n_descriptors": ("network.conditions.descriptors.", "prior.")}
 
 
 def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
     """Set the weights of a generator to those of a trained one, with its standardisation of the log-mels.
 
-    What the generator has and the trained one has not are genres: their embeddings stay as they are, 0 in a new
-    generator, which therefore makes the same clips as the trained one. The numbers of frames may differ. The gains and
+    What the generator has and the trained one may not have are genres and descriptors: their embeddings stay as they
+    are, 0 in a new generator, which therefore makes the same clips as the trained one. The numbers of frames may
+    differ. The gains and
     the map of the emotion, which calibrate the trained generator, are not taken: they belong to its weights, and are
     fitted again when the training has ended.
 
@@ -23,19 +24,20 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: The trained generator has another shape, other conditions or other genres.
+        ValueError: The trained generator has another shape, other conditions, other genres or other descriptors.
     """
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"expected the folder of a U-Net generator to begin with, found none at {folder}")
     trained = MusemoUNetGenerator.from_pretrained(folder)
     had, wanted = (
-        {name: _as_read(model.config[name]) for name in (*SHAPE, "genres")} for model in (trained, generator)
+        {name: _as_read(model.config[name]) for name in (*SHAPE, *ADDED)} for model in (trained, generator)
     )
-    differing = [name for name in had if had[name] != wanted[name] and (name != "genres" or had["genres"])]
+    differing = [name for name in had if had[name] != wanted[name] and (name not in ADDED or had[name])]
     if differing:
         what = ", ".join(f"{name} {had[name]} -> {wanted[name]}" for name in differing)
         raise ValueError(f"{folder}: expected a U-Net generator whose weights fit the configuration, got {what}")
-    added = {name: value for name, value in generator.state_dict().items() if name.startswith(GENRES)}
+    prefixes = tuple(prefix for name in ADDED if not had[name] for prefix in ADDED[name])
+    added = {name: value for name, value in generator.state_dict().items() if prefixes and name.startswith(prefixes)}
     generator.load_state_dict(added | trained.state_dict())
 
 

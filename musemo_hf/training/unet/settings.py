@@ -29,6 +29,8 @@ class UNetTraining:
             the augmentations in its `augmentations`: "gain" and "band_shift", see `augment`.
         condition_share: The share of crops, in [0, 1], of which the network is given more than the emotion: each of its
             `conditions` for half of these crops, so that it can be given with or without the others.
+        left_out_descriptors: The share of crops, in [0, 1], of which the network is given the emotion without the
+            descriptors of the clip, if it has any.
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
         initial: The folder of a trained U-Net generator whose weights the training begins with, such as
@@ -56,6 +58,7 @@ class UNetTraining:
     time_deviation: float = 1.8
     augmented_share: float = 0.25
     condition_share: float = 0.5
+    left_out_descriptors: float = 0.1
     ema_decay: float = 0.999
     bfloat16: bool = False
     initial: str | None = None
@@ -65,7 +68,7 @@ class UNetTraining:
     pictures: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("whole_share", "augmented_share", "condition_share"):
+        for name in ("whole_share", "augmented_share", "condition_share", "left_out_descriptors"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"expected {name} in [0, 1], got {getattr(self, name)}")
         if self.crop_frames < 1 or self.pictures < 0:

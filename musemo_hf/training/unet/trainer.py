@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.models.unet.descriptors import DESCRIPTORS, perturbed
 from musemo_hf.models.unet.genres import GENRE
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.flow_matching import FlowMatchingLoop, path
@@ -60,7 +61,8 @@ class UNetTrainer(FlowMatchingLoop):
         self.training = training
         self.time_mean, self.time_deviation = training.time_mean, training.time_deviation
         seed_step(training.seed, 0)
-        generator = MusemoUNetGenerator(**config)
+        has_descriptors = bool(config.get("n_descriptors"))
+        generator = MusemoUNetGenerator(**config, **({"n_training_clips": len(clips)} if has_descriptors else {}))
         if training.initial is None:
             generator.fit(clips.spectrogram)
         else:
@@ -77,6 +79,11 @@ class UNetTrainer(FlowMatchingLoop):
         }
         if genres := generator.config.genres:
             self.measured[GENRE] = shares_of(self.clips, genres).to(parallel.device)
+        self.described: Tensor | None = None
+        if generator.prior is not None:
+            latents = generator.bands.encode(clips.spectrogram)
+            generator.prior.fit(latents, clips.emotion, {name: value.cpu() for name, value in self.measured.items()})
+            self.described = generator.prior.describe(latents).to(parallel.device)
         draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
         self.prepare(generator.to(memory_format=torch.channels_last), clips, origin)  # faster convolutions
         if GENRE in self.measured:
@@ -116,6 +123,10 @@ class UNetTrainer(FlowMatchingLoop):
         amounts = {name: share(value).to(device) for name, value in amounts.items()}
         share_of_given = {name: share(value).to(device) for name, value in given.items()}
         others = leave_out({name: value[chosen] for name, value in self.measured.items()}, share_of_given)
+        if self.described is not None:
+            left_out = torch.rand(n_crops, generator=generator) < self.training.left_out_descriptors
+            descriptors = share(perturbed(self.described.cpu()[torch.from_numpy(index)], generator)).to(device)
+            others[DESCRIPTORS] = descriptors.masked_fill(share(left_out).to(device)[:, None], torch.nan)
         data = augment(crop(self.clips.spectrogram[chosen], starts, n_frames), amounts)
         conditions = others | amounts
         latents, velocity = path(self.averaged_model.bands.encode(data), noise, t)

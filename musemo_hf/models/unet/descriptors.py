@@ -1,0 +1,222 @@
+"""Descriptors of whole clips, of which a generator first draws some and then makes a clip that has them.
+
+A network that is told only the emotion has to decide by itself, where all is noise, what the whole clip is like. One
+that was trained for hours decides too timidly, so that its clips are too much alike. Representation-conditioned
+generation (Li et al. 2024, "Return of Unconditional Generation") divides the work: a simple model draws what a clip is
+like, and the network makes it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .full_precision import FullPrecision
+
+DESCRIPTORS = "descriptors"
+N_GROUPS = 32  # of mel bands
+LAGS = (8, 80)  # frames, 0.19 to 1.84 s: the beats that are told from each other
+LIMIT = 4.0  # standard deviations beyond which no descriptor is given to a network
+SMALLEST = 1e-4
+PERTURBATION = 0.3  # standard deviation of what is added to the descriptors of a training clip
+BANDWIDTH = 0.08  # of the kernel over emotions and conditions, in their units of [-1, 1]
+NEIGHBOURS = 20  # training clips that are within the bandwidth at least, which grows until they are
+
+
+def statistics(latents: Tensor) -> Tensor:
+    """Return what is measured on latents `(B, 1, n_mels, frames)` of any length, `(B, n)`.
+
+    For groups of mel bands the mean level, and the logarithms of its deviation over time, of its changes between
+    frames (how many onsets) and of its curvature over frequency (how many partials); and the autocorrelation of the
+    strength of onsets (the beat).
+    """
+    cells = latents[:, 0]
+    groups = math.gcd(N_GROUPS, cells.shape[1])
+
+    def grouped(values: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool1d(values[:, None], groups)[:, 0]
+
+    level = grouped(cells.mean(-1))
+    spread = grouped(cells.std(-1)).clamp(min=SMALLEST).log()
+    changes = cells.diff(dim=-1)
+    onsets = grouped(changes.abs().mean(-1)).clamp(min=SMALLEST).log()
+    curvature = functional.pad(cells.diff(n=2, dim=1).abs().mean(-1), (1, 1), mode="replicate")
+    partials = grouped(curvature).clamp(min=SMALLEST).log()
+    strength = functional.pad(changes.clamp(min=0).mean(1), (0, max(0, LAGS[1] + 2 - changes.shape[-1])))
+    strength = strength - strength.mean(-1, keepdim=True)
+    spectrum = torch.fft.rfft(strength, n=2 * strength.shape[-1]).abs().square()
+    product = torch.fft.irfft(spectrum)
+    beat = product[:, LAGS[0] : LAGS[1]] / product[:, :1].clamp(min=SMALLEST)
+    return torch.cat([level, spread, onsets, partials, functional.avg_pool1d(beat[:, None], 2)[:, 0]], dim=1)
+
+
+class DescriptorPrior(FullPrecision):
+    """Computes descriptors of clips, and draws those of new clips of an emotion.
+
+    Descriptors are principal components of `statistics`, each with mean 0 and variance 1 over the training clips. New
+    ones are those of a training clip of nearly the wanted emotion and conditions, with normal noise added (a smoothed
+    bootstrap): a kernel estimate of their distribution. The network is trained on descriptors with the same noise.
+
+    Args:
+        n_mels: The number of mel bands.
+        n_descriptors: The number of descriptors.
+        n_clips: The number of training clips.
+        conditions: The names of the conditions that are known of the training clips.
+        genres: The names of the genres.
+
+    Raises:
+        ValueError: There are fewer than 1 descriptor or training clip, or more descriptors than statistics.
+    """
+
+    def __init__(
+        self, n_mels: int, n_descriptors: int, n_clips: int, conditions: Sequence[str], genres: Sequence[str]
+    ) -> None:
+        super().__init__()
+        n_statistics = 4 * math.gcd(N_GROUPS, n_mels) + (LAGS[1] - LAGS[0]) // 2
+        if not (1 <= n_descriptors <= n_statistics and n_clips >= 1):
+            raise ValueError(
+                f"expected 1 to {n_statistics} descriptors and at least one training clip, got {n_descriptors} and "
+                f"{n_clips}"
+            )
+        self.conditions, self.genres = tuple(conditions), tuple(genres)
+        self.register_buffer("mean", torch.zeros(n_statistics))
+        self.register_buffer("components", torch.zeros(n_descriptors, n_statistics))
+        self.register_buffer("clips", torch.zeros(n_clips, n_descriptors))
+        self.register_buffer("known", torch.zeros(n_clips, 2 + len(conditions)))  # emotion and conditions
+        self.register_buffer("clip_genres", torch.zeros(n_clips, len(genres)))
+
+    mean: Tensor
+    components: Tensor
+    clips: Tensor
+    known: Tensor
+    clip_genres: Tensor
+
+    @torch.no_grad()
+    def fit(self, latents: Tensor, emotion: Tensor, measured: Mapping[str, Tensor]) -> None:
+        """Learn from the training clips.
+
+        Args:
+            latents: Their latents `(N, 1, n_mels, frames)`.
+            emotion: Their emotions `(N, 2)`.
+            measured: Their conditions `(N,)` in [-1, 1] by name, and the shares of genres `(N, n_genres)` as "genre".
+
+        Raises:
+            ValueError: There are not as many clips as the model was made for, or fewer than descriptors.
+        """
+        if len(latents) != len(self.clips) or len(latents) <= len(self.components):
+            raise ValueError(
+                f"expected {len(self.clips)} training clips and more than {len(self.components)}, got {len(latents)}"
+            )
+        values = torch.cat([statistics(part) for part in latents.split(64)]).double()
+        deviation = values.std(0).clamp(min=SMALLEST)
+        standard = (values - values.mean(0)) / deviation
+        _, scales, axes = torch.linalg.svd(standard, full_matrices=False)
+        n_kept = len(self.components)
+        axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()  # alike on every machine
+        scales = (scales / math.sqrt(len(values) - 1)).clamp(min=SMALLEST)
+        self.mean.copy_(values.mean(0))
+        self.components.copy_((axes[:n_kept] / scales[:n_kept, None]) / deviation)
+        self.clips.copy_(self.describe(latents))
+        self.known.copy_(torch.stack([*emotion.T, *(measured[name] for name in self.conditions)], dim=1))
+        if self.genres:
+            self.clip_genres.copy_(measured["genre"])
+
+    def describe(self, latents: Tensor) -> Tensor:
+        """Return the descriptors `(B, n_descriptors)` of latents `(B, 1, n_mels, frames)`."""
+        values = torch.cat([statistics(part) for part in latents.to(self.mean).split(64)])
+        return ((values - self.mean) @ self.components.T).clamp(-LIMIT, LIMIT)
+
+    def draw(
+        self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None = None
+    ) -> Tensor:
+        """Draw descriptors of new clips, `(B, n_descriptors)`.
+
+        Args:
+            emotion: The emotions `(B, 2)` that the network is asked for.
+            others: Conditions `(B,)` in [-1, 1] by name, NaN where left out, and shares of genres as "genre".
+            seeds: The seed of each clip.
+            near: Descriptors `(B, n_descriptors)` that the drawn ones should resemble, those of a song that is changed.
+        """
+        wanted = emotion.new_full((len(emotion), self.known.shape[1]), torch.nan).to(self.known)
+        wanted[:, :2] = emotion
+        for place, name in enumerate(self.conditions, start=2):
+            if name in others:
+                wanted[:, place] = others[name].to(wanted)
+        squares = ((wanted[:, None] - self.known) / BANDWIDTH).square().nan_to_num(0.0).sum(-1)
+        if near is not None:
+            # twice the perturbation is added between two draws of one clip; as far as that is as near as can be told
+            squares = squares + (near[:, None] - self.clips).square().mean(-1) / (2 * PERTURBATION**2)
+        shares = others.get("genre")
+        if self.genres and shares is not None:
+            fits = (shares.to(self.known) @ self.clip_genres.T) > 0
+            squares = squares.masked_fill(~fits & (fits.any(1) & (shares.sum(1) > 0))[:, None], torch.inf)
+        nearest = squares.sort(dim=1).values[:, : NEIGHBOURS + 1]
+        reach = nearest.masked_fill(nearest.isinf(), 0).amax(dim=1, keepdim=True).clamp(min=1.0)
+        weights = torch.exp(-0.5 * squares / reach) * (squares < torch.inf)
+        drawn = []
+        for weight, seed in zip(weights.cpu(), seeds, strict=True):
+            random = torch.Generator().manual_seed(seed)
+            chosen = self.clips[torch.multinomial(weight, 1, generator=random)[0]]
+            drawn.append(chosen + PERTURBATION * torch.randn(len(chosen), generator=random).to(chosen))
+        return torch.stack(drawn).clamp(-LIMIT, LIMIT)
+
+
+def seeds_of(noise: Tensor) -> list[int]:
+    """Return a seed for each clip's noise `(B, n)`, so that the noise decides all of a clip."""
+    return [int(each.double().abs().sum().item() * 2**20) % 2**31 for each in noise[:, :64].cpu()]
+
+
+def perturbed(descriptors: Tensor, random: torch.Generator) -> Tensor:
+    """Return descriptors `(B, n)` with the noise that `DescriptorPrior.draw` adds."""
+    noise = torch.randn(descriptors.shape, generator=random).to(descriptors)
+    return (descriptors + PERTURBATION * noise).clamp(-LIMIT, LIMIT)
+
+
+class DescriptorEmbedding(nn.Module):
+    """Embeds descriptors; it adds nothing before training.
+
+    Args:
+        n_descriptors: The number of descriptors.
+        width: The number of values of the embedding.
+    """
+
+    def __init__(self, n_descriptors: int, width: int) -> None:
+        super().__init__()
+        self.n_descriptors = n_descriptors
+        self.embed = nn.Sequential(nn.Linear(n_descriptors + 1, width), nn.SiLU(), nn.Linear(width, width))
+        nn.init.zeros_(self.embed[2].weight)
+        nn.init.zeros_(self.embed[2].bias)
+
+    def check(self, descriptors: Tensor, n_clips: int) -> Tensor:
+        """Return descriptors `(n_clips, n_descriptors)`.
+
+        Raises:
+            ValueError: They have another shape.
+        """
+        if descriptors.shape != (n_clips, self.n_descriptors):
+            raise ValueError(
+                f"expected {self.n_descriptors} descriptors for each of {n_clips} clips, got "
+                f"{tuple(descriptors.shape)}"
+            )
+        return descriptors.float().clamp(-LIMIT, LIMIT)
+
+    def forward(self, descriptors: Tensor | None, n_clips: int, drop_mask: Tensor | None = None) -> Tensor:
+        """Return embeddings `(n_clips, width)`.
+
+        Args:
+            descriptors: The descriptors `(n_clips, n_descriptors)`, NaN for a clip whose are left out; None for none.
+            n_clips: The number of clips.
+            drop_mask: A bool mask `(n_clips,)`, True for clips whose descriptors are left out; None for no clip.
+        """
+        weight = self.embed[0].weight
+        if descriptors is None:
+            descriptors = weight.new_full((n_clips, self.n_descriptors), torch.nan)
+        elif drop_mask is not None:
+            descriptors = descriptors.masked_fill(drop_mask[:, None], torch.nan)
+        given = ~descriptors.isnan().any(1, keepdim=True)
+        values = torch.where(given, descriptors, torch.zeros_like(descriptors))
+        return self.embed(torch.cat([values, given.to(values)], dim=1).to(weight))
+
+
