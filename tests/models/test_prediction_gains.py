@@ -59,8 +59,8 @@ def test_gains_of_predictions_that_are_too_small_are_found(unet, monkeypatch):
     truth = iter(unet.bands.encode(spectrogram) for _ in LOGITS)
     plain = unet.forward
 
-    def predicted(noisy, t, emotion):
-        made = plain(noisy, t, emotion)
+    def predicted(noisy, t, emotion, conditions):
+        made = plain(noisy, t, emotion, conditions=conditions)
         made.velocity = (noisy - (scale * components(next(truth))).sum(0)) / t.view(-1, 1, 1, 1)
         return made
 

@@ -135,16 +135,37 @@ def test_a_training_begins_with_the_weights_of_a_trained_model_and_adds_genres(t
     assert torch.equal(again.train()(latents, t, clips.emotion[:2]).velocity, velocities[0])  # resumed at its end
 
 
+def test_descriptors_are_learnt_and_added_to_a_trained_model(trainer, clips, tmp_path):
+    loud = torch.arange(40) % 2 == 1
+    songs = replace(
+        clips, spectrogram=(0.3 * clips.spectrogram + 0.5 * (loud.float().view(-1, 1, 1, 1) - 0.5)).clamp(-1, 1)
+    )
+    first = trainer("first", songs=songs).train().eval()
+    first.save_pretrained(tmp_path / "trained")
+    settings = {"initial": str(tmp_path / "trained"), "steps": 120, "lr": 3e-3, "ema_decay": 0.9, "checkpoint_every": 0}
+    settings |= {"batch_size": 8, "time_mean": 4.0, "time_deviation": 1.0}  # where nothing else tells the level
+    run = trainer("second", config={"n_descriptors": 3}, songs=songs, left_out_descriptors=0.2, **settings)
+    begun, latents, t = run.averaged_model.eval(), torch.randn(2, 1, 128, 32), torch.tensor([0.3, 0.8])
+    before = first(latents, t, clips.emotion[:2]).velocity
+    for given in ({}, {"descriptors": begun.describe(songs.spectrogram[:2])}):
+        assert torch.equal(begun(latents, t, clips.emotion[:2], conditions=given).velocity, before)
+    made = run.train().eval()
+    wanted = {"descriptors": made.describe(songs.spectrogram[:8])}
+    found = made.generate(torch.zeros(8, 2), seed=0, num_inference_steps=5, conditions=wanted).mean((1, 2, 3))
+    assert (found[loud[:8]].mean() - found[~loud[:8]].mean()).item() > 0.05
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"channels": (32, 64)}, r"weights fit the configuration, got channels \[32, 32\] -> \[32, 64\]$"),
         ({"conditions": ("tempo",)}, r"got conditions \['loudness'\] -> \['tempo'\]$"),
         ({"genres": ("Rock", "Jazz")}, r"got genres \['Jazz', 'Rock'\] -> \['Rock', 'Jazz'\]$"),
+        ({"n_descriptors": 3}, "got n_descriptors 2 -> 3$"),
     ],
 )
 def test_initial_weights_that_do_not_fit(tmp_path, config, message):
-    had = CONFIG | {"conditions": ("loudness",), "genres": ("Jazz", "Rock")}
+    had = CONFIG | {"conditions": ("loudness",), "genres": ("Jazz", "Rock"), "n_descriptors": 2, "n_training_clips": 9}
     MusemoUNetGenerator(**had).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=message):
         take_weights(MusemoUNetGenerator(**(had | config)), tmp_path)

@@ -67,9 +67,7 @@ class Conditions(nn.Module):
         ValueError: The names do not begin with valence and arousal, or one occurs twice, or see `GenreEmbedding`.
     """
 
-    def __init__(
-        self, names: Sequence[str], width: int, genres: Sequence[str] = (), n_descriptors: int = 0
-    ) -> None:
+    def __init__(self, names: Sequence[str], width: int, genres: Sequence[str] = (), n_descriptors: int = 0) -> None:
         super().__init__()
         self.names = tuple(names)
         if self.names[:2] != EMOTION or len({*self.names, GENRE, DESCRIPTORS}) <= len(self.names) + 1:

@@ -21,8 +21,8 @@ LAGS = (8, 80)  # frames, 0.19 to 1.84 s: the beats that are told from each othe
 LIMIT = 4.0  # standard deviations beyond which no descriptor is given to a network
 SMALLEST = 1e-4
 PERTURBATION = 0.3  # standard deviation of what is added to the descriptors of a training clip
-BANDWIDTH = 0.08  # of the kernel over emotions and conditions, in their units of [-1, 1]
-NEIGHBOURS = 20  # training clips that are within the bandwidth at least, which grows until they are
+BANDWIDTH = 0.12  # radius of the kernel over emotions and conditions, in their units of [-1, 1]
+NEIGHBOURS = 20  # training clips that are within the radius at least, which grows until they are
 
 
 def statistics(latents: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def statistics(latents: Tensor) -> Tensor:
     frames (how many onsets) and of its curvature over frequency (how many partials); and the autocorrelation of the
     strength of onsets (the beat).
     """
-    cells = latents[:, 0]
+    cells = latents[:, 0] if latents.shape[-1] > 1 else latents[:, 0].repeat(1, 1, 2)
     groups = math.gcd(N_GROUPS, cells.shape[1])
 
     def grouped(values: Tensor) -> Tensor:
@@ -152,9 +152,9 @@ class DescriptorPrior(FullPrecision):
         if self.genres and shares is not None:
             fits = (shares.to(self.known) @ self.clip_genres.T) > 0
             squares = squares.masked_fill(~fits & (fits.any(1) & (shares.sum(1) > 0))[:, None], torch.inf)
-        nearest = squares.sort(dim=1).values[:, : NEIGHBOURS + 1]
+        nearest = squares.sort(dim=1).values[:, : NEIGHBOURS + 1]  # a clip that does not fit is at infinity
         reach = nearest.masked_fill(nearest.isinf(), 0).amax(dim=1, keepdim=True).clamp(min=1.0)
-        weights = torch.exp(-0.5 * squares / reach) * (squares < torch.inf)
+        weights = (1.0001 - squares / reach).clamp(min=0)  # the kernel of Epanechnikov; the nearest always has weight
         drawn = []
         for weight, seed in zip(weights.cpu(), seeds, strict=True):
             random = torch.Generator().manual_seed(seed)
@@ -197,8 +197,7 @@ class DescriptorEmbedding(nn.Module):
         """
         if descriptors.shape != (n_clips, self.n_descriptors):
             raise ValueError(
-                f"expected {self.n_descriptors} descriptors for each of {n_clips} clips, got "
-                f"{tuple(descriptors.shape)}"
+                f"expected {self.n_descriptors} descriptors for each of {n_clips} clips, got {tuple(descriptors.shape)}"
             )
         return descriptors.float().clamp(-LIMIT, LIMIT)
 
@@ -218,5 +217,3 @@ class DescriptorEmbedding(nn.Module):
         given = ~descriptors.isnan().any(1, keepdim=True)
         values = torch.where(given, descriptors, torch.zeros_like(descriptors))
         return self.embed(torch.cat([values, given.to(values)], dim=1).to(weight))
-
-

@@ -279,8 +279,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         others = self.network.conditions.check(conditions or {}, len(emotion))
         if self.prior is None or DESCRIPTORS in others:
             return others
-        has_songs = latents is not None and latents.shape[-1] >= self.network.frame_multiple
-        near = self.prior.describe(latents) if latents is not None and has_songs else None
+        is_long = latents is not None and latents.shape[-1] >= self.network.frame_multiple  # long enough to tell
+        near = self.prior.describe(latents) if latents is not None and is_long else None
         return others | {DESCRIPTORS: self.prior.draw(emotion, others, seeds, near)}
 
     def describe(self, spectrogram: Tensor) -> Tensor:

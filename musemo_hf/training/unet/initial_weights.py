@@ -29,9 +29,7 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"expected the folder of a U-Net generator to begin with, found none at {folder}")
     trained = MusemoUNetGenerator.from_pretrained(folder)
-    had, wanted = (
-        {name: _as_read(model.config[name]) for name in (*SHAPE, *ADDED)} for model in (trained, generator)
-    )
+    had, wanted = ({name: _as_read(model.config[name]) for name in (*SHAPE, *ADDED)} for model in (trained, generator))
     differing = [name for name in had if had[name] != wanted[name] and (name not in ADDED or had[name])]
     if differing:
         what = ", ".join(f"{name} {had[name]} -> {wanted[name]}" for name in differing)
