@@ -1,13 +1,12 @@
 """The genre as a condition of the U-Net generator."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from musemo_hf import MusemoUNetGenerator, embedded_checkpoint
+from musemo_hf import MusemoUNetGenerator
 from musemo_hf.models.unet.genres import genre_shares
 
 GENRES = ("Hip-Hop", "Jazz", "Rock")
@@ -78,14 +77,18 @@ def test_genres_come_back_with_a_saved_model(tmp_path):
     assert torch.equal(again.generate(EMOTIONS, **options), model.generate(EMOTIONS, **options))
 
 
-def test_a_checkpoint_from_before_genres_has_the_values_that_it_had():
-    folder = Path(embedded_checkpoint("flow"))
-    assert "genres" not in json.loads((folder / "config.json").read_text())
-    model = MusemoUNetGenerator.from_pretrained(folder)
-    stored = load_file(folder / "diffusion_pytorch_model.safetensors")
-    assert model.state_dict().keys() == stored.keys()
-    assert model.config.genres == ()
-    conditions = model.network.conditions
+def test_a_checkpoint_from_before_genres_and_descriptors_makes_the_same_clips(tmp_path):
+    model = unet(conditions=("tempo",))
+    model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    later = {"genres", "n_descriptors", "n_training_clips"}
+    (tmp_path / "config.json").write_text(json.dumps({name: config[name] for name in config.keys() - later}))
+    (tmp_path / "SHA256SUMS").unlink()
+    again = MusemoUNetGenerator.from_pretrained(tmp_path)
+    assert again.state_dict().keys() == load_file(tmp_path / "diffusion_pytorch_model.safetensors").keys()
+    assert (again.config.genres, again.config.n_descriptors) == ((), 0)
+    assert torch.equal(again.generate(EMOTIONS, **FEW), model.generate(EMOTIONS, **FEW))
+    conditions = again.network.conditions
     emotion, others = EMOTIONS[:2], {"tempo": torch.tensor([0.3, torch.nan])}
     values, given = conditions.values(emotion, others, None)
     angles = torch.pi * torch.cat([values * speed for speed in (0.5, 1.0, 2.0)], dim=1)
