@@ -34,7 +34,7 @@ class UNetTraining:
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
         initial: The folder of a trained U-Net generator whose weights the training begins with, such as
-            "musemo_hf/checkpoints/flow"; None for new weights. See `take_weights`.
+            "runs/unet_10s/generator"; None for new weights. See `take_weights`.
         seed: The seed of initial weights, batches, crops, times and noise.
         log_every: The number of updates between lines of statistics.
         checkpoint_every: The number of updates between checkpoints; 0 for only the last.
