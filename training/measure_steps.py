@@ -22,10 +22,15 @@ def main() -> None:
     parser.add_argument("--n-clips", type=int, default=96, help="The largest number of clips at each number of steps.")
     parser.add_argument("--n-others", type=int, default=400, help="The largest number of songs of other artists.")
     parser.add_argument("--no-sound", action="store_true", help="Leave out what another model hears, which decides.")
+    parser.add_argument("--no-descriptors", action="store_true", help="Make clips of which no descriptors are drawn.")
     arguments = parser.parse_args()
     songs, corpus = training_songs(arguments)
     asked, others = divide_by_artist(songs, arguments.n_clips, arguments.n_others)
     pipeline = MusemoPipeline.from_pretrained(arguments.generator)
+    if arguments.no_descriptors:
+        if getattr(pipeline.generator, "prior", None) is None:
+            parser.error(f"expected a U-Net with descriptors with --no-descriptors, got {arguments.generator} without")
+        pipeline.generator.prior = None
     pipeline.set_progress_bar_config(disable=True)
     sounds = None if arguments.no_sound else SoundSets(yamnet_embedder())
     rows = measure_steps(pipeline, asked, others, arguments.steps, sounds, arguments.bfloat16)

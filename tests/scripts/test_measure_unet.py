@@ -32,9 +32,9 @@ def runs(tmp_path_factory, small_songs):
     return root
 
 
-def start(script, runs, monkeypatch, *options):
+def start(script, runs, monkeypatch, *options, folder="generator"):
     arguments = ["--data-dir", str(runs / "songs.safetensors"), "--hold-out", "1", "--output-dir", str(runs / "out")]
-    monkeypatch.setattr("sys.argv", [script, str(runs / "generator"), *arguments, *options])
+    monkeypatch.setattr("sys.argv", [script, str(runs / folder), *arguments, *options])
     runpy.run_path(str(TRAINING / script), run_name="__main__")
 
 
@@ -44,6 +44,27 @@ def test_steps(runs, monkeypatch):
     assert (report["n_asked"], report["n_others"], report["held_out_fold"]) == (8, 16, 1)
     assert [row["steps"] for row in report["rows"]] == [2]
     assert (runs / "out" / "steps.md").read_text().startswith("| figure | 2 steps |")
+
+
+def test_clips_without_their_descriptors(runs, monkeypatch, capsys):
+    sizes = ("--steps", "1", "--n-clips", "8", "--no-sound", "--no-descriptors")
+    with pytest.raises(SystemExit):
+        start("measure_steps.py", runs, monkeypatch, *sizes)
+    assert "expected a U-Net with descriptors with --no-descriptors, got" in capsys.readouterr().err
+    generator = MusemoUNetGenerator.from_pretrained(runs / "generator")
+    described = MusemoUNetGenerator(**{**generator.config, "n_descriptors": 3, "n_training_clips": N_SONGS})
+    for value in described.network.parameters():
+        torch.nn.init.normal_(value, std=0.05)
+    songs = torch.rand(N_SONGS, 1, 128, N_FRAMES) - 0.5
+    known = {name: torch.zeros(N_SONGS) for name in ("loudness", "brightness", "tempo")}
+    described.prior.fit(songs, torch.zeros(N_SONGS, 2), known | {"genre": torch.zeros(N_SONGS, 2)})
+    described.save_pretrained(runs / "described")
+    MusemoFeatureExtractor(n_frames=N_FRAMES).save_pretrained(runs / "described")
+    distances = []
+    for options in (sizes, sizes[:-1]):
+        start("measure_steps.py", runs, monkeypatch, *options, folder="described")
+        distances.append(json.loads((runs / "out" / "steps.json").read_text())["rows"][0]["kid"])
+    assert distances[0] != distances[1]
 
 
 def test_seams(runs, monkeypatch):

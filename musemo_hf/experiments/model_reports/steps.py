@@ -70,8 +70,8 @@ def measure_steps(
         bfloat16: Whether clips are generated with products in bfloat16.
 
     Returns:
-        For each number of `steps`: the array figures `skill` and `skill_interval`, `kid` and `coverage`, and the whole
-        `external_report` as `external` (None without sounds); `seconds`, see `seconds_a_clip`.
+        For each number of `steps`: the array figures `skill` and `skill_interval`, `kid`, `coverage` and `recall`,
+        and the whole `external_report` as `external` (None without sounds); `seconds`, see `seconds_a_clip`.
     """
     generator, emotion, rows = pipeline.generator, torch.from_numpy(asked.emotion), []
 
@@ -81,7 +81,7 @@ def measure_steps(
         quality = array_quality(made, asked.spectrogram, others.spectrogram)
         rows.append(
             {"steps": n_steps, "n": len(made), "seconds": seconds_a_clip(pipeline, n_steps, bfloat16)}
-            | {name: quality[name] for name in ("skill", "skill_interval", "kid", "kid_se", "coverage")}
+            | {name: quality[name] for name in ("skill", "skill_interval", "kid", "kid_se", "coverage", "recall")}
             | {"external": None if sounds is None else external_report(made, asked, others, sounds)}
         )
     return rows
@@ -122,6 +122,7 @@ def steps_table(rows: Sequence[dict[str, Any]]) -> str:
         _line("skill, arrays, own space", [_figure(row, "skill") for row in rows]),
         _line("KID, arrays, `modulation-v1`", [f"{row['kid']:.3g}" for row in rows]),
         _line("coverage, arrays", [f"{row['coverage']:.2f}" for row in rows]),
+        _line("recall, arrays", [f"{row['recall']:.2f}" for row in rows]),
         _line("seconds of one core a clip, with sound", [f"{row['seconds']:.2f}" for row in rows]),
     ]
     return "\n".join(lines) + "\n"
