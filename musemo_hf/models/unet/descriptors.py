@@ -70,6 +70,12 @@ class DescriptorPrior(FullPrecision):
         ValueError: There are fewer than 1 descriptor or training clip, or more descriptors than statistics.
     """
 
+    mean: Tensor
+    components: Tensor
+    clips: Tensor
+    known: Tensor
+    clip_genres: Tensor
+
     def __init__(
         self, n_mels: int, n_descriptors: int, n_clips: int, conditions: Sequence[str], genres: Sequence[str]
     ) -> None:
@@ -86,12 +92,6 @@ class DescriptorPrior(FullPrecision):
         self.register_buffer("clips", torch.zeros(n_clips, n_descriptors))
         self.register_buffer("known", torch.zeros(n_clips, 2 + len(conditions)))  # emotion and conditions
         self.register_buffer("clip_genres", torch.zeros(n_clips, len(genres)))
-
-    mean: Tensor
-    components: Tensor
-    clips: Tensor
-    known: Tensor
-    clip_genres: Tensor
 
     @torch.no_grad()
     def fit(self, latents: Tensor, emotion: Tensor, measured: Mapping[str, Tensor]) -> None:
@@ -126,7 +126,8 @@ class DescriptorPrior(FullPrecision):
     def describe(self, latents: Tensor) -> Tensor:
         """Return the descriptors `(B, n_descriptors)` of latents `(B, 1, n_mels, frames)`."""
         values = torch.cat([statistics(part) for part in latents.to(self.mean).split(64)])
-        return ((values - self.mean) @ self.components.T).clamp(-LIMIT, LIMIT)
+        # a product of matrices would be rounded under `torch.autocast`
+        return ((values - self.mean)[:, None] * self.components).sum(-1).clamp(-LIMIT, LIMIT)
 
     def draw(
         self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None = None
@@ -150,7 +151,7 @@ class DescriptorPrior(FullPrecision):
             squares = squares + (near[:, None] - self.clips).square().mean(-1) / (2 * PERTURBATION**2)
         shares = others.get("genre")
         if self.genres and shares is not None:
-            fits = (shares.to(self.known) @ self.clip_genres.T) > 0
+            fits = (shares.to(self.known)[:, None] * self.clip_genres).sum(-1) > 0
             squares = squares.masked_fill(~fits & (fits.any(1) & (shares.sum(1) > 0))[:, None], torch.inf)
         nearest = squares.sort(dim=1).values[:, : NEIGHBOURS + 1]  # a clip that does not fit is at infinity
         reach = nearest.masked_fill(nearest.isinf(), 0).amax(dim=1, keepdim=True).clamp(min=1.0)
@@ -185,9 +186,10 @@ class DescriptorEmbedding(nn.Module):
     def __init__(self, n_descriptors: int, width: int) -> None:
         super().__init__()
         self.n_descriptors = n_descriptors
-        self.embed = nn.Sequential(nn.Linear(n_descriptors + 1, width), nn.SiLU(), nn.Linear(width, width))
-        nn.init.zeros_(self.embed[2].weight)
-        nn.init.zeros_(self.embed[2].bias)
+        last = nn.Linear(width, width)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.embed = nn.Sequential(nn.Linear(n_descriptors + 1, width), nn.SiLU(), last)
 
     def check(self, descriptors: Tensor, n_clips: int) -> Tensor:
         """Return descriptors `(n_clips, n_descriptors)`.
@@ -209,7 +211,7 @@ class DescriptorEmbedding(nn.Module):
             n_clips: The number of clips.
             drop_mask: A bool mask `(n_clips,)`, True for clips whose descriptors are left out; None for no clip.
         """
-        weight = self.embed[0].weight
+        weight = next(self.parameters())
         if descriptors is None:
             descriptors = weight.new_full((n_clips, self.n_descriptors), torch.nan)
         elif drop_mask is not None:

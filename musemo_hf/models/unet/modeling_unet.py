@@ -215,7 +215,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             callback: A function that is called after each step, see `Sampling`.
             conditions: Values `(B,)` of the model's `conditions` by name, in the units of `SCALES`, such as
                 `{"tempo": torch.tensor([120.0])}`, and shares of its genres as "genre" (see `genre_shares`); what is
-                not named is left to the model.
+                not named is left to the model. The answer of `describe` as "descriptors" makes clips that are like
+                songs as a whole; without it descriptors are drawn, see `DescriptorPrior`.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
