@@ -54,7 +54,10 @@ def made() -> dict[int, set[tuple[float, ...]]]:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", *(f"docs/results/{name}.md" for name in ("index", "generators", "steering", "ablation", "study"))],
+    [
+        "README.md",
+        *(f"docs/results/{name}.md" for name in ("index", "generators", "steering", "ablation", "few-songs", "study")),
+    ],
 )
 def test_figures_with_intervals_were_made_by_a_command(page, made):
     found = WITH_INTERVAL.findall((ROOT / page).read_text(encoding="utf-8"))
