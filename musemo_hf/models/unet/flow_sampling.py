@@ -12,7 +12,7 @@ from diffusers import UniPCMultistepScheduler
 from torch import Tensor
 
 Callback = Callable[[int, Tensor, Tensor], Tensor]
-LOGITS = (6.0, -3.025)  # of the first and of the last time at which the velocity is predicted
+LOGITS = (6.0, -4.5)  # of the first and of the last time at which the velocity is predicted
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Sampling:
 
         Times t are evenly spaced in log(t / (1 - t)), half the logarithm of the ratio of noise to signal (Lu et al.
         2022, section 3.3): the level of a whole clip is decided where noise is over 99 % of a cell, and the finest
-        detail where it is 5 %. The last time stays the same with few steps, whose clips are blurred otherwise.
+        detail where it is 1 %. The last time stays the same with few steps, whose clips are blurred otherwise.
         """
         scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True)
         first, last = LOGITS
