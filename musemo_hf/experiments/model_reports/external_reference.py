@@ -121,11 +121,14 @@ class ExternalReference:
         }
 
     def agreement(self, features: np.ndarray, index: np.ndarray) -> dict[str, Any]:
-        """Return how the recognised emotion agrees with that of held-out songs (`AGREEMENT`); intervals are over artists.
+        """Return how the recognised emotion agrees with that of held-out songs; intervals are over artists.
 
         Args:
             features: The features of clips `(M, D)`.
             index: The positions of the held-out songs whose emotions are expected `(M,)`.
+
+        Returns:
+            The figures of `concordance_report` that `AGREEMENT` names.
         """
         artists = artist_groups(self.held_out.artist)
         recognised, expected = self.recogniser.predict(features), self.held_out.emotion[index]
