@@ -1,6 +1,7 @@
 """A study through sound: measured beside trainings or after them, against songs that are embedded once."""
 
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -107,7 +108,7 @@ def silent(songs, tmp_path_factory):
 def heard(songs, tmp_path_factory):
     """A study whose variants were measured through sound."""
     study = make(songs, tmp_path_factory.mktemp("heard"))
-    outcome = run_study(study)
+    outcome = run_study(pickle.loads(pickle.dumps(study)))  # as a worker process receives it
     assert (outcome.failed, outcome.left) == ({}, [])
     return study
 
