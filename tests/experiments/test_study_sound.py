@@ -164,7 +164,7 @@ def test_the_page_shows_what_decides_first(heard):
     text = markdown(report)
     assert text.index("## Through sound, which decides") < text.index("## Of arrays, in the project's own statistics")
     assert "| real songs |" in text
-    assert "of bands-v7, which took no part in any training; up to 8 clips of each variant against 14 held-out" in text
+    assert "of bands-v7, which took no part in any training: up to 8 clips of each variant, against 14 held-out" in text
     assert "in the space of bands-v7" in report["findings"][1]
     assert report["missing_sound"] == []
     page = (write_reports(heard, report) / "report.html").read_text()

@@ -17,7 +17,7 @@ from musemo_hf.reporting.numbers import UNDEFINED, with_interval
 from musemo_hf.reporting.provenance import caveats, label_kind
 from musemo_hf.reporting.templates import render
 
-from .sound import SOUND_FIGURES
+from .sound import SOUND_FIGURES, sound_note
 
 COLUMNS = {
     "external_skill": ("skill through sound", 2),
@@ -139,6 +139,7 @@ def _context(report: dict[str, Any]) -> dict[str, Any]:
         "label_kind": label_kind(report["corpus"]),
         "rows": rows,
         "sound_rows": sound_table(report),
+        "sound_note": sound_note(report["sound"]) if report["sound"] else "",
         "sound_titles": [COLUMNS[name][0] for name in SOUND_FIGURES],
         "sound_differences": difference_table(report, SOUND_FIGURES),
         "main_titles": main,

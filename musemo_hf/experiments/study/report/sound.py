@@ -66,6 +66,24 @@ def real_songs(heard: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
 
 
+def sound_note(sound: dict[str, Any]) -> str:
+    """Explain the columns of a table of sound.
+
+    Args:
+        sound: The answer of `real_songs`.
+    """
+    n = sound["n"]
+    return (
+        f"Every side passes through one log-mel and one inversion, also a variant that makes waveforms itself, and is "
+        f"measured in the space of {sound['embedder']}, which took no part in any training: up to {n['candidate']} "
+        f"clips of each variant, against {n['reference']} held-out songs. Skill: 0 is the best noise, 1 is other real "
+        f"music. Detectability: the area under the curve of logistic regression that tells clips from songs; 0.5 is "
+        f"chance. Recognised: the requested emotion against the one that kernel ridge regression hears, trained on the "
+        f"sound of {sound['n_training']} songs. In the row of real songs, the first three figures are of songs of "
+        f"other artists, and the others hold the held-out songs against their labels."
+    )
+
+
 def sound_sentences(report: dict[str, Any]) -> list[str]:
     """Say the skill of each variant through sound in one sentence, the best first; empty where none was measured."""
     sound = report["sound"]
