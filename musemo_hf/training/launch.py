@@ -36,6 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "Print what would be computed and the smallest effects that it could detect, and compute nothing.",
     },
+    "no-sound": {"action": "store_true", "help": "Leave out what another model hears, which decides."},
     "report-only": {"action": "store_true", "help": "Report what is finished, and compute nothing."},
 }
 

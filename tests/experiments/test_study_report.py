@@ -5,8 +5,9 @@ import pytest
 
 from musemo_hf.experiments.study.report.aims import aims, flow_against_sources
 from musemo_hf.experiments.study.report.findings import findings
-from musemo_hf.experiments.study.report.page import difference_table, markdown, table
-from musemo_hf.experiments.study.report.report import FIGURES, differences, seed_spread, variant_rows
+from musemo_hf.experiments.study.report.page import difference_table, markdown, sound_table, table
+from musemo_hf.experiments.study.report.report import FIGURES, differences, seed_spread, variant_rows, with_sound
+from musemo_hf.experiments.study.report.sound import SOUND_FIGURES, real_songs, sound_sentences
 
 BASE = {
     "quality_score": 70.0,
@@ -80,6 +81,8 @@ def report():
         },
         "judge": {"ccc_valence": 0.5, "ccc_arousal": 0.7},
         "missing": [],
+        "sound": None,
+        "missing_sound": [],
         "command": "accelerate launch training/study.py",
     }
     made["aims"], made["flow"] = aims(made), flow_against_sources(made)
@@ -144,3 +147,88 @@ def test_the_page_shows_every_row_with_its_budget_and_counts(report):
     assert "| skill >= | 0.5 |" in text
     assert len(table(report)) == 5
     assert difference_table(report)[0]["KID"].endswith("*")
+
+
+def heard(skill, detectability=0.9, sampling=""):
+    """What a variant's sound gives; only the skill and the detectability differ."""
+    agreement = {"pearson_r": [0.5, 0.8], "ccc": [0.4, 0.7]}
+    agreement |= {f"{name}_interval": [[value - 0.1, value + 0.1] for value in agreement[name]] for name in agreement}
+    measured = {
+        "external_skill": skill,
+        "external_skill_interval": [skill - 0.1, skill + 0.1],
+        "detectability": detectability,
+        "detectability_interval": [detectability - 0.02, detectability + 0.02],
+        "detectability_real": 0.6,
+        "detectability_real_interval": [0.55, 0.65],
+        "external_coverage": 0.5,
+        "external_coverage_real": 0.9,
+        "external_best_noise": "joint-gaussian",
+        "external_n": {"reference": 323, "held_out": 323, "candidate": 96},
+        "external_notes": {},
+        "n_training": 1292,
+        "requested": agreement,
+        "songs": agreement,
+    }
+    return {"embedder": "yamnet-v1", "samplings": {sampling: measured}}
+
+
+@pytest.fixture
+def sounding(report):
+    """The same study with sound, which the finalists have with three seeds."""
+    sounds = [
+        *(heard(0.1 + 0.01 * seed) for seed in range(3)),
+        *(heard(0.4 + 0.02 * seed, 0.8) for seed in range(3)),
+        heard(float("nan")),
+    ]
+    done = [
+        *(result("enhanced", seed) for seed in range(3)),
+        *(result("modern", seed) for seed in range(3)),
+        result("other", 0),
+    ]
+    rows = variant_rows([with_sound(*pair) for pair in zip(done, sounds, strict=True)])
+    report |= {"rows": rows, "sound": real_songs(sounds)}
+    report["differences"] = differences(rows, "enhanced", seed_spread(rows))
+    report["aims"], report["flow"] = aims(report), flow_against_sources(report)
+    return report | {"findings": findings(report)}
+
+
+def test_sound_has_intervals_over_seeds_and_stands_beside_real_songs(sounding):
+    skill = sounding["rows"][1]["figures"]["external_skill"]
+    assert skill["value"] == pytest.approx(0.42)
+    assert skill["over"] == "seeds"
+    half = 4.3027 * 0.02 / np.sqrt(3)  # Student's t of two degrees of freedom
+    assert skill["interval"] == pytest.approx([0.42 - half, 0.42 + half], abs=1e-4)
+    cells = {row["variant"]: row for row in sound_table(sounding)}
+    assert cells["modern"]["skill through sound"].startswith("0.42 [0.37, 0.47]")
+    assert cells["other"]["skill through sound"] == "not defined"
+    assert cells["other"]["arousal CCC, recognised"] == "0.70 [0.60, 0.80]"
+    assert cells["real songs"]["skill through sound"] == "1.00"
+    assert cells["real songs"]["detectability"] == "0.60 [0.55, 0.65]"
+    assert not {"skill through sound", "detectability"} & set(table(sounding)[0])
+
+
+def test_sound_is_said_first_the_best_variant_before_the_others(sounding):
+    (sentence,) = sound_sentences(sounding)
+    assert sounding["findings"][1] == sentence
+    assert "in the space of yamnet-v1, which took no part in any training" in sentence
+    places = [sentence.index(words) for words in ("modern 0.42 [", "enhanced 0.11 [", "other not defined (one seed)")]
+    assert places == sorted(places)
+    compared = next(text for text in sounding["findings"] if text.startswith("modern against enhanced"))
+    assert "better in skill through sound +0.31 [" in compared
+    assert "detectability through sound -0.1 [" in compared
+    assert "worse" not in compared
+
+
+def test_an_undefined_difference_is_no_finding(sounding):
+    figure = sounding["differences"]["other"]["external_skill"]
+    assert np.isnan(figure["value"])
+    assert figure["interval"] is None
+    assert not any("nan" in text for text in sounding["findings"])
+    titles = [title for title in difference_table(sounding, SOUND_FIGURES)[0] if title != "variant"]
+    assert len(titles) == len(SOUND_FIGURES)
+
+
+def test_a_variant_of_which_one_seed_lacks_sound_has_no_figure_of_it():
+    done = [with_sound(result("enhanced", 0), heard(0.3)), with_sound(result("enhanced", 1), None)]
+    (row,) = variant_rows(done)
+    assert set(row["figures"]) == set(FIGURES)

@@ -8,37 +8,13 @@ from typing import Any
 import numpy as np
 
 from musemo_hf.data.arrays import SongArrays
-from musemo_hf.data.folds import artist_groups
-from musemo_hf.evaluation.arrays import evenly_spaced
-from musemo_hf.evaluation.external.external_figures import external_figures
-from musemo_hf.evaluation.external.external_skill import EXTERNAL_NOISES
-from musemo_hf.evaluation.statistics.concordance import concordance_report
-from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
-from musemo_hf.evaluation.surrogates.samplers import sample_surrogate
 from musemo_hf.experiments.sound_sets import SoundSets
 
-from .external_recogniser import fit_external_recogniser
-
-N_NOISES = 200  # clips of each noise at most
-NOISE_SEED = 1
-AGREEMENT = (
-    "pearson_r",
-    "pearson_r_interval",
-    "ccc",
-    "ccc_interval",
-    "bias",
-    "bias_interval",
-    "scale_ratio",
-    "scale_ratio_interval",
-    "n",
-)
+from .external_reference import ExternalReference, embed_reference
 
 
 def external_report(made: np.ndarray, held_out: SongArrays, training: SongArrays, sounds: SoundSets) -> dict[str, Any]:
     """Measure generated clips through sound, beside real songs of other artists and noise.
-
-    The reference are the held-out songs; the songs whose skill is 1, and those that noises are fitted to, are training
-    songs of other artists, so that neither knows more than the generator did.
 
     Args:
         made: The generated log-mels in dB, one at the emotion of each held-out song `(N, 128, n_frames)`.
@@ -47,47 +23,11 @@ def external_report(made: np.ndarray, held_out: SongArrays, training: SongArrays
         sounds: Measures sound by an embedder that took no part in any training.
 
     Returns:
-        The answer of `external_figures`, and `embedder`, `route` ("sound"), `n_training`; `requested` (r, CCC, bias and
-        scale of the emotion that kernel ridge regression on the embedder's features recognises in the generated clips,
-        against the requested one) and `songs` (the same of the held-out songs, against their labels).
+        The answer of `ExternalReference.measure`, and `embedder` and `route` ("sound").
     """
-    artists, others = artist_groups(held_out.artist), artist_groups(training.artist)
-    reference, candidate = (
-        sounds.features(clips, title)
-        for clips, title in ((held_out.spectrogram, "held-out songs"), (made, "generated clips"))
-    )
-    known = sounds.features(training.spectrogram, "training songs")
-    some = evenly_spaced(np.arange(len(training)), len(held_out))
-    figures = external_figures(
-        reference,
-        candidate,
-        _noises(training, min(len(held_out), N_NOISES), sounds),
-        known[some],
-        artists,
-        artists,
-        [others[i] for i in some],
-    )
-    recogniser = fit_external_recogniser(known, training.emotion, others)
-    agreement = {
-        name: concordance_report(recogniser.predict(features), held_out.emotion, artists, confidence=0.95)
-        for name, features in (("requested", candidate), ("songs", reference))
-    }
-    return {
-        "embedder": sounds.embedder.name,
-        "route": "sound",
-        "n_training": len(training),
-        **figures,
-        **{name: {key: found[key] for key in AGREEMENT} for name, found in agreement.items()},
-    }
-
-
-def _noises(training: SongArrays, n_clips: int, sounds: SoundSets) -> dict[str, np.ndarray]:
-    statistics = ReferenceStatistics.empty(*training.spectrogram.shape[1:])
-    statistics.update(training.spectrogram)
-    return {
-        name: sounds.features(np.concatenate(list(sample_surrogate(name, statistics, n_clips, NOISE_SEED))), name)
-        for name in EXTERNAL_NOISES
-    }
+    reference = ExternalReference(held_out, training, embed_reference(held_out, training, sounds))
+    figures = reference.measure(sounds.features(made, "generated clips"))
+    return {"embedder": sounds.embedder.name, "route": "sound", **figures}
 
 
 def external_findings(external: dict[str, Any]) -> list[str]:

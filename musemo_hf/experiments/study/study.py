@@ -16,6 +16,7 @@ from musemo_hf.data.folds import artist_groups, folds_hash
 from musemo_hf.evaluation.score.reference_set import ReferenceSet
 from musemo_hf.evaluation.statistics.concordance import concordance_report
 from musemo_hf.files import atomic_write
+from musemo_hf.pipelines.embedders.find import find_audio_embedder
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.corpus import hold_out, select
 from musemo_hf.training.identity import data_identity
@@ -36,9 +37,13 @@ class Study:
         accept_other_hardware: Whether trainings that were begun on another device may go on, see `TrainingLoop.train`.
         data_dir: The folder with the audio of the songs, which variants of the kind "wavegan" learn from; None for
             none.
+        embedder: The name of the embedder of audio that measures variants through sound, for `find_embedder`, of a
+            model that takes no part in any training; None leaves out the figures through sound.
 
     Raises:
-        ValueError: The comparison is not a fair one (see `StudyConfiguration.check`), or there is no such fold.
+        ValueError: The comparison is not a fair one (see `StudyConfiguration.check`), there is no such fold, or the
+            embedder reads no audio.
+        PretrainedModelError: The model of the embedder is missing.
     """
 
     configuration: StudyConfiguration
@@ -47,6 +52,7 @@ class Study:
     accelerator: Accelerator
     accept_other_hardware: bool = False
     data_dir: Path | None = None
+    embedder: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run_dir", Path(self.run_dir).absolute())  # workers have another current folder
@@ -55,9 +61,11 @@ class Study:
         self.configuration.check()
         check_networks(self.configuration, self.n_frames)
         hold_out(self.songs, self.plan.fold)
+        if self.embedder is not None:
+            find_audio_embedder(self.embedder)  # a model that is missing is told before anything is trained
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("configuration", "songs", "run_dir", "accept_other_hardware", "data_dir")
+        names = ("configuration", "songs", "run_dir", "accept_other_hardware", "data_dir", "embedder")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from musemo_hf.runner.scheduler import Outcome, run_tasks
 from musemo_hf.runner.task import Task
 
 from .recogniser import JUDGE, TEACHER, StudyRecogniser
+from .sound import SOUND, sound_path, study_sound
 from .study import Study
 from .variant import Variant, variants
 
@@ -33,7 +34,17 @@ def study_tasks(study: Study) -> list[Task]:
         Task(name, train_recogniser, (name,), result=StudyRecogniser(study, name).path, gpu=True) for name in names
     ]
     ordered = sorted(variants(study), key=lambda variant: variant.name != study.plan.baseline)
-    return tasks + [_variant_task(variant) for variant in ordered]
+    tasks += [_variant_task(variant) for variant in ordered]
+    return tasks if study.embedder is None else tasks + _sound_tasks(study, ordered)
+
+
+def _sound_tasks(study: Study, ordered: list[Variant]) -> list[Task]:
+    """Return the tasks of the sound, which come last: a study may be given them when its trainings are done."""
+    tasks = [Task(SOUND, prepare_sound, result=study_sound(study).path)]
+    for variant in ordered:
+        name, arguments = variant.folder.name, (variant.name, variant.seed)
+        tasks.append(Task(f"{name}-{SOUND}", measure_sound, arguments, (SOUND, name), sound_path(variant), gpu=True))
+    return tasks
 
 
 def _variant_task(variant: Variant) -> Task:
@@ -54,6 +65,16 @@ def train_recogniser(study: Study, name: str) -> dict[str, Any]:
 def make_variant(study: Study, name: str, seed: int) -> dict[str, Any]:
     """Train and measure a variant with a seed."""
     return Variant(study, name, seed).make()
+
+
+def prepare_sound(study: Study) -> dict[str, Any]:
+    """Embed what the sound of all variants is measured against."""
+    return study_sound(study).prepare()
+
+
+def measure_sound(study: Study, name: str, seed: int) -> dict[str, Any]:
+    """Measure a variant with a seed through sound."""
+    return study_sound(study).measure(Variant(study, name, seed))
 
 
 def agreement_of_judge(study: Study) -> dict[str, Any] | None:

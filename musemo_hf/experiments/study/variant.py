@@ -62,18 +62,18 @@ class Variant:
 
     def make(self) -> dict[str, Any]:
         """Train, measure each way of sampling, and remove what only a resumption needs."""
-        self.study.identify(self.folder, self._settings())
+        self.study.identify(self.folder, self.settings())
         training = once(self.folder / "training.json", self._train)
         measured = {}
         if training["has_generator"]:
-            for label, options in self._samplings().items():
-                measured[label] = once(self.folder / f"measured{label}.json", partial(self._measure, options))
+            for label, options in self.samplings().items():
+                measured[label] = once(self.folder / f"measured{label}.json", partial(self._measure, label, options))
             self._keep_examples()
         for checkpoint in checkpoints(self.folder / "run"):
             shutil.rmtree(checkpoint)  # the optimizer states of dozens of trainings would fill a disk
         return {"rung": self.name, "seed": self.seed, "training": training, "samplings": measured}
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return what decides the result."""
         merged = self.study.configuration.of_variant(self.name).to_dict()
         kept = ("generator", "gan_training") if self.kind == "gan" else (self.kind, f"{self.kind}_training")
@@ -128,7 +128,7 @@ class Variant:
         """Load a generator; a WaveGAN makes audio, so that no pipeline takes it for a generator of log-mels."""
         return MusemoWaveganGenerator.from_pretrained(folder) if self.kind == "wavegan" else load_generator(folder)
 
-    def _samplings(self) -> dict[str, dict[str, Any]]:
+    def samplings(self) -> dict[str, dict[str, Any]]:
         """Return label -> options of `generate`: one for a GAN, one for each number of steps of a flow."""
         if self.kind in ("gan", "wavegan"):
             return {"": {}}
@@ -138,23 +138,45 @@ class Variant:
         """Load the trained generator to the device."""
         return self._load(self.checkpoint).to(self.study.accelerator.device)
 
-    def _measure(self, options: dict[str, Any]) -> dict[str, Any]:
-        study, generator = self.study, self.generator()
-        n_songs = len(study.held_out)
-        index = np.linspace(0, n_songs - 1, min(study.plan.n_clips or n_songs, n_songs)).round().astype(int)
-        emotion = torch.from_numpy(study.held_out.emotion[index])
-        mels = sample_clips(generator, emotion, TEST_SEED, **options)
-        figures = study.reference.measure(denormalise(mels[:, 0]).numpy())
+    @property
+    def requested(self) -> np.ndarray:
+        """The positions of the held-out songs at whose emotions clips are generated."""
+        n_songs = len(self.study.held_out)
+        n_clips = min(self.study.plan.n_clips or n_songs, n_songs)
+        return np.linspace(0, n_songs - 1, n_clips).round().astype(int)
+
+    def clips(self, sampling: str) -> np.ndarray:
+        """Return the clips that are measured, float32 dB `(N, 128, n_frames)`, kept or sampled again."""
+        kept = self.kept_clips(sampling)
+        if kept.is_file():
+            return np.load(kept)
+        return denormalise(self._sample(self.generator(), self.samplings()[sampling])[:, 0]).numpy()
+
+    def kept_clips(self, sampling: str) -> Path:
+        """Return the file of the clips between the measurement of arrays and that of sound."""
+        return self.folder / f"clips{sampling}.npy"
+
+    def _sample(self, generator: Any, options: dict[str, Any]) -> torch.Tensor:
+        emotion = torch.from_numpy(self.study.held_out.emotion[self.requested])
+        return sample_clips(generator, emotion, TEST_SEED, **options)
+
+    def _measure(self, sampling: str, options: dict[str, Any]) -> dict[str, Any]:
+        study, generator, index = self.study, self.generator(), self.requested
+        mels = self._sample(generator, options)
+        clips = denormalise(mels[:, 0]).numpy()
+        if study.embedder is not None:  # sampling can take as long as measuring
+            _save_array(self.kept_clips(sampling), clips)
+        figures = study.reference.measure(clips)
         figures |= study.agreement(_judge(study).predict(mels), index)
-        return figures | {"sampling_seconds": _seconds_of_one(generator, emotion[:1], options)}
+        emotion = torch.from_numpy(study.held_out.emotion[index[:1]])
+        return figures | {"sampling_seconds": _seconds_of_one(generator, emotion, options)}
 
     def _keep_examples(self) -> None:
         """Keep a clip of each preset, float16 dB `(5, 128, n_frames)`, for the page; a flow takes its most steps."""
-        options = list(self._samplings().values())[-1]
+        options = list(self.samplings().values())[-1]
         clips = self.generator().generate(torch.tensor(list(PRESETS.values())), seed=0, **options)
         decibels = denormalise(clips[:, 0].float().cpu()).numpy().astype(np.float16)
-        with atomic_path(self.folder / "examples.npy") as part, part.open("wb") as file:
-            np.save(file, decibels)
+        _save_array(self.folder / "examples.npy", decibels)
 
 
 def variants(study: Study) -> list[Variant]:
@@ -166,6 +188,11 @@ def variants(study: Study) -> list[Variant]:
 def folder_name(variant: str, seed: int) -> str:
     """Return the name of a variant's folder: "plus R1 + R2", 0 -> "plus-R1-R2-seed0"."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", variant).strip("-") + f"-seed{seed}"
+
+
+def _save_array(path: Path, values: np.ndarray) -> None:
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.save(file, values)
 
 
 @lru_cache(maxsize=1)  # loaded once for all variants

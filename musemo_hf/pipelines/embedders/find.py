@@ -8,6 +8,7 @@ from musemo_hf.evaluation.spaces.embedders import (
     get_embedder,
     register_embedder_factory,
 )
+from musemo_hf.pipelines.embedders.audio_embedder import AudioEmbedder
 from musemo_hf.pipelines.embedders.yamnet import NAME as YAMNET
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
 
@@ -41,3 +42,15 @@ def find_embedder(name: str) -> Embedder:
     raise ValueError(
         f"expected an embedder out of {known}, or the repository or folder of a Hugging Face audio model, got {name!r}"
     )
+
+
+def find_audio_embedder(name: str) -> AudioEmbedder:
+    """Return an embedder that reads audio by its name; see `find_embedder`.
+
+    Raises:
+        ValueError: There is no such embedder, or it reads log-mels.
+    """
+    embedder = find_embedder(name)
+    if not isinstance(embedder, AudioEmbedder):
+        raise ValueError(f"expected an embedder of audio, such as yamnet, got {embedder.name}, which reads log-mels")
+    return embedder

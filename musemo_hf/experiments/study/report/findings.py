@@ -1,11 +1,20 @@
 """The findings of a study in sentences; only a difference with an interval over seeds is called an effect."""
 
+import math
 from typing import Any
 
 from .aims import SOURCES_HOURS, SOURCES_QUALITY, SOURCES_TIMES_SLOWER
+from .sound import sound_sentences
 
-GOOD_DOWN = ("kid",)  # figures of which lower is better
+GOOD_DOWN = ("kid", "detectability")  # figures of which lower is better
 NAMES = {
+    "external_skill": "skill through sound",
+    "detectability": "detectability through sound",
+    "external_coverage": "coverage through sound",
+    "recognised_r_valence": "valence r through sound",
+    "recognised_r_arousal": "arousal r through sound",
+    "recognised_ccc_valence": "valence CCC through sound",
+    "recognised_ccc_arousal": "arousal CCC through sound",
     "quality_score": "quality score",
     "skill": "skill",
     "kid": "KID",
@@ -17,7 +26,7 @@ NAMES = {
 
 
 def findings(report: dict[str, Any]) -> list[str]:
-    """Return the set-up, the aims, the differences, and the comparison of the flow with the sources."""
+    """Return the set-up, the skill through sound, the aims, the differences, and the flow beside the sources."""
     corpus, updates = report["corpus"], report["updates"]
     length = f"{updates['epochs']:g} epochs" if updates["epochs"] else f"{updates['steps']} updates"
     sentences = [
@@ -25,7 +34,7 @@ def findings(report: dict[str, Any]) -> list[str]:
         f"{corpus['n_training']} songs, and evaluated against {corpus['n_held_out']} songs of other artists (fold "
         f"{corpus['fold']})."
     ]
-    sentences += _aim_sentences(report)
+    sentences += sound_sentences(report) + _aim_sentences(report)
     for label, figures in report["differences"].items():
         sentences.append(_difference_sentence(label, report["baseline"], figures))
     sentences += [
@@ -52,7 +61,8 @@ def _difference_sentence(label: str, baseline: str, figures: dict[str, dict[str,
     """Return the sentence that the intervals of a row's differences allow."""
     seeds = min(figure["seeds"] for figure in figures.values())
     if all(figure["interval"] is None for figure in figures.values()):
-        listed = ", ".join(f"{NAMES[name]} {figure['value']:+.3g}" for name, figure in figures.items())
+        defined = {name: figure["value"] for name, figure in figures.items() if math.isfinite(figure["value"])}
+        listed = ", ".join(f"{NAMES[name]} {value:+.3g}" for name, value in defined.items())
         return f"{label} against {baseline}, one seed and no interval, so no claim: {listed}."
     better: list[str] = []
     worse: list[str] = []

@@ -1,6 +1,7 @@
 """The report of a study as JSON, as Markdown, and as a page that stands alone."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,16 @@ from musemo_hf.reporting.numbers import UNDEFINED, with_interval
 from musemo_hf.reporting.provenance import caveats, label_kind
 from musemo_hf.reporting.templates import render
 
+from .sound import SOUND_FIGURES, sound_note
+
 COLUMNS = {
+    "external_skill": ("skill through sound", 2),
+    "detectability": ("detectability", 2),
+    "external_coverage": ("coverage through sound", 2),
+    "recognised_r_valence": ("valence r, recognised", 2),
+    "recognised_r_arousal": ("arousal r, recognised", 2),
+    "recognised_ccc_valence": ("valence CCC, recognised", 2),
+    "recognised_ccc_arousal": ("arousal CCC, recognised", 2),
     "quality_score": ("quality score", 1),
     "skill": ("skill", 2),
     "skill_six": ("skill, modulation-v1 and six noises", 2),
@@ -42,15 +52,36 @@ def write_reports(study: Study, report: dict[str, Any]) -> Path:
 
 
 def table(report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return a row of texts for each variant and way of sampling; its keys are the titles."""
+    """Return a row of texts for each variant and way of sampling, of its arrays; its keys are the titles."""
     return [_cells(row) for row in report["rows"]]
+
+
+def sound_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return a row of texts for each variant and way of sampling, of its sound, and one of real songs.
+
+    Their keys are the titles; there are no rows where nothing was measured through sound.
+    """
+    if report["sound"] is None:
+        return []
+    real = {"label": "real songs", "seeds": [], "figures": report["sound"]["figures"]}
+    return [
+        {"variant": row["label"], "seeds": ", ".join(map(str, row["seeds"]))} | _texts(row["figures"], SOUND_FIGURES)
+        for row in (*report["rows"], real)
+    ]
+
+
+def _texts(figures: dict[str, dict[str, Any]], names: Sequence[str]) -> dict[str, str]:
+    texts = {}
+    for name in names:
+        title, digits = COLUMNS[name]
+        figure = figures.get(name)
+        texts[title] = with_interval(figure["value"], figure["interval"], digits) if figure else UNDEFINED
+    return texts
 
 
 def _cells(row: dict[str, Any]) -> dict[str, str]:
     cells = {"variant": row["label"], "seeds": ", ".join(map(str, row["seeds"]))}
-    for name, (title, digits) in COLUMNS.items():
-        figure = row["figures"].get(name)
-        cells[title] = with_interval(figure["value"], figure["interval"], digits) if figure else UNDEFINED
+    cells |= _texts(row["figures"], [name for name in COLUMNS if name not in SOUND_FIGURES])
     if row["kid_se"] is not None:
         cells["KID"] += f" (se {row['kid_se']:.3f})"
         cells["authenticity"] += f"; real {row['authenticity_of_real']:.3f}"
@@ -64,11 +95,13 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def difference_table(report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the figures of each row minus those of the baseline, as texts."""
+def difference_table(report: dict[str, Any], names: Sequence[str] = DIFFERENCES) -> list[dict[str, str]]:
+    """Return some figures of each row that has them minus those of the baseline, as texts."""
     return [
-        {"variant": label} | {COLUMNS[name][0]: _signed(figures[name], COLUMNS[name][1]) for name in DIFFERENCES}
+        {"variant": label}
+        | {COLUMNS[name][0]: _signed(figures[name], COLUMNS[name][1]) for name in names if name in figures}
         for label, figures in report["differences"].items()
+        if any(name in figures for name in names)
     ]
 
 
@@ -105,6 +138,10 @@ def _context(report: dict[str, Any]) -> dict[str, Any]:
         "report": report,
         "label_kind": label_kind(report["corpus"]),
         "rows": rows,
+        "sound_rows": sound_table(report),
+        "sound_note": sound_note(report["sound"]) if report["sound"] else "",
+        "sound_titles": [COLUMNS[name][0] for name in SOUND_FIGURES],
+        "sound_differences": difference_table(report, SOUND_FIGURES),
         "main_titles": main,
         "further_titles": [title for title in (rows[0] if rows else ()) if title not in ("variant", *main)],
         "differences": difference_table(report),

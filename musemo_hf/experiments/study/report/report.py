@@ -7,6 +7,7 @@ from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
 from musemo_hf.experiments.study.plan import KINDS
+from musemo_hf.experiments.study.sound import sound_figures
 from musemo_hf.experiments.study.study import Study
 from musemo_hf.experiments.study.tasks import agreement_of_judge
 from musemo_hf.experiments.study.variant import variants
@@ -15,6 +16,7 @@ from musemo_hf.training.log import read_statistics
 
 from .aims import aims, flow_against_sources
 from .findings import findings
+from .sound import SOUND_FIGURES, real_songs, sound_columns
 
 CONFIDENCE = 0.95
 FIGURES = (
@@ -30,7 +32,7 @@ FIGURES = (
     "diversity",
     "sampling_seconds",
 )
-COMPARED = ("quality_score", "skill", "kid", "coverage", "authenticity", "ccc_valence", "ccc_arousal")
+COMPARED = (*SOUND_FIGURES, "quality_score", "skill", "kid", "coverage", "authenticity", "ccc_valence", "ccc_arousal")
 CURVES = ("kid", "accuracy", "discriminator_loss", "generator_loss")
 
 
@@ -43,13 +45,15 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         command: The command line that made the study.
 
     Returns:
-        `rows` (see `variant_row`), `differences` (value, interval and number of seeds by row and figure), `aims`,
-        `flow`, `findings`, `missing` (unfinished trainings), `judge` (the evaluator's agreement with held-out songs),
-        `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`, `curves`.
+        `rows` (see `variant_rows`), `sound` (see `real_songs`; None where nothing was measured through sound),
+        `differences` (value, interval and number of seeds by row and figure), `aims`, `flow`, `findings`, `missing`
+        (unfinished trainings), `missing_sound` (those not measured through sound), `judge` (the evaluator's agreement
+        with held-out songs), `corpus`, `budget`, `seeds`, `configuration`, `command`, `versions`, `curves`.
     """
     plan = study.plan
-    done = [variant.figures() for variant in variants(study) if variant.done]
-    rows = variant_rows(done)
+    finished = [variant for variant in variants(study) if variant.done]
+    heard = [sound_figures(variant) for variant in finished]
+    rows = variant_rows([with_sound(*pair) for pair in zip((one.figures() for one in finished), heard, strict=True)])
     spread = seed_spread(rows)
     report: dict[str, Any] = {
         "budget": plan.budget,
@@ -62,6 +66,10 @@ def build_report(study: Study, corpus: dict[str, Any], command: str) -> dict[str
         "judge": agreement_of_judge(study),
         "rows": rows,
         "missing": [f"{variant.name}, seed {variant.seed}" for variant in variants(study) if not variant.done],
+        "sound": real_songs([found for found in heard if found is not None]),
+        "missing_sound": [
+            f"{variant.name}, seed {variant.seed}" for variant, found in zip(finished, heard, strict=True) if not found
+        ],
         "differences": differences(rows, plan.baseline, spread),
         "seed_spread": spread,
         "configuration": study.configuration.to_dict(),
@@ -94,13 +102,25 @@ def corpus_facts(study: Study) -> dict[str, Any]:
     }
 
 
+def with_sound(result: dict[str, Any], heard: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the result of a variant with the columns of its sound in each way of sampling that was measured so."""
+    if heard is None:
+        return result
+    samplings = {
+        label: figures | (sound_columns(heard["samplings"][label]) if label in heard["samplings"] else {})
+        for label, figures in result["samplings"].items()
+    }
+    return result | {"samplings": samplings}
+
+
 def variant_rows(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each variant and way of sampling.
 
     Returns:
         Rows of `label`, `rung` (the variant), `sampling`, `seeds`, `n_clips`, `red_flags`, `steps`, `seconds` and
         `ms_per_step` (means over seeds), and `figures`, each with `value` (the mean over seeds), `interval`, `by_seed`
-        and `over`: the interval is over clips for one seed, and over seeds (Student's t) for three or more.
+        and `over`: the interval is over clips for one seed, and over seeds (Student's t) for three or more. Figures
+        through sound are there where all seeds have them, and `sound_notes` where one is not defined.
     """
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in done:
@@ -113,6 +133,8 @@ def variant_row(variant: str, sampling: str, results: list[dict[str, Any]]) -> d
     """Return the row of one variant and way of sampling from its results, one for each seed."""
     measured = [result["samplings"][sampling] for result in results if result["samplings"]]
     trainings = [result["training"] for result in results]
+    heard = bool(measured) and all(SOUND_FIGURES[0] in figures for figures in measured)
+    names = (*(SOUND_FIGURES if heard else ()), *(FIGURES if measured else ()))
     return {
         "label": variant + sampling.replace("-", ", ", 1).replace("-", " "),
         "rung": variant,  # the key has its former name
@@ -133,7 +155,8 @@ def variant_row(variant: str, sampling: str, results: list[dict[str, Any]]) -> d
         "skill_aspect": measured[0]["skill_aspect"] if measured else None,
         "authenticity_of_real": measured[0]["authenticity_of_real"] if measured else None,
         "notes": measured[0]["notes"] if measured else {},
-        "figures": {name: _figure(name, measured) for name in FIGURES} if measured else {},
+        "sound_notes": measured[0]["external_notes"] if heard else {},
+        "figures": {name: _figure(name, measured) for name in names},
     }
 
 
@@ -157,7 +180,7 @@ def seed_spread(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     spread = {}
     for name in COMPARED:
         gans = [row for row in rows if row["figures"] and not row["sampling"]]
-        sets = [np.array(row["figures"][name]["by_seed"]) for row in gans]
+        sets = [np.array(row["figures"][name]["by_seed"]) for row in gans if name in row["figures"]]
         sets = [values for values in sets if len(values) >= 3 and np.isfinite(values).all()]
         if sets:
             degrees = sum(len(values) - 1 for values in sets)
@@ -178,7 +201,11 @@ def differences(
     if own is None:
         return {}
     return {
-        row["label"]: {name: _difference(row, own, name, spread.get(name)) for name in COMPARED}
+        row["label"]: {
+            name: _difference(row, own, name, spread.get(name))
+            for name in COMPARED
+            if name in row["figures"] and name in own["figures"]
+        }
         for row in rows
         if row is not own and row["figures"]
     }
@@ -188,6 +215,8 @@ def _difference(row: dict[str, Any], own: dict[str, Any], name: str, spread: dic
     values, base = (np.array(side["figures"][name]["by_seed"]) for side in (row, own))
     seeds = min(len(values), len(base))
     result: dict[str, Any] = {"value": float(values.mean() - base.mean()), "interval": None, "seeds": seeds}
+    if not np.isfinite(result["value"]):
+        return result
     if seeds >= 3:
         if np.ptp(values) == np.ptp(base) == 0:
             return result | {"interval": [result["value"]] * 2}
