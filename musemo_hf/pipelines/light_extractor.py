@@ -37,6 +37,11 @@ class LightExtractor:
         """The sampling rate of the audio in Hz."""
         return self.settings.sampling_rate
 
+    @property
+    def seconds(self) -> float:
+        """The duration of a clip of `n_frames` frames in s."""
+        return self.settings.n_samples(self.n_frames) / self.sampling_rate
+
     def load(self, audio: AudioInput, sampling_rate: Any = None) -> LoadedAudio:
         """Return the whole of a file or of samples, mono at the extractor's sampling rate; see `load_audio`."""
         return load_audio(audio, sampling_rate, self.sampling_rate)

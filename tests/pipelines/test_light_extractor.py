@@ -24,6 +24,8 @@ def test_spectrograms_are_the_same(folder, n_samples):
     expected = whole([clip, clip[::-1].copy()], sampling_rate=22050)["spectrogram"]
     assert found.shape == (2, 1, 128, 40)
     assert torch.equal(found, expected)
+    for name in ("n_frames", "sampling_rate", "seconds", "settings"):
+        assert getattr(light, name) == getattr(whole, name), name
     for hop in (None, 0.1):
         assert light.window_starts(n_samples, hop).tolist() == whole.window_starts(n_samples, hop).tolist()
 
