@@ -142,7 +142,7 @@ def test_descriptors_are_learnt_and_added_to_a_trained_model(trainer, clips, tmp
     )
     first = trainer("first", songs=songs).train().eval()
     first.save_pretrained(tmp_path / "trained")
-    settings = {"initial": str(tmp_path / "trained"), "steps": 120, "lr": 3e-3, "ema_decay": 0.9, "checkpoint_every": 0}
+    settings = {"initial": str(tmp_path / "trained"), "steps": 250, "lr": 3e-3, "ema_decay": 0.9, "checkpoint_every": 0}
     settings |= {"batch_size": 8, "time_mean": 4.0, "time_deviation": 1.0}  # where nothing else tells the level
     run = trainer("second", config={"n_descriptors": 3}, songs=songs, left_out_descriptors=0.2, **settings)
     begun, latents, t = run.averaged_model.eval(), torch.randn(2, 1, 128, 32), torch.tensor([0.3, 0.8])
@@ -151,8 +151,9 @@ def test_descriptors_are_learnt_and_added_to_a_trained_model(trainer, clips, tmp
         assert torch.equal(begun(latents, t, clips.emotion[:2], conditions=given).velocity, before)
     made = run.train().eval()
     wanted = {"descriptors": made.describe(songs.spectrogram[:8])}
-    found = made.generate(torch.zeros(8, 2), seed=0, num_inference_steps=5, conditions=wanted).mean((1, 2, 3))
-    assert (found[loud[:8]].mean() - found[~loud[:8]].mean()).item() > 0.05
+    options = {"seed": [0] * 8, "num_inference_steps": 5}  # of the same noise, so that nothing else differs
+    found = made.generate(torch.zeros(8, 2), conditions=wanted, **options).mean((1, 2, 3))
+    assert found[loud[:8]].min() > found[~loud[:8]].max()
 
 
 @pytest.mark.parametrize(
