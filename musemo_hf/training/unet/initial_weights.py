@@ -14,9 +14,8 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
 
     What the generator has and the trained one may not have are genres and descriptors: their embeddings stay as they
     are, 0 in a new generator, which therefore makes the same clips as the trained one. The numbers of frames may
-    differ. The gains and
-    the map of the emotion, which calibrate the trained generator, are not taken: they belong to its weights, and are
-    fitted again when the training has ended.
+    differ. The gains and the map of the emotion, which calibrate the trained generator, are not taken: they belong to
+    its weights, and are fitted again when the training has ended.
 
     Args:
         generator: The generator, which is changed.

@@ -83,7 +83,7 @@ class UNetTrainer(FlowMatchingLoop):
         if generator.prior is not None:
             latents = generator.bands.encode(clips.spectrogram)
             generator.prior.fit(latents, clips.emotion, {name: value.cpu() for name, value in self.measured.items()})
-            self.described = generator.prior.describe(latents).to(parallel.device)
+            self.described = generator.prior.describe(latents)  # few numbers, drawn from on the CPU like noise
         draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
         self.prepare(generator.to(memory_format=torch.channels_last), clips, origin)  # faster convolutions
         if GENRE in self.measured:
@@ -125,7 +125,7 @@ class UNetTrainer(FlowMatchingLoop):
         others = leave_out({name: value[chosen] for name, value in self.measured.items()}, share_of_given)
         if self.described is not None:
             left_out = torch.rand(n_crops, generator=generator) < self.training.left_out_descriptors
-            descriptors = share(perturbed(self.described.cpu()[torch.from_numpy(index)], generator)).to(device)
+            descriptors = share(perturbed(self.described[torch.from_numpy(index)], generator)).to(device)
             others[DESCRIPTORS] = descriptors.masked_fill(share(left_out).to(device)[:, None], torch.nan)
         data = augment(crop(self.clips.spectrogram[chosen], starts, n_frames), amounts)
         conditions = others | amounts
