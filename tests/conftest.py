@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -208,3 +209,27 @@ def tiny_vocoder():
 def _no_outside_caches(tmp_path_factory, monkeypatch):
     """Nothing a test does lands in the caches of the machine that runs it."""
     monkeypatch.setenv("MUSEMO_CACHE", str(tmp_path_factory.getbasetemp() / "musemo-cache"))
+
+
+@pytest.fixture(scope="session")
+def small_songs():
+    """`small_songs(fold, n_frames)`: songs that are not procedural, two by each artist, whose level is the arousal."""
+
+    def make(fold: np.ndarray, n_frames: int):
+        from musemo_hf.data.arrays import SongArrays
+
+        n_songs, rng = len(fold), np.random.default_rng(0)
+        emotion = rng.uniform(-1, 1, (n_songs, 2)).astype(np.float32)
+        noise = rng.normal(-20, 10, (n_songs, 128, n_frames))
+        return SongArrays(
+            spectrogram=(20 * emotion[:, 1, None, None] + noise).astype(np.float32),
+            emotion=emotion,
+            emotion_std=np.zeros_like(emotion),
+            fold=fold.astype(np.int8),
+            song_id=np.arange(n_songs, dtype=np.int32),
+            artist=[f"artist {i // 2}" for i in range(n_songs)],
+            genre=[""] * n_songs,
+            year=np.full(n_songs, 2014, dtype=np.int16),
+        )
+
+    return make

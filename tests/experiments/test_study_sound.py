@@ -71,20 +71,8 @@ def _counted():
 
 
 @pytest.fixture(scope="module")
-def songs() -> SongArrays:
-    rng = np.random.default_rng(0)
-    emotion = rng.uniform(-1, 1, (N_SONGS, 2)).astype(np.float32)
-    noise = rng.normal(-20, 10, (N_SONGS, 128, N_FRAMES))
-    return SongArrays(
-        spectrogram=(20 * emotion[:, 1, None, None] + noise).astype(np.float32),
-        emotion=emotion,
-        emotion_std=np.full((N_SONGS, 2), 0.2, dtype=np.float32),
-        fold=(np.arange(N_SONGS) // 2 % 2).astype(np.int8),
-        song_id=np.arange(N_SONGS, dtype=np.int32),
-        artist=[f"artist {i // 2}" for i in range(N_SONGS)],
-        genre=["rock"] * N_SONGS,
-        year=np.full(N_SONGS, 2014, dtype=np.int16),
-    )
+def songs(small_songs) -> SongArrays:
+    return small_songs(np.arange(N_SONGS) // 2 % 2, N_FRAMES)
 
 
 def make(songs, folder, embedder="bands-v7") -> Study:
