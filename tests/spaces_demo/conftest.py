@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 SPACE = Path(__file__).parents[2] / "spaces_demo"
 QUOTA = 300_000_000
@@ -241,12 +241,26 @@ class Visitor:
     def plays(self, where: str = "#songs") -> None:
         self.page.wait_for_function(f"document.querySelector('{where} audio')?.currentTime > 0.1", timeout=PATIENCE)
 
+    def slider(self, name: str) -> Locator:
+        return self.page.get_by_label(f"number input for {name}")
+
+    def open_settings(self) -> None:
+        """Open the settings unless they are, and wait until they keep what is typed into them."""
+        if self.slider("Samples").count():
+            return
+        self.page.get_by_role("button", name="Settings").click()
+        self.slider("Samples").wait_for()
+        # Gradio writes the first values once more in the next frame, over what was typed before it
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
+
+    def move_slider(self, name: str, value: float) -> None:
+        self.open_settings()
+        self.slider(name).fill(str(value))
+        self.slider(name).press("Tab")
+
     def chosen(self) -> tuple[float, float]:
-        if not self.page.get_by_label("number input for Valence").count():
-            self.page.get_by_role("button", name="Settings").click()
-        return tuple(
-            float(self.page.get_by_label(f"number input for {name}").input_value()) for name in ("Valence", "Arousal")
-        )
+        self.open_settings()
+        return tuple(float(self.slider(name).input_value()) for name in ("Valence", "Arousal"))
 
     def take(self) -> str:
         return self.page.locator("#songs audio").first.get_attribute("data-take")

@@ -52,11 +52,10 @@ def test_four_samples_leave_the_controls_in_place(visit, url, screen):
     page = someone.page
     someone.click_plane(0.2, 0.3)
     someone.finds()
-    page.get_by_role("button", name="Settings").click()
+    someone.open_settings()
     place = "document.querySelector('#make-music').getBoundingClientRect().y + window.scrollY"
     before = page.evaluate(place)
-    page.get_by_label("number input for Samples").fill("4")
-    page.get_by_label("number input for Samples").press("Tab")
+    someone.move_slider("Samples", 4)
     page.locator("#make-music").click()
     expect(page.locator("#songs audio")).to_have_count(4, timeout=PATIENCE)
     expect(page.locator("#plane .found")).to_have_count(4, timeout=PATIENCE)

@@ -54,8 +54,7 @@ def test_sliders_presets_and_keys_move_the_same_point(at_desk):
     at_desk.new_take_after(lambda: page.keyboard.press("Enter"))
     expect(page.locator("#songs figcaption").first).to_contain_text("arousal \N{MINUS SIGN}0.40")
     before = float(page.locator("#plane .point").get_attribute("cx"))
-    page.get_by_label("number input for Valence").fill("0.9")
-    page.keyboard.press("Tab")
+    at_desk.move_slider("Valence", 0.9)
     page.wait_for_function(f"Number(document.querySelector('#plane .point').getAttribute('cx')) > {before} + 100")
 
 
@@ -64,9 +63,7 @@ def test_several_samples_come_with_seeds_of_their_own(at_desk):
     page.locator("#new-seed").click()
     at_desk.plays()
     assert "seed 0 " not in page.locator("#songs figcaption").inner_text()
-    page.get_by_role("button", name="Settings").click()
-    page.get_by_label("number input for Samples").fill("3")
-    page.keyboard.press("Tab")
+    at_desk.move_slider("Samples", 3)
     page.locator("#make-music").click()
     expect(page.locator("#songs audio")).to_have_count(3, timeout=PATIENCE)
     first, second, third = (sound for sound, _ in at_desk.sounds())

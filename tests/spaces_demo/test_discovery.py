@@ -87,9 +87,7 @@ def test_a_walk_is_heard_in_turn_and_drawn(at_desk):
 def test_a_link_makes_the_same_sound_again(visit, url, at_desk):
     at_desk.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = at_desk.page
-    page.get_by_role("button", name="Settings").click()
-    page.get_by_label("number input for Samples").fill("2")
-    page.get_by_label("number input for Samples").press("Tab")
+    at_desk.move_slider("Samples", 2)
     at_desk.click_plane(-0.6, 0.5)
     at_desk.finds()
     page.locator("#copy-link").click()
@@ -136,12 +134,10 @@ def test_an_example_of_ours_is_recognised(visitor):
 def test_a_generator_that_can_varies_a_song_and_takes_wishes(visit, unet_url, song):
     someone = visit(unet_url, **DESK)
     page = someone.page
-    page.get_by_role("button", name="Settings").click()
     page.locator("#make-music").click()
     someone.finds()
     ((plain, _),) = someone.sounds()
-    page.get_by_label("number input for Tempo").fill("200")
-    page.get_by_label("number input for Tempo").press("Tab")
+    someone.move_slider("Tempo", 200)
     expect(page.get_by_role("checkbox", name="tempo")).to_be_checked()
     expect(page.get_by_role("checkbox", name="loudness")).not_to_be_checked()
     someone.new_take_after(lambda: page.locator("#make-music").click())
