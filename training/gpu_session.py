@@ -7,7 +7,7 @@ that it is started with, and the wheels of build/wheels, which `make gpu-wheels`
     musemo prepare DEAM --config-name excerpt_10s --pack build/songs.safetensors --pack-megabytes 28
     python training/gpu_session.py --checkpoint runs/gan --shrink-to build/gan
     make gpu PYTHON=python3 MINUTES=3 CHECKPOINT=build/gan \
-        TRAIN="gan --config training/configs/gan_texture_10s.yaml --data-dir build/songs.safetensors --hold-out 2"
+        TRAIN="gan --config training/configs/gan_10s.yaml --data-dir build/songs.safetensors --hold-out 0"
 
 `TRAIN` names a script of training/ (`train_<name>.py`) and its arguments; without `--data-dir` it trains on procedural
 music. The training goes on from the newest checkpoint in the folder `CHECKPOINT`, which is left as it is, and stops
