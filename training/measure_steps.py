@@ -1,4 +1,4 @@
-r"""Measure a flow or a U-Net at several numbers of sampling steps, on songs of its training.
+r"""Measure a flow or a U-Net at several numbers of sampling steps and scales of guidance, on songs of its training.
 
     python training/measure_steps.py runs/unet/generator --config training/configs/unet_10s.yaml --data-dir DEAM \
         --hold-out 1 --steps 1 2 4 8 20
@@ -19,7 +19,10 @@ def main() -> None:
     """Measure, and write the table."""
     parser = measurement_parser(__doc__, "The folder of a generator or of a pipeline.", "runs/steps")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 8, 20], help="The numbers of steps.")
-    parser.add_argument("--n-clips", type=int, default=96, help="The largest number of clips at each number of steps.")
+    parser.add_argument(
+        "--guidance", type=float, nargs="+", default=[None], help="Scales of guidance (default: its own)."
+    )
+    parser.add_argument("--n-clips", type=int, default=96, help="The largest number of clips of each way.")
     parser.add_argument("--n-others", type=int, default=400, help="The largest number of songs of other artists.")
     parser.add_argument("--no-sound", action="store_true", help="Leave out what another model hears, which decides.")
     parser.add_argument("--no-descriptors", action="store_true", help="Make clips of which no descriptors are drawn.")
@@ -33,7 +36,7 @@ def main() -> None:
         pipeline.generator.prior = None
     pipeline.set_progress_bar_config(disable=True)
     sounds = None if arguments.no_sound else SoundSets(yamnet_embedder())
-    rows = measure_steps(pipeline, asked, others, arguments.steps, sounds, arguments.bfloat16)
+    rows = measure_steps(pipeline, asked, others, arguments.steps, sounds, arguments.bfloat16, arguments.guidance)
     figures = {"n_asked": len(asked), "n_others": len(others), "rows": rows}
     write_measurement(arguments, "steps", corpus, figures, steps_table(rows))
 

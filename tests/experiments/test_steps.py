@@ -37,6 +37,11 @@ def test_the_figures_are_of_clips_made_in_that_many_steps(songs):
     metric = evaluate.load(metric_path("spectrogram_quality"))
     sides = {"references": asked.spectrogram, "predictions": denormalise(made[:, 0]).numpy()}
     assert row["kid"] == pytest.approx(metric.compute(**sides, ladder=False)["kid"])
+    assert row["guidance_scale"] is None
+    guided, strong = measure_steps(pipeline, asked, others, [3], guidance=[1.5, 4.0])
+    assert guided["kid"] == pytest.approx(row["kid"])  # the generator's own scale
+    assert strong["kid"] != pytest.approx(row["kid"])
+    assert steps_table([row, strong]).splitlines()[0] == "| figure | 3 steps | 3 steps, guidance 4 |"
     table = steps_table([row, row]).splitlines()
     assert table[0] == "| figure | 3 steps | 3 steps |"
     assert f"| KID, arrays, `modulation-v1` | {row['kid']:.3g} | {row['kid']:.3g} |" in table

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,9 @@ def measure_steps(
     steps: Sequence[int],
     sounds: SoundSets | None = None,
     bfloat16: bool = False,
+    guidance: Sequence[float | None] = (None,),
 ) -> list[dict[str, Any]]:
-    """Measure the clips of a flow or a U-Net at several numbers of steps, one clip at the emotion of each song.
+    """Measure the clips of a flow or a U-Net, sampled in several ways, one clip at the emotion of each song.
 
     Args:
         pipeline: The pipeline of the generator.
@@ -68,46 +70,55 @@ def measure_steps(
         steps: The numbers of steps.
         sounds: Measures sound by an embedder that took no part in any training; None leaves it out.
         bfloat16: Whether clips are generated with products in bfloat16.
+        guidance: The scales of guidance, with each of which every number of steps is measured; None is the generator's
+            own.
 
     Returns:
-        For each number of `steps`: the array figures `skill` and `skill_interval`, `kid`, `coverage` and `recall`,
-        and the whole `external_report` as `external` (None without sounds); `seconds`, see `seconds_a_clip`.
+        For each number of `steps` and scale, named `steps` and `guidance_scale`: the array figures `skill` and
+        `skill_interval`, `kid`, `coverage` and `recall`, and the whole `external_report` as `external` (None without
+        sounds); `seconds`, see `seconds_a_clip`.
     """
     generator, emotion, rows = pipeline.generator, torch.from_numpy(asked.emotion), []
 
-    for n_steps in steps:
-        mels = _generated(generator, emotion, SEED, n_steps, bfloat16)
+    for n_steps, scale in product(steps, guidance):
+        options = {"num_inference_steps": n_steps, "guidance_scale": scale}
+        mels = _generated(generator, emotion, SEED, bfloat16, options)
         made = denormalise(mels[:, 0]).numpy()
         quality = array_quality(made, asked.spectrogram, others.spectrogram)
         rows.append(
-            {"steps": n_steps, "n": len(made), "seconds": seconds_a_clip(pipeline, n_steps, bfloat16)}
+            {"steps": n_steps, "guidance_scale": scale, "n": len(made)}
+            | {"seconds": seconds_a_clip(pipeline, n_steps, bfloat16, scale)}
             | {name: quality[name] for name in ("skill", "skill_interval", "kid", "kid_se", "coverage", "recall")}
             | {"external": None if sounds is None else external_report(made, asked, others, sounds)}
         )
     return rows
 
 
-def seconds_a_clip(pipeline: MusemoPipeline, n_steps: int, bfloat16: bool = False) -> float:
+def seconds_a_clip(
+    pipeline: MusemoPipeline, n_steps: int, bfloat16: bool = False, guidance: float | None = None
+) -> float:
     """Return the processor time of one clip with its sound in s, over all threads: the least of five clips.
 
     Processor time is compared because other work on the machine changes it less than the time that passes.
     """
-    times = []
+    times, options = [], {"num_inference_steps": n_steps, "guidance_scale": guidance}
     for seed in range(TIMED):
         start = time.process_time()
-        pipeline.to_audio(_generated(pipeline.generator, torch.zeros(1, 2), seed, n_steps, bfloat16))
+        pipeline.to_audio(_generated(pipeline.generator, torch.zeros(1, 2), seed, bfloat16, options))
         times.append(time.process_time() - start)
     return min(times)
 
 
-def _generated(generator: Any, emotion: torch.Tensor, seed: int, n_steps: int, bfloat16: bool) -> torch.Tensor:
+def _generated(
+    generator: Any, emotion: torch.Tensor, seed: int, bfloat16: bool, options: dict[str, Any]
+) -> torch.Tensor:
     with torch.autocast(generator.device.type, torch.bfloat16, enabled=bfloat16):
-        return sample_clips(generator, emotion, seed, num_inference_steps=n_steps)
+        return sample_clips(generator, emotion, seed, **options)
 
 
 def steps_table(rows: Sequence[dict[str, Any]]) -> str:
-    """Write the figures of `measure_steps` as a Markdown table, a column for each number of steps."""
-    lines = [f"| figure | {' | '.join(_title(row['steps']) for row in rows)} |", f"|---|{'---|' * len(rows)}"]
+    """Write the figures of `measure_steps` as a Markdown table, a column for each way of sampling."""
+    lines = [f"| figure | {' | '.join(map(_title, rows))} |", f"|---|{'---|' * len(rows)}"]
     if rows[0]["external"] is not None:
         external = [row["external"] for row in rows]
         lines += [
@@ -117,6 +128,8 @@ def steps_table(rows: Sequence[dict[str, Any]]) -> str:
             _line("recall", [with_interval(each["external_recall"]) for each in external]),
             _line("requested and recognised valence, r (songs)", [_agreement(each, 0) for each in external]),
             _line("requested and recognised arousal, r (songs)", [_agreement(each, 1) for each in external]),
+            _line("spread of recognised over requested valence (songs)", [_spread(each, 0) for each in external]),
+            _line("spread of recognised over requested arousal (songs)", [_spread(each, 1) for each in external]),
         ]
     lines += [
         _line("skill, arrays, own space", [_figure(row, "skill") for row in rows]),
@@ -128,8 +141,9 @@ def steps_table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _title(n_steps: int) -> str:
-    return "1 step" if n_steps == 1 else f"{n_steps} steps"
+def _title(row: dict[str, Any]) -> str:
+    steps = "1 step" if row["steps"] == 1 else f"{row['steps']} steps"
+    return steps if row["guidance_scale"] is None else f"{steps}, guidance {row['guidance_scale']:g}"
 
 
 def _line(title: str, cells: Sequence[str]) -> str:
@@ -146,4 +160,9 @@ def _with_real(report: dict[str, Any], name: str) -> str:
 
 def _agreement(report: dict[str, Any], dimension: int) -> str:
     made, songs = (report[name]["pearson_r"][dimension] for name in ("requested", "songs"))
+    return f"{made:.2f} ({songs:.2f})"
+
+
+def _spread(report: dict[str, Any], dimension: int) -> str:
+    made, songs = (report[name]["scale_ratio"][dimension] for name in ("requested", "songs"))
     return f"{made:.2f} ({songs:.2f})"
