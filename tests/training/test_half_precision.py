@@ -55,9 +55,11 @@ def test_gradients_are_those_of_float32_up_to_rounding(window):
 def test_the_trained_model_is_an_ordinary_one():
     torch.manual_seed(0)
     clips = Clips(torch.rand(12, 1, 128, 40) * 2 - 1, torch.rand(12, 2) * 2 - 1)
-    trainer = RecogniserTrainer(
-        MusemoViTConfig(**TINY), RecogniserTraining(steps=3, batch_size=4, bfloat16=True), clips
-    )
+    config = MusemoViTConfig(**TINY)
+    attention = config._attn_implementation
+    trainer = RecogniserTrainer(config, RecogniserTraining(steps=3, batch_size=4, bfloat16=True), clips)
+    assert trainer.config._attn_implementation != attention
+    assert config._attn_implementation == attention  # the caller's stays as it was
     assert isinstance(trainer.model, InBFloat16)
     model = trainer.train()
     ordinary = MusemoViTForEmotionRegression(MusemoViTConfig(**TINY))

@@ -1,5 +1,6 @@
 """The trainer of the recogniser."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -63,6 +64,7 @@ class RecogniserTrainer(TrainingLoop):
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         super().__init__("recogniser", training, steps, run_dir, parallel)
+        config = copy.deepcopy(config)  # bfloat16 chooses another attention, which is not the caller's wish
         self.config, self.training = config, training
         self.augment = augmentation(training.augmentation, config.window_frames)
         self.clips = clips.to(parallel.device)
