@@ -267,7 +267,7 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
             num_inference_steps: The number of Euler steps, at least 1. A single step gives about the mean of all music
                 of that emotion.
             guidance_scale: The scale of classifier-free guidance (Ho & Salimans 2022), at least 0. At 1 the emotion is
-                followed as learnt; higher values exaggerate it, at twice the time; 0 ignores it.
+                followed as learnt; higher values give it more weight, at twice the time; 0 ignores it.
             callback: A function that is called after each step with its index, its time and the latents, and returns
                 the latents to go on with.
 

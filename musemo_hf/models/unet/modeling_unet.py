@@ -211,7 +211,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             noise: The noise `(B, noise_dim)`, instead of a seed.
             num_inference_steps: The number of steps, at least 1.
             guidance_scale: The scale of classifier-free guidance, at least 0. At 1 the emotion is followed as learnt;
-                higher values exaggerate it, at twice the time; 0 ignores it.
+                higher values give it and the descriptors more weight, at up to twice the time; 0 ignores both.
             callback: A function that is called after each step, see `Sampling`.
             conditions: Values `(B,)` of the model's `conditions` by name, in the units of `SCALES`, such as
                 `{"tempo": torch.tensor([120.0])}`, and shares of its genres as "genre" (see `genre_shares`); what is
