@@ -50,6 +50,31 @@ def read_report_beside(checkpoint: str | Path) -> dict[str, Any] | None:
         return None
 
 
+def held_out_fold(checkpoint: str | Path, corpus: str) -> int | None:
+    """Return the fold of a corpus that was held out of the training of a generator.
+
+    Args:
+        checkpoint: The folder of the generator. Its `report.json` is in it, as packaged, or in the folder above, where
+            `training/measure_generator.py` writes it.
+        corpus: The name of the corpus, such as "DEAM".
+
+    Returns:
+        The fold; None where neither report names one of that corpus.
+
+    Raises:
+        ReportError: A report cannot be read, or its fold is not a number.
+    """
+    for path in (Path(checkpoint) / "report.json", Path(checkpoint).absolute().parent / "report.json"):
+        report = read_report(path) if path.is_file() else {}
+        fold, described = report.get("held_out_fold"), report.get("corpus")
+        if fold is None or not isinstance(described, dict) or described.get("name") != corpus:
+            continue  # a report on the training alone, which holds out nothing, may lie below the one that does
+        if isinstance(fold, bool) or not isinstance(fold, int):
+            raise ReportError(f"expected held_out_fold to be the number of a fold in {path}, got {fold!r}")
+        return fold
+    return None
+
+
 def _is_deeper(value: Any, levels: int) -> bool:
     """Return whether lists and objects are nested over more than `levels` levels, one level after the other."""
     level = [value]

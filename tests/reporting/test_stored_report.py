@@ -10,7 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from musemo_hf.hub.cards import render_card
-from musemo_hf.reporting.stored_report import ReportError, read_report, read_report_beside, usable_report
+from musemo_hf.reporting.stored_report import (
+    ReportError,
+    held_out_fold,
+    read_report,
+    read_report_beside,
+    usable_report,
+)
 
 FACTS = {
     "repo_id": "ana/thing",
@@ -141,3 +147,23 @@ def test_no_report_breaks_a_card(tally, long_form):
 
     check()
     tally.assert_nothing_lost()
+
+
+def test_the_held_out_fold_is_that_of_the_nearest_report_that_names_one(tmp_path):
+    folder = tmp_path / "generator"
+    folder.mkdir()
+    assert held_out_fold(folder, "DEAM") is None
+    (tmp_path / "report.json").write_text('{"held_out_fold": 1, "corpus": {"name": "DEAM"}}')
+    assert held_out_fold(folder, "DEAM") == 1
+    assert held_out_fold(folder, "Emotify") is None
+    (folder / "report.json").write_text('{"corpus": {"name": "DEAM"}, "findings": ["nothing was measured"]}')
+    assert held_out_fold(folder, "DEAM") == 1
+    (folder / "report.json").write_text('{"held_out_fold": 0, "corpus": {"name": "DEAM"}}')
+    assert held_out_fold(folder, "DEAM") == 0
+
+
+@pytest.mark.parametrize("report", ["no JSON", '{"held_out_fold": "one", "corpus": {"name": "DEAM"}}'])
+def test_a_report_without_a_usable_fold_is_refused(tmp_path, report):
+    (tmp_path / "report.json").write_text(report)
+    with pytest.raises(ReportError, match="expected"):
+        held_out_fold(tmp_path, "DEAM")

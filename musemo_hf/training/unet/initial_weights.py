@@ -1,9 +1,9 @@
 """The weights that the training of a U-Net generator begins with, where they are those of a trained one."""
 
-import json
 from pathlib import Path
 
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.reporting.stored_report import held_out_fold
 
 SHAPE = ("n_mels", "patch", "channels", "layers", "attention", "condition_width", "conditions", "augmentations")
 ADDED = {"genres": ("network.conditions.genre.",), "n_descriptors": ("network.conditions.descriptors.", "prior.")}
@@ -48,12 +48,10 @@ def check_fold(folder: str | Path, corpus: str, held_out: int | None) -> None:
         held_out: The fold that the new training leaves out; None if none is.
 
     Raises:
-        ValueError: The corpus is the same, and the fold is another.
+        ValueError: The corpus is the same, and the fold is another, or a report cannot be read.
     """
-    found = [path for path in (Path(folder) / "report.json", Path(folder).parent / "report.json") if path.is_file()]
-    report = json.loads(found[0].read_text(encoding="utf-8")) if found else {}
-    fold = report.get("held_out_fold")
-    if fold is not None and report["corpus"]["name"] == corpus and fold != held_out:
+    fold = held_out_fold(folder, corpus)
+    if fold is not None and fold != held_out:
         raise ValueError(
             f"{folder} was trained without fold {fold} of {corpus}: expected the same fold, got {held_out}"
         )
