@@ -28,6 +28,7 @@ from .gradient_attack import noise_by_gradient
 SEED = 10_000_000  # of generated clips, as in the report of a generator
 STRONG = ("modulation-gaussian", "impulse-noise")  # noises with as many clips as there are songs
 TEXTURE = "texture synthesis"
+REAL = "real songs of other artists"
 STRIPPED = ("random phases",)
 FAULTS = {  # the degradations that are worth the inversion: (name, level)
     "time shuffle": 30,
@@ -87,29 +88,50 @@ class Candidate:
     groups: list[str] | None = None
 
 
-def candidates(
-    songs: SongArrays, sides: Roles, generators: Mapping[str, Any], n_few: int, say: Callable[[str], None]
+def main_candidates(
+    songs: SongArrays,
+    sides: Roles,
+    statistics: ReferenceStatistics,
+    generators: Mapping[str, Any],
+    bfloat16: bool = False,
 ) -> Iterator[Candidate]:
-    """Yield the sets one after another, since all of them together need gigabytes.
+    """Yield real songs of other artists, the clips of each generator, and the strong noises.
 
     Args:
         songs: The whole corpus.
         sides: The roles of the songs.
+        statistics: The statistics of the training songs, see `fit_noises`.
         generators: The generators by the name of their row; each makes a clip at the emotion of each reference song.
-        n_few: The number of clips of each set that is neither real nor generated nor one of the strong noises.
+        bfloat16: Whether clips are generated with products in bfloat16.
+    """
+    artists = artist_groups(songs.artist)
+    real = clamp_decibels(songs.spectrogram[sides.candidate])
+    yield Candidate(REAL, "music", real, [artists[i] for i in sides.candidate])
+    emotion = torch.from_numpy(songs.emotion[sides.reference])
+    for name, generator in generators.items():
+        with torch.autocast(generator.device.type, torch.bfloat16, enabled=bfloat16):
+            made = denormalise(sample_clips(generator, emotion, SEED)[:, 0].float()).numpy()
+        yield Candidate(name, "generator", made, [artists[i] for i in sides.reference])
+    for name in STRONG:
+        yield Candidate(name, "noise", drawn(name, statistics, len(sides.reference)))
+
+
+def further_candidates(
+    songs: SongArrays, sides: Roles, statistics: ReferenceStatistics, n_few: int, say: Callable[[str], None]
+) -> Iterator[Candidate]:
+    """Yield texture synthesis, songs taken apart and the weak noises, one after another.
+
+    All of them together need gigabytes.
+
+    Args:
+        songs: The whole corpus.
+        sides: The roles of the songs.
+        statistics: The statistics of the training songs, see `fit_noises`.
+        n_few: The number of clips of each set.
         say: A function that is called with a line about the texture synthesis.
     """
     clips = clamp_decibels(songs.spectrogram)
     artists = artist_groups(songs.artist)
-    real = clips[sides.candidate]
-    yield Candidate("real songs of other artists", "music", real, [artists[i] for i in sides.candidate])
-    emotion = torch.from_numpy(songs.emotion[sides.reference])
-    for name, generator in generators.items():
-        made = denormalise(sample_clips(generator, emotion, SEED)[:, 0]).numpy()
-        yield Candidate(name, "generator", made, [artists[i] for i in sides.reference])
-    statistics = fit_noises(clips[sides.training])
-    for name in STRONG:
-        yield Candidate(name, "noise", drawn(name, statistics, len(sides.reference)))
     few = evenly_spaced(sides.candidate, n_few)
     start = drawn("joint-gaussian", statistics, len(few), seed=7)
     features = get_embedder(SKILL_SPACE).embed(clips[evenly_spaced(sides.training, 300)])

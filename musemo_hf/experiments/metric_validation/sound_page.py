@@ -8,10 +8,11 @@ from typing import Any
 from musemo_hf.evaluation.external.detectability import PENALTY
 from musemo_hf.evaluation.external.external_skill import MIN_CLIPS
 from musemo_hf.evaluation.external.structure import FEATURES, TITLES
+from musemo_hf.reporting.fold_readings import SPENT
 
-from .sound_candidates import STRONG, TEXTURE
+from .sound_candidates import REAL, STRONG, TEXTURE
 
-REAL = "real songs of other artists"
+CORPUS = "DEAM"
 # what a feature has to tell from real songs before it is shown: fitted noise, and the search that has no structure;
 # random phases keep every spectrum of the levels, and so a beat and what returns, but no moment at which a sound begins
 SHOULD = {name: (*STRONG, TEXTURE) for name in FEATURES} | {
@@ -32,7 +33,9 @@ def sound_context(sound: Mapping[str, Any] | None) -> dict[str, Any]:
         "sound": sound,
         "real_name": REAL,
         "texture_name": TEXTURE,
-        "disagreeing": disagreeing(rows),
+        "strong_noises": STRONG,
+        "spent": [fold for corpus, fold in SPENT if corpus == CORPUS],
+        "disagreeing": disagreeing_in_folds(sound),
         "feature_titles": TITLES,
         "shown_features": shown_features(rows),
         "hidden_features": {name: unseen(rows, name) for name in FEATURES if unseen(rows, name)},
@@ -50,6 +53,20 @@ def disagreeing(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
         (_, own_low, own_high), (_, low, high) = (_floored(row[skill]) for skill in ("own", "external"))
         if own_low > high or low > own_high:
             found.append(name)
+    return found
+
+
+def disagreeing_in_folds(sound: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the sets of all tables whose two skills disagree: `name`, `own` and `external`.
+
+    A further fold has real songs and noises of its own, whose names are those of fold 0, so that its number is added.
+    """
+    found = []
+    for table in (sound, *sound["further_folds"]):
+        for name in disagreeing(table["rows"]):
+            row = table["rows"][name]
+            where = "" if table is sound else f", fold {table['held_out_fold']}"
+            found.append({"name": f"{name}{where}", "own": row["own"][0], "external": row["external"][0]})
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,147 +10,82 @@ import numpy as np
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.arrays import evenly_spaced
-from musemo_hf.evaluation.distances.neighbours import prdc
-from musemo_hf.evaluation.external.detectability import MIN_CLIPS, detectability
+from musemo_hf.evaluation.external.detectability import MIN_CLIPS
 from musemo_hf.evaluation.external.external_skill import external_skill
-from musemo_hf.evaluation.external.resampled_distances import scaled
-from musemo_hf.evaluation.external.structure_distances import structure_distances
-from musemo_hf.evaluation.score.reducer import SKILL_SPACE
-from musemo_hf.evaluation.spaces.embedders import get_embedder
 from musemo_hf.evaluation.spaces.modulation import clamp_decibels
 from musemo_hf.evaluation.surrogates.samplers import NOISES
 from musemo_hf.evaluation.surrogates.skill import skill
 from musemo_hf.experiments.sound_sets import SoundSets
 
-from .sound_candidates import STRONG, Candidate, Roles, candidates, drawn, fit_noises, roles
+from .fold_comparison import OWN, FoldComparison
+from .sound_candidates import REAL, STRONG, TEXTURE, Roles, further_candidates, main_candidates, roles
 
 SIZES = (25, 50, 93, 120, 187, 323)
-N_STRUCTURE = 60  # clips of a set whose structure is measured
-OWN = get_embedder(SKILL_SPACE)
-
-
-class Sounded:
-    """A set of clips with its features in both spaces, and the structure of some of them.
-
-    Args:
-        candidate: The clips.
-        sounds: Measures their sound.
-    """
-
-    def __init__(self, candidate: Candidate, sounds: SoundSets) -> None:
-        self.name, self.kind, self.groups = candidate.name, candidate.kind, candidate.groups
-        some = evenly_spaced(np.arange(len(candidate.clips)), N_STRUCTURE)
-        self.structure = sounds.structure(candidate.clips[some], candidate.name)
-        self.structure_groups = None if self.groups is None else [self.groups[i] for i in some]
-        self.external = sounds.features(candidate.clips, candidate.name)
-        self.own = OWN.embed(candidate.clips)
-
-    def __len__(self) -> int:
-        return len(self.external)
+FIRST_FOLD = 0  # of the table with all sets
 
 
 def validate_sound(
     songs: SongArrays,
-    generators: Mapping[str, Any],
+    generators: Mapping[int, Mapping[str, Any]],
     sounds: SoundSets,
-    held_out_fold: int = 0,
     n_clips: int = 120,
     n_few: int = 50,
     sizes: Sequence[int] = SIZES,
+    bfloat16: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Measure every set of clips in its own space, as arrays, and in that of an external model, as sound.
 
+    All sets are compared with the songs of fold 0. For every further fold that a generator holds out, real songs, the
+    strong noises and the generators of that fold are compared with the songs of that fold.
+
     Args:
         songs: The whole corpus, with artist-disjoint folds.
-        generators: The generators by the name of their row, none of which was trained on the held-out fold.
+        generators: The generators by the fold that was held out of their training, and by the name of their row.
         sounds: Measures sound, with the embedder that is not any generator's own.
-        held_out_fold: The fold that everything is compared with.
         n_clips: The number of real songs of a side, of generated clips and of clips of the strong noises.
         n_few: The number of clips of the other sets, at least `MIN_CLIPS`.
         sizes: The numbers of clips at which the skills of real songs are measured.
+        bfloat16: Whether clips are generated with products in bfloat16.
         say: A function that is called with a line when each part is done.
 
     Returns:
-        `rows` by the name of a set, `sizes`, and the counts of the roles; numbers and texts only.
+        `held_out_fold`, `rows` by the name of a set and the counts of the roles for fold 0; the same for each further
+        fold in the list `further_folds`; `sizes`; numbers and texts only.
 
     Raises:
-        ValueError: `n_few` is too small for a figure.
+        ValueError: `n_few` is too small for a figure, a generator holds out a fold that the songs do not have, or a
+            generator has the name of another set.
     """
     if n_few < MIN_CLIPS:
         raise ValueError(f"expected at least {MIN_CLIPS} clips of each set, got n_few {n_few}")
-    sides = roles(songs, held_out_fold, n_clips)
-    clips, artists = clamp_decibels(songs.spectrogram), artist_groups(songs.artist)
-
-    def real(name: str, index: np.ndarray) -> Sounded:
-        return Sounded(Candidate(name, "music", clips[index], [artists[i] for i in index]), sounds)
-
-    reference, held_out = real("reference", sides.reference), real("held-out", sides.held_out)
-    sets = []
-    for candidate in candidates(songs, sides, generators, n_few, say):
-        sets.append(Sounded(candidate, sounds))
-        say(f"{candidate.name}: {len(candidate.clips)} clips")
-    noises = {one.name: one for one in sets if one.name in NOISES}
-    statistics = fit_noises(clips[sides.training])
-    # the skill of arrays thins all sides to its smallest, so that every noise is drawn as often as there are songs
-    arrays = {name: OWN.embed(drawn(name, statistics, max([n_clips, *sizes]))) for name in NOISES}
-    rows = {one.name: _figures(one, reference, held_out, noises, arrays) for one in sets}
-    say("figures")
-    return {
-        "embedder": sounds.embedder.name,
-        "held_out_fold": held_out_fold,
-        "rows": rows,
-        "sizes": _sizes(
-            songs, sides, held_out_fold, sounds, {name: noises[name].external for name in STRONG}, arrays, sizes
-        ),
-        **_counts(sides, artists),
-    }
+    _check(songs, generators)
+    first = FoldComparison(songs, FIRST_FOLD, sounds, n_clips, max([n_clips, *sizes]))
+    own = generators.get(FIRST_FOLD, {})
+    sets = first.measured(main_candidates(songs, first.sides, first.statistics, own, bfloat16), say)
+    sets |= first.measured(further_candidates(songs, first.sides, first.statistics, n_few, say), say)
+    results = first.results(sets)
+    say(f"figures of fold {FIRST_FOLD}")
+    strong = {name: sets[name].external for name in STRONG}
+    results["sizes"] = _sizes(songs, first.sides, FIRST_FOLD, sounds, strong, first.arrays, sizes)
+    results["further_folds"] = []
+    for fold in sorted(set(generators) - {FIRST_FOLD}):
+        further = FoldComparison(songs, fold, sounds, n_clips)
+        found = main_candidates(songs, further.sides, further.statistics, generators[fold], bfloat16)
+        results["further_folds"].append(further.results(further.measured(found, say)))
+        say(f"figures of fold {fold}")
+    return {"embedder": sounds.embedder.name, **results}
 
 
-def _counts(sides: Roles, artists: list[str]) -> dict[str, int]:
-    return {f"n_{name}": len(index) for name, index in asdict(sides).items()} | {
-        "n_reference_artists": len({artists[i] for i in sides.reference})
-    }
-
-
-def _figures(
-    one: Sounded, reference: Sounded, held_out: Sounded, noises: Mapping[str, Sounded], arrays: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
-    groups: dict[str, Sequence] = {
-        name: side.groups for name, side in (("reference", reference), ("held_out", held_out)) if side.groups
-    }
-    if one.groups is not None and one.kind == "music":
-        groups["candidate"] = one.groups
-    external = {name: side.external for name, side in noises.items()}
-    own = skill(reference.own, held_out.own, one.own, arrays, OWN.feature_groups)
-    kid, frechet = (
-        external_skill(reference.external, held_out.external, one.external, external, groups, distance)
-        for distance in ("kid", "frechet")
-    )
-    found = detectability(reference.external, one.external, reference.groups, one.groups)
-    scale = scaled(reference.external, {"real": reference.external, "one": one.external})
-    return {
-        "kind": one.kind,
-        "n": len(one),
-        "own": [own.skill, own.low, own.high],
-        "external": [kid.skill, kid.low, kid.high],
-        "external_frechet": [frechet.skill, frechet.low, frechet.high],
-        "best_noise": kid.best_noise,
-        "kid": kid.distance,
-        "detectability": [found.auc, found.low, found.high],
-        "coverage": prdc(scale["real"], scale["one"])["coverage"],
-        "structure": {
-            name: asdict(found) | {"separates": found.separates}
-            for name, found in structure_distances(
-                reference.structure,
-                one.structure,
-                held_out.structure,
-                reference.structure_groups,
-                held_out.structure_groups,
-            ).items()
-        },
-        "notes": [skill.reason for skill in (own, kid, frechet) if skill.reason is not None],
-    }
+def _check(songs: SongArrays, generators: Mapping[int, Mapping[str, Any]]) -> None:
+    folds = sorted(set(songs.fold.tolist()))
+    unknown = sorted(set(generators) - set(folds))
+    if unknown:
+        raise ValueError(f"expected generators to hold out folds out of {folds}, got {unknown}")
+    names = [REAL, TEXTURE, *NOISES, *(name for own in generators.values() for name in own)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"expected a name of its own for every generator, got {', '.join(twice)} twice")
 
 
 def _three(sides: Roles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
