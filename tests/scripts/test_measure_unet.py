@@ -86,3 +86,24 @@ def test_conditions_and_genres(runs, monkeypatch):
     table = (runs / "out" / "conditions.md").read_text()
     assert "| tempo |" in table
     assert "| Jazz | 10 |" in table
+
+
+def test_a_generator_is_moved_away_from_what_it_learns_of_its_own_clips(runs, monkeypatch, tmp_path):
+    """Three instances: weights 0, 1 and 2 along one way, whose clips and copy a second start does not make again."""
+    (tmp_path / "config.yaml").write_text(
+        "unet: {channels: [32, 32], attention: [false, false], condition_width: 16, num_inference_steps: 1, "
+        "guidance_scale: 1.0, conditions: [loudness, brightness, tempo], genres: [Jazz, Rock]}\n"
+        "unet_training: {crop_frames: 64, batch_size: 4}\n"
+    )
+    before, moved = MusemoUNetGenerator.from_pretrained(runs / "generator"), []
+    options = ("--config", str(tmp_path / "config.yaml"), "--n-steps", "1", "--updates", "3")
+    for weight in ("0", "1", "2"):
+        start("extrapolate_unet.py", runs, monkeypatch, *options, "--weight", weight)
+        after = MusemoUNetGenerator.from_pretrained(runs / "out" / "generator")
+        moved.append(after.network.position.detach() - before.network.position.detach())
+    made = [path.stat().st_mtime_ns for path in (runs / "out" / "clips").iterdir()]
+    assert len(made) == 2
+    assert max(made) < (runs / "out" / "generator" / "config.json").stat().st_mtime_ns
+    assert not moved[0].any()
+    assert moved[1].any()
+    torch.testing.assert_close(moved[2], 2 * moved[1], rtol=1e-3, atol=1e-6)

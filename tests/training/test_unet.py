@@ -14,6 +14,7 @@ from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
 from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
 from musemo_hf.training.unet.emotion_calibration import calibrate
+from musemo_hf.training.unet.extrapolation import extrapolate, own_clips
 from musemo_hf.training.unet.initial_weights import check_fold, take_weights
 from musemo_hf.training.unet.measures import brightness, draw_given, leave_out, loudness, measure, shares_of, tempo
 from musemo_hf.training.unet.settings import UNetTraining
@@ -264,3 +265,49 @@ def test_a_generator_that_learnt_no_emotion_is_not_calibrated(vit_config, clips)
     with pytest.raises(ValueError, match=r"follows the requested one by a slope of 0\.1 at least .* got 0\.0"):
         calibrate(model, MusemoViTForEmotionRegression(vit_config), clips.emotion, n_clips=20)
     assert model.config.emotion_map is None
+
+
+@pytest.fixture
+def trained(tmp_path):
+    torch.manual_seed(0)
+    model = MusemoUNetGenerator(**CONFIG, n_descriptors=2, n_training_clips=40)
+    for value in model.network.parameters():
+        torch.nn.init.normal_(value, std=0.05)
+    return model
+
+
+def test_own_clips_have_the_emotions_and_descriptors_of_songs_and_go_on_where_they_stopped(trained, clips, tmp_path):
+    trained.prior.fit(trained.bands.encode(clips.spectrogram), clips.emotion, {})
+    made, described = own_clips(trained, clips, 2, tmp_path / "clips")
+    assert torch.equal(made.emotion, clips.emotion)
+    assert made.spectrogram.shape == clips.spectrogram.shape
+    torch.testing.assert_close(described, trained.describe(clips.spectrogram))
+    kept = sorted((tmp_path / "clips").iterdir())
+    assert len(kept) == math.ceil(len(clips) / 16)
+    kept[-1].unlink()
+    torch.save(torch.full_like(torch.load(kept[0], weights_only=True), 0.5), kept[0])  # is not made again
+    again, _ = own_clips(trained, clips, 2, tmp_path / "clips")
+    assert (again.spectrogram[:16] == 0.5).all()
+    assert torch.equal(again.spectrogram[16:], made.spectrogram[16:])
+
+
+def test_a_copy_learns_from_own_clips_with_the_descriptors_they_were_made_for(trained, clips, tmp_path):
+    trained.prior.fit(trained.bands.encode(clips.spectrogram), clips.emotion, {})
+    trained.save_pretrained(tmp_path / "trained")
+    made, described = own_clips(trained, clips, 2, tmp_path / "clips")
+    short = UNetTraining(steps=2, batch_size=4, crop_frames=16, pictures=0, initial=str(tmp_path / "trained"))
+    trainer = UNetTrainer(CONFIG | {"n_descriptors": 2}, short, made, tmp_path / "run", descriptors=described)
+    copy = trainer.train()
+    assert torch.equal(trainer.described, described)
+    for name, value in trained.prior.state_dict().items():
+        assert torch.equal(copy.prior.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0, 0.5])
+def test_extrapolation_moves_the_network_alone_away_from_the_copy(trained, weight):
+    copy, before = MusemoUNetGenerator.from_config(trained.config), trained.network.position.detach().clone()
+    copy.bands.mean.fill_(0.3)
+    copy.network.position.data.copy_(before + 0.1)
+    extrapolate(trained, copy, weight)
+    torch.testing.assert_close(trained.network.position.data, before - 0.1 * weight)
+    assert not trained.bands.mean.any()

@@ -1,10 +1,10 @@
-"""Gains that make the predictions of a trained network unbiased, so that clips differ as songs do.
+"""Gains of a trained network's predictions, so that clips differ, and change in time, as much as songs do.
 
-Where noise is nearly all of a latent, a network that was trained for hours and not for weeks predicts too little of
-what can be known: the level of the clip, of its mel bands and of its frames are predicted too near to the mean, and a
-detail is predicted that the noise does not allow. Clips sampled with such predictions are too much alike. The
-predicted data are therefore divided into these four components, and each is multiplied by the slope of the true
-component on the predicted one, a least-squares regression on training songs at each time.
+A network that was trained for hours and not for weeks predicts too little of what can be known where noise is nearly
+all of a latent: the level of the clip, of its mel bands and of its frames are predicted too near to the mean, and a
+detail is predicted that the noise does not allow. A sampler then follows its own too even predictions, which makes the
+next ones more even still, so that onsets fade. The predicted data are therefore divided into components, and each is
+multiplied by a gain that depends on the time; see `musemo_hf.training.unet.gain_fit`.
 """
 
 from collections.abc import Sequence
@@ -14,26 +14,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-COMPONENTS = ("level", "bands", "frames", "detail")
+from musemo_hf.audio.mel import MelSettings
+
+EDGES = (1.0, 4.0, 10.0)  # Hz, between the rates of change of frames
+RATES = ("below 1 Hz", "1 to 4 Hz", "4 to 10 Hz", "above 10 Hz")
+COMPONENTS = ("level", "bands", *(f"frames {rate}" for rate in RATES), "detail")
 LARGEST = 2.0
-# logits of the times at which gains are fitted, from noise to data; the first stands for time 1
-LOGITS = (9.0, 7.0, 6.0, 5.3, 4.6, 4.0, 3.3, 2.6, 2.0, 1.4, 0.7, 0.0, -1.0, -2.0, -3.5)
 
 
 def components(data: Tensor) -> Tensor:
-    """Return the level, the levels of bands, those of frames, and the rest, `(4, B, 1, n_mels, frames)`."""
+    """Divide latents into parts that add up to them.
+
+    Args:
+        data: The latents `(B, 1, n_mels, frames)`.
+
+    Returns:
+        The level of each clip, the levels of its bands, the levels of its frames at four rates of change, and the
+        rest, `(7, B, 1, n_mels, frames)`.
+    """
     level = data.mean((1, 2, 3), keepdim=True)
     bands, frames = data.mean(3, keepdim=True) - level, data.mean(2, keepdim=True) - level
-    return torch.stack([each.expand_as(data) for each in (level, bands, frames)] + [data - level - bands - frames])
+    parts = [level, bands, *_by_rate(frames)]
+    return torch.stack([each.expand_as(data) for each in parts] + [data - level - bands - frames])
 
 
-def time_of(logit: float) -> float:
-    """Return the time of a logit of `LOGITS`."""
-    return 1.0 if logit >= LOGITS[0] else 1 / (1 + float(np.exp(-logit)))
+def _by_rate(frames: Tensor) -> list[Tensor]:
+    """Divide levels of frames `(..., frames)` by their rate of change, with the cosine transform (type 2)."""
+    n, settings = frames.shape[-1], MelSettings()
+    spectrum = torch.fft.rfft(torch.cat([frames, frames.flip(-1)], dim=-1))  # even, so that the ends do not jump
+    rate = torch.arange(n + 1, device=frames.device) * settings.sampling_rate / settings.hop_length / (2 * n)
+    number = torch.bucketize(rate, torch.tensor(EDGES, device=frames.device), right=True)
+    return [torch.fft.irfft(spectrum * (number == i), n=2 * n)[..., :n] for i in range(len(RATES))]
 
 
 def check_gains(gains: Any) -> None:
-    """Refuse gains that are not rows of a logit and four gains, from noise to data.
+    """Refuse gains that are not rows of a logit and a gain for each of `COMPONENTS`, from noise to data.
 
     Raises:
         ValueError: As said.
@@ -52,7 +67,7 @@ def apply_gains(velocity: Tensor, latents: Tensor, t: Tensor, gains: Sequence[Se
         velocity: The predicted velocity `(B, 1, n_mels, frames)`.
         latents: The latents of the same shape.
         t: The times `(B,)`, above 0.
-        gains: Rows (logit, level, bands, frames, detail), see `check_gains`; between logits they are interpolated.
+        gains: Rows (logit, a gain for each of `COMPONENTS`), see `check_gains`; in between they are interpolated.
     """
     logits, *columns = np.array(gains, dtype=np.float64)[::-1].T
     at = t.double().cpu().clamp(1e-6, 1 - 1e-6).logit().numpy()

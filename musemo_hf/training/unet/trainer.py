@@ -38,6 +38,8 @@ class UNetTrainer(FlowMatchingLoop):
         accelerator: The accelerator of the launch; None makes one.
         data_parallel: See `Parallel`.
         origin: Where the clips come from, see `origin_of`.
+        descriptors: The descriptors `(N, n_descriptors)` that the clips were made for, if a generator made them, whose
+            weights are the initial ones and keep its prior; None to fit the prior to the clips.
 
     Raises:
         ValueError: `MusemoUNetGenerator` refuses a value, or the crops do not fit the clips or the network, or the
@@ -53,6 +55,7 @@ class UNetTrainer(FlowMatchingLoop):
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
         origin: Mapping[str, Any] | None = None,
+        descriptors: Tensor | None = None,
     ) -> None:
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
@@ -79,8 +82,8 @@ class UNetTrainer(FlowMatchingLoop):
         }
         if genres := generator.config.genres:
             self.measured[GENRE] = shares_of(self.clips, genres).to(parallel.device)
-        self.described: Tensor | None = None
-        if generator.prior is not None:
+        self.described = descriptors
+        if generator.prior is not None and descriptors is None:
             latents = generator.bands.encode(clips.spectrogram)
             generator.prior.fit(latents, clips.emotion, {name: value.cpu() for name, value in self.measured.items()})
             self.described = generator.prior.describe(latents)  # few numbers, drawn from on the CPU like noise
