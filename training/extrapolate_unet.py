@@ -47,7 +47,7 @@ def main() -> None:
     generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
     generator.register_to_config(emotion_map=None, emotion_range=None)  # songs' emotions are what it learnt
     with torch.autocast("cpu", torch.bfloat16, enabled=training.bfloat16):
-        clips, descriptors = own_clips(
+        clips, made_for = own_clips(
             generator,
             Clips.of_songs(hold_out(songs, arguments.hold_out)),
             arguments.n_steps,
@@ -66,9 +66,7 @@ def main() -> None:
         pictures=0,
     )
     shape = {**configuration.unet, "n_frames": clips.spectrogram.shape[-1]}
-    trainer = UNetTrainer(
-        shape, training, clips, arguments.output_dir / "copy", accelerator, False, descriptors=descriptors
-    )
+    trainer = UNetTrainer(shape, training, clips, arguments.output_dir / "copy", accelerator, False, made_for=made_for)
     extrapolate(generator, trainer.train(), arguments.weight)
     save_generator(arguments.output_dir / "generator", generator)
     print(f"generator: {arguments.output_dir / 'generator'}")

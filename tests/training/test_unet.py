@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
+from musemo_hf.models.unet.descriptors import DESCRIPTORS
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
@@ -278,10 +279,10 @@ def trained(tmp_path):
 
 def test_own_clips_have_the_emotions_and_descriptors_of_songs_and_go_on_where_they_stopped(trained, clips, tmp_path):
     trained.prior.fit(trained.bands.encode(clips.spectrogram), clips.emotion, {})
-    made, described = own_clips(trained, clips, 2, tmp_path / "clips")
+    made, made_for = own_clips(trained, clips, 2, tmp_path / "clips")
     assert torch.equal(made.emotion, clips.emotion)
     assert made.spectrogram.shape == clips.spectrogram.shape
-    torch.testing.assert_close(described, trained.describe(clips.spectrogram))
+    torch.testing.assert_close(made_for[DESCRIPTORS], trained.describe(clips.spectrogram))
     kept = sorted((tmp_path / "clips").iterdir())
     assert len(kept) == math.ceil(len(clips) / 16)
     kept[-1].unlink()
@@ -294,11 +295,11 @@ def test_own_clips_have_the_emotions_and_descriptors_of_songs_and_go_on_where_th
 def test_a_copy_learns_from_own_clips_with_the_descriptors_they_were_made_for(trained, clips, tmp_path):
     trained.prior.fit(trained.bands.encode(clips.spectrogram), clips.emotion, {})
     trained.save_pretrained(tmp_path / "trained")
-    made, described = own_clips(trained, clips, 2, tmp_path / "clips")
+    made, made_for = own_clips(trained, clips, 2, tmp_path / "clips")
     short = UNetTraining(steps=2, batch_size=4, crop_frames=16, pictures=0, initial=str(tmp_path / "trained"))
-    trainer = UNetTrainer(CONFIG | {"n_descriptors": 2}, short, made, tmp_path / "run", descriptors=described)
+    trainer = UNetTrainer(CONFIG | {"n_descriptors": 2}, short, made, tmp_path / "run", made_for=made_for)
     copy = trainer.train()
-    assert torch.equal(trainer.described, described)
+    assert torch.equal(trainer.told[DESCRIPTORS], made_for[DESCRIPTORS])
     for name, value in trained.prior.state_dict().items():
         assert torch.equal(copy.prior.state_dict()[name], value), name
 

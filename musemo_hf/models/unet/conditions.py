@@ -1,12 +1,13 @@
 """The conditions of the U-Net: named values, of which each can be left out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from .beat import BEAT, check_beat
 from .descriptors import DESCRIPTORS, DescriptorEmbedding
 from .genres import GENRE, GenreEmbedding
 
@@ -62,16 +63,20 @@ class Conditions(nn.Module):
         width: The number of values of the embedding.
         genres: The names of genres, of which one may be given as the condition "genre"; none for no such condition.
         n_descriptors: The number of descriptors of the whole clip, which may be given as "descriptors"; 0 for none.
+        beat: Whether a beat may be given as "beat", which is an input of the network and not embedded.
 
     Raises:
         ValueError: The names do not begin with valence and arousal, or one occurs twice, or see `GenreEmbedding`.
     """
 
-    def __init__(self, names: Sequence[str], width: int, genres: Sequence[str] = (), n_descriptors: int = 0) -> None:
+    def __init__(
+        self, names: Sequence[str], width: int, genres: Sequence[str] = (), n_descriptors: int = 0, beat: bool = False
+    ) -> None:
         super().__init__()
         self.names = tuple(names)
-        if self.names[:2] != EMOTION or len({*self.names, GENRE, DESCRIPTORS}) <= len(self.names) + 1:
+        if self.names[:2] != EMOTION or len({*self.names, GENRE, DESCRIPTORS, BEAT}) <= len(self.names) + 2:
             raise ValueError(f"expected different conditions, the first of them valence and arousal, got {self.names}")
+        self.beat = beat
         n_inputs = (1 + 2 * len(WAVES)) * len(self.names)
         self.embed = nn.Sequential(nn.Linear(n_inputs, width), nn.SiLU(), nn.Linear(width, width))
         self.genre = GenreEmbedding(genres, width) if genres else None
@@ -82,13 +87,17 @@ class Conditions(nn.Module):
 
         Args:
             others: Values by name, in the unit of `SCALES` where it has one; NaN for a clip whose value is left out.
-                Under "genre" the answer of `genre_shares`, under "descriptors" that of the generator's `describe`.
+                Under "genre" the answer of `genre_shares`, under "descriptors" that of the generator's `describe`, and
+                under "beat" that of `find_beat`.
             n_clips: The number of clips.
 
         Raises:
             ValueError: A name is unknown, or a value has another shape or is out of its range.
         """
-        special = {name: part for name, part in ((GENRE, self.genre), (DESCRIPTORS, self.descriptors)) if part}
+        special: dict[str, Callable[[Tensor, int], Tensor]] = {}
+        for name, part in ((GENRE, self.genre), (DESCRIPTORS, self.descriptors)):
+            special |= {} if part is None else {name: part.check}
+        special |= {BEAT: check_beat} if self.beat else {}
         names = (*self.names[2:], *special)
         if unknown := sorted(set(others) - set(names)):
             known = ", ".join(names) or "none"
@@ -96,7 +105,7 @@ class Conditions(nn.Module):
         given = {}
         for name, value in ((name, torch.as_tensor(value)) for name, value in others.items()):
             if name in special:
-                given[name] = special[name].check(value, n_clips)
+                given[name] = special[name](value, n_clips)
                 continue
             if value.shape != (n_clips,):
                 raise ValueError(f"expected {n_clips} values of {name}, one for each clip, got {tuple(value.shape)}")

@@ -7,12 +7,13 @@ like, and the network makes it.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .beat import BEAT
 from .full_precision import FullPrecision
 
 DESCRIPTORS = "descriptors"
@@ -65,6 +66,7 @@ class DescriptorPrior(FullPrecision):
         n_clips: The number of training clips.
         conditions: The names of the conditions that are known of the training clips.
         genres: The names of the genres.
+        beat: Whether the beats of the training clips are kept, so that one is drawn with the descriptors.
 
     Raises:
         ValueError: There are fewer than 1 descriptor or training clip, or more descriptors than statistics.
@@ -75,9 +77,16 @@ class DescriptorPrior(FullPrecision):
     clips: Tensor
     known: Tensor
     clip_genres: Tensor
+    beats: Tensor
 
     def __init__(
-        self, n_mels: int, n_descriptors: int, n_clips: int, conditions: Sequence[str], genres: Sequence[str]
+        self,
+        n_mels: int,
+        n_descriptors: int,
+        n_clips: int,
+        conditions: Sequence[str],
+        genres: Sequence[str],
+        beat: bool = False,
     ) -> None:
         super().__init__()
         n_statistics = 4 * math.gcd(N_GROUPS, n_mels) + (LAGS[1] - LAGS[0]) // 2
@@ -92,6 +101,8 @@ class DescriptorPrior(FullPrecision):
         self.register_buffer("clips", torch.zeros(n_clips, n_descriptors))
         self.register_buffer("known", torch.zeros(n_clips, 2 + len(conditions)))  # emotion and conditions
         self.register_buffer("clip_genres", torch.zeros(n_clips, len(genres)))
+        if beat:
+            self.register_buffer("beats", torch.zeros(n_clips, 2))  # rate and strength
 
     @torch.no_grad()
     def fit(self, latents: Tensor, emotion: Tensor, measured: Mapping[str, Tensor]) -> None:
@@ -100,7 +111,8 @@ class DescriptorPrior(FullPrecision):
         Args:
             latents: Their latents `(N, 1, n_mels, frames)`.
             emotion: Their emotions `(N, 2)`.
-            measured: Their conditions `(N,)` in [-1, 1] by name, and the shares of genres `(N, n_genres)` as "genre".
+            measured: Their conditions `(N,)` in [-1, 1] by name, the shares of genres `(N, n_genres)` as "genre",
+                and the beats `(N, 3)` as "beat".
 
         Raises:
             ValueError: There are not as many clips as the model was made for, or fewer than descriptors.
@@ -122,6 +134,8 @@ class DescriptorPrior(FullPrecision):
         self.known.copy_(torch.stack([*emotion.T, *(measured[name] for name in self.conditions)], dim=1))
         if self.genres:
             self.clip_genres.copy_(measured["genre"])
+        if hasattr(self, "beats"):
+            self.beats.copy_(measured[BEAT][:, :2])
 
     def describe(self, latents: Tensor) -> Tensor:
         """Return the descriptors `(B, n_descriptors)` of latents `(B, 1, n_mels, frames)`."""
@@ -140,6 +154,26 @@ class DescriptorPrior(FullPrecision):
             seeds: The seed of each clip.
             near: Descriptors `(B, n_descriptors)` that the drawn ones should resemble, those of a song that is changed.
         """
+        drawn = []
+        for index, random in self._choose(emotion, others, seeds, near):
+            chosen = self.clips[index]
+            drawn.append(chosen + PERTURBATION * torch.randn(len(chosen), generator=random).to(chosen))
+        return torch.stack(drawn).clamp(-LIMIT, LIMIT)
+
+    def draw_beats(
+        self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None = None
+    ) -> Tensor:
+        """Return the beats `(B, 3)` of the clips whose descriptors `draw` draws, with a phase that is drawn."""
+        drawn = []
+        for index, random in self._choose(emotion, others, seeds, near):
+            random.manual_seed(random.initial_seed() ^ 1)  # other numbers than those of the descriptors
+            drawn.append(torch.cat([self.beats[index], torch.rand(1, generator=random).to(self.beats)]))
+        return torch.stack(drawn)
+
+    def _choose(
+        self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None
+    ) -> Iterator[tuple[Tensor, torch.Generator]]:
+        """Yield the number of a training clip for each new one, and the random generator that chose it."""
         wanted = emotion.new_full((len(emotion), self.known.shape[1]), torch.nan).to(self.known)
         wanted[:, :2] = emotion
         for place, name in enumerate(self.conditions, start=2):
@@ -156,12 +190,9 @@ class DescriptorPrior(FullPrecision):
         nearest = squares.sort(dim=1).values[:, : NEIGHBOURS + 1]  # a clip that does not fit is at infinity
         reach = nearest.masked_fill(nearest.isinf(), 0).amax(dim=1, keepdim=True).clamp(min=1.0)
         weights = (1.0001 - squares / reach).clamp(min=0)  # the kernel of Epanechnikov; the nearest always has weight
-        drawn = []
         for weight, seed in zip(weights.cpu(), seeds, strict=True):
             random = torch.Generator().manual_seed(seed)
-            chosen = self.clips[torch.multinomial(weight, 1, generator=random)[0]]
-            drawn.append(chosen + PERTURBATION * torch.randn(len(chosen), generator=random).to(chosen))
-        return torch.stack(drawn).clamp(-LIMIT, LIMIT)
+            yield torch.multinomial(weight, 1, generator=random)[0], random
 
 
 def seeds_of(noise: Tensor) -> list[int]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .beat import find_beat
 from .flow_sampling import Sampling, guided, integrate
 from .generation import check_emotion, evaluating, expand_seeds
 
@@ -55,7 +56,7 @@ class FlowEditingMixin:
         sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance)
         seeds = expand_seeds(seed, len(data))
         latents = torch.lerp(data, self._noise(data, seeds), strength)
-        others = self.wishes(conditions, asked, seeds, data)
+        others = self.wishes(conditions, asked, seeds, data, find_beat(spectrogram.to(data)))
         with evaluating(self):
             latents = integrate(self, latents, asked, others, sampling, start=strength)
             return self.bands.decode(latents)[..., : spectrogram.shape[-1]].clamp(-1, 1)
@@ -105,7 +106,8 @@ class FlowEditingMixin:
         unknown = functional.pad(unknown.to(data.device), (0, data.shape[-1] - n_frames), value=True)
         seeds = expand_seeds(seed, len(data))
         generators = [torch.Generator().manual_seed(each) for each in seeds]
-        others = self.wishes(conditions, asked, seeds, data[..., ~unknown])
+        beat = find_beat(spectrogram.to(data), ~unknown[:n_frames])
+        others = self.wishes(conditions, asked, seeds, data[..., ~unknown], beat)
         with evaluating(self):
             latents = _fill(self, data, unknown, asked, others, sampling, generators, repeats)
             made = self.bands.decode(latents)[..., :n_frames].clamp(-1, 1)

@@ -11,6 +11,8 @@ from diffusers.utils import BaseOutput
 from torch import Tensor
 
 from .band_standardisation import BandStandardisation
+from .beat import BEAT, STRENGTH
+from .conditions import SCALES
 from .descriptors import DESCRIPTORS, DescriptorPrior, seeds_of
 from .emotion_map import check_emotion_map, map_emotion
 from .flow_editing import FlowEditingMixin
@@ -55,6 +57,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         n_descriptors: The number of descriptors of a whole clip that are drawn before it is made, see
             `DescriptorPrior`; 0 for none.
         n_training_clips: The number of training clips among whose descriptors is drawn.
+        beat: Whether the network is told a beat (see `find_beat`), which is drawn with the descriptors or has the tempo
+            that is asked for.
         num_inference_steps: The default number of sampling steps of `generate`.
         guidance_scale: The default guidance scale of `generate`.
         prediction_gains: Rows of gains that calibrate predictions when clips are sampled, see `apply_gains`; None for
@@ -83,6 +87,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         genres: tuple[str, ...] = (),
         n_descriptors: int = 0,
         n_training_clips: int = 0,
+        beat: bool = False,
         num_inference_steps: int = 20,
         guidance_scale: float = 1.5,
         prediction_gains: tuple[tuple[float, ...], ...] | None = None,
@@ -94,14 +99,16 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             raise ValueError(f"expected at least 1 frame, got {n_frames}")
         check_emotion_map(emotion_map, emotion_range)
         check_gains(prediction_gains)
+        if beat and not n_descriptors:
+            raise ValueError("expected descriptors with a beat, which is drawn with them, got n_descriptors 0")
         names = ("valence", "arousal", *conditions, *augmentations)
         self.bands = BandStandardisation(n_mels)
         self.cosines = PatchCosines(n_mels, patch)
         self.prior = None
         if n_descriptors:
-            self.prior = DescriptorPrior(n_mels, n_descriptors, n_training_clips, conditions, genres)
+            self.prior = DescriptorPrior(n_mels, n_descriptors, n_training_clips, conditions, genres, beat)
         sizes = (n_mels, patch, channels, layers, attention, condition_width)
-        self.network = UNetVelocity(*sizes, names, genres, n_descriptors)
+        self.network = UNetVelocity(*sizes, names, genres, n_descriptors, beat)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
@@ -188,7 +195,12 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         root = variance.sqrt()
         best_linear = (time - (1 - time) * deviation.square()) / variance * values
         unchanged = {name: torch.zeros_like(t) for name in self.config.augmentations}
-        given = {name: value.to(t.device, dtype) for name, value in (unchanged | dict(conditions or {})).items()}
+        given = {
+            name: value.to(
+                t.device, torch.float32 if name == BEAT else dtype
+            )  # the phase needs more than half precision
+            for name, value in (unchanged | dict(conditions or {})).items()
+        }
         correction = self.network((values / root).to(dtype), t, emotion.to(dtype), given, drop_mask)
         velocity = self.cosines.decode(best_linear + deviation / root * correction.to(values))
         return MusemoUNetOutput(velocity=velocity) if return_dict else (velocity,)
@@ -216,7 +228,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             conditions: Values `(B,)` of the model's `conditions` by name, in the units of `SCALES`, such as
                 `{"tempo": torch.tensor([120.0])}`, and shares of its genres as "genre" (see `genre_shares`); what is
                 not named is left to the model. The answer of `describe` as "descriptors" makes clips that are like
-                songs as a whole; without it descriptors are drawn, see `DescriptorPrior`.
+                songs as a whole; without it descriptors are drawn, see `DescriptorPrior`. The answer of `find_beat` as
+                "beat" gives them the beat of songs; without it the beat has the tempo that is asked for, or is drawn.
 
         Returns:
             The normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
@@ -265,24 +278,35 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         emotion: Tensor,
         seeds: Sequence[int],
         latents: Tensor | None = None,
+        beat: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Return checked conditions in [-1, 1], and the descriptors that are drawn where they are not given.
+        """Return checked conditions in [-1, 1], with descriptors and beats that are drawn where they are not given.
 
         Args:
             conditions: Conditions by name, see `generate`.
             emotion: The emotions `(B, 2)` that the network is asked for.
             seeds: The seeds of the clips.
             latents: Latents of songs whose descriptors the drawn ones should resemble; None for no songs.
+            beat: The beats `(B, 3)` of songs, which are kept where no tempo is asked for; None for no songs.
 
         Raises:
             ValueError: See `Conditions.check`.
         """
         others = self.network.conditions.check(conditions or {}, len(emotion))
-        if self.prior is None or DESCRIPTORS in others:
+        if self.prior is None:
             return others
         is_long = latents is not None and latents.shape[-1] >= self.network.frame_multiple  # long enough to tell
         near = self.prior.describe(latents) if latents is not None and is_long else None
-        return others | {DESCRIPTORS: self.prior.draw(emotion, others, seeds, near)}
+        drawn = {}
+        if DESCRIPTORS not in others:
+            drawn[DESCRIPTORS] = self.prior.draw(emotion, others, seeds, near)
+        if self.config.beat and BEAT not in others:
+            drawn[BEAT] = self.prior.draw_beats(emotion, others, seeds, near) if beat is None else beat
+            tempo = SCALES["tempo"].denormalise(others["tempo"]).to(drawn[BEAT]) / 60 if "tempo" in others else None
+            if tempo is not None:
+                asked = torch.stack([tempo, torch.full_like(tempo, STRENGTH), drawn[BEAT][:, 2]], dim=1)
+                drawn[BEAT] = torch.where(tempo.isnan()[:, None], drawn[BEAT], asked)
+        return others | drawn
 
     def describe(self, spectrogram: Tensor) -> Tensor:
         """Return descriptors of songs, which `generate` takes as the condition "descriptors".

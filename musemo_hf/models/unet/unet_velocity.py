@@ -9,6 +9,7 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
+from .beat import BEAT, beat_channels
 from .conditions import Conditions
 
 N_POSITIONS = 4  # channels that tell a row of patches from the others
@@ -32,6 +33,7 @@ class UNetVelocity(nn.Module):
         conditions: The names of the conditions, see `Conditions`.
         genres: The names of the genres, see `Conditions`.
         n_descriptors: The number of descriptors, see `Conditions`.
+        beat: Whether a beat can be given as the condition "beat", see `beat_channels`.
 
     Raises:
         ValueError: The sizes do not fit each other.
@@ -48,6 +50,7 @@ class UNetVelocity(nn.Module):
         conditions: Sequence[str],
         genres: Sequence[str] = (),
         n_descriptors: int = 0,
+        beat: bool = False,
     ) -> None:
         super().__init__()
         self.frame_multiple = patch * 2 ** (len(channels) - 1)
@@ -63,9 +66,10 @@ class UNetVelocity(nn.Module):
         speed = math.pi * 2.0 ** torch.arange(N_POSITIONS // 2)[:, None]
         angle = speed * (torch.arange(rows) + 0.5) / rows
         self.position = nn.Parameter(torch.cat([angle.sin(), angle.cos()])[..., None])
-        self.conditions = Conditions(conditions, condition_width, genres, n_descriptors)
+        self.conditions = Conditions(conditions, condition_width, genres, n_descriptors, beat)
+        self.patch, self.n_beat_channels = patch, 2 if beat else 0
         self.unet = UNet2DModel(
-            in_channels=patch**2 + N_POSITIONS,
+            in_channels=patch**2 + N_POSITIONS + self.n_beat_channels,
             out_channels=patch**2,
             block_out_channels=tuple(channels),
             layers_per_block=layers,
@@ -94,6 +98,10 @@ class UNetVelocity(nn.Module):
     ) -> Tensor:
         """Transform `(B, patch^2, rows, columns)` at times `(B,)`; see `Conditions.values` for the others."""
         position = self.position.to(cosines).expand(len(cosines), -1, -1, cosines.shape[-1])
-        inputs = torch.cat([cosines, position], dim=1).contiguous(memory_format=torch.channels_last)
+        parts = [cosines, position]
+        if self.n_beat_channels:
+            beat = beat_channels(others.get(BEAT), len(cosines), cosines.shape[-1], self.patch, drop_mask)
+            parts.append(beat.to(cosines)[:, :, None].expand(-1, -1, cosines.shape[2], -1))
+        inputs = torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last)
         condition = self.conditions(emotion, others, drop_mask)
         return self.unet(inputs, 1000 * t, condition).sample  # diffusers' sinusoids are for times from 0 to 1,000

@@ -14,6 +14,7 @@ from tqdm.auto import trange
 
 from musemo_hf.files import atomic_path
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.models.unet.beat import BEAT, find_beat
 from musemo_hf.models.unet.descriptors import DESCRIPTORS
 from musemo_hf.training.clips import Clips
 
@@ -23,8 +24,8 @@ SEED = 30_000_000  # of the own clips, apart from the seeds of all reports
 
 def own_clips(
     generator: MusemoUNetGenerator, songs: Clips, num_inference_steps: int, folder: Path
-) -> tuple[Clips, Tensor | None]:
-    """Make a clip for each song of the training, with its emotion and its descriptors.
+) -> tuple[Clips, dict[str, Tensor]]:
+    """Make a clip for each song of the training, with its emotion, its descriptors and its beat.
 
     Batches are kept as files, from which an interrupted run goes on.
 
@@ -35,22 +36,24 @@ def own_clips(
         folder: The folder of the batches.
 
     Returns:
-        The clips with the emotions and genres of the songs, and the descriptors `(N, n_descriptors)` that they were
-        made for, None for a generator without descriptors.
+        The clips with the emotions and genres of the songs, and the descriptors and beats that they were made for, by
+        name, as far as the generator takes them.
     """
-    described = None if generator.prior is None else generator.describe(songs.spectrogram).cpu()
+    made_for = {} if generator.prior is None else {DESCRIPTORS: generator.describe(songs.spectrogram).cpu()}
+    if generator.config.beat:
+        made_for[BEAT] = find_beat(songs.spectrogram)
     made = []
     for start in trange(0, len(songs), BATCH, desc="own clips", leave=None):
         kept = folder / f"{start:05d}.pt"
         if not kept.is_file():
             part = slice(start, start + BATCH)
-            given = {} if described is None else {DESCRIPTORS: described[part]}
+            given = {name: value[part] for name, value in made_for.items()}
             seeds = [SEED + start + i for i in range(len(songs.emotion[part]))]
             clips = generator.generate(songs.emotion[part], seeds, None, num_inference_steps, conditions=given)
             with atomic_path(kept) as partial:
                 torch.save(clips.float().cpu(), partial)
         made.append(torch.load(kept, weights_only=True))
-    return Clips(torch.cat(made), songs.emotion, songs.genre), described
+    return Clips(torch.cat(made), songs.emotion, songs.genre), made_for
 
 
 def extrapolate(generator: MusemoUNetGenerator, copy: MusemoUNetGenerator, weight: float) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.models.unet.beat import BEAT, find_beat
 from musemo_hf.models.unet.descriptors import DESCRIPTORS, perturbed
 from musemo_hf.models.unet.flow_sampling import guided
 from musemo_hf.models.unet.generation import evaluating
@@ -44,6 +45,8 @@ def fit_gains(generator: MusemoUNetGenerator, spectrogram: Tensor, emotion: Tens
         emotion, others = emotion.to(songs), {}
         if generator.prior is not None:
             others = {DESCRIPTORS: perturbed(generator.prior.describe(songs), random).to(songs)}
+        if generator.config.beat:
+            others[BEAT] = find_beat(spectrogram).to(songs)
 
         def predict(latents: Tensor, t: float, part: slice) -> Tensor:
             at, given = latents.new_full((len(latents),), t), {name: value[part] for name, value in others.items()}

@@ -2,18 +2,25 @@
 
 from pathlib import Path
 
+from torch.nn import functional
+
 from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.reporting.stored_report import held_out_fold
 
 SHAPE = ("n_mels", "patch", "channels", "layers", "attention", "condition_width", "conditions", "augmentations")
-ADDED = {"genres": ("network.conditions.genre.",), "n_descriptors": ("network.conditions.descriptors.", "prior.")}
+ADDED = {
+    "genres": ("network.conditions.genre.",),
+    "n_descriptors": ("network.conditions.descriptors.", "prior."),
+    "beat": ("prior.beats",),
+}
+INPUT = "network.unet.conv_in.weight"
 
 
 def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
     """Set the weights of a generator to those of a trained one, with its standardisation of the log-mels.
 
-    What the generator has and the trained one may not have are genres and descriptors: their embeddings stay as they
-    are, 0 in a new generator, which therefore makes the same clips as the trained one. The numbers of frames may
+    What the generator has and the trained one may not have are genres, descriptors and a beat: their embeddings stay as
+    they are, 0 in a new generator, which therefore makes the same clips as the trained one. The numbers of frames may
     differ. The gains and the map of the emotion, which calibrate the trained generator, are not taken: they belong to
     its weights, and are fitted again when the training has ended.
 
@@ -35,7 +42,11 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
         raise ValueError(f"{folder}: expected a U-Net generator whose weights fit the configuration, got {what}")
     prefixes = tuple(prefix for name in ADDED if not had[name] for prefix in ADDED[name])
     added = {name: value for name, value in generator.state_dict().items() if prefixes and name.startswith(prefixes)}
-    generator.load_state_dict(added | trained.state_dict())
+    weights = trained.state_dict()
+    if generator.config.beat and not trained.config.beat:  # the channels of the beat are the last, and begin at 0
+        shape = generator.state_dict()[INPUT].shape
+        weights[INPUT] = functional.pad(weights[INPUT], (0, 0, 0, 0, 0, shape[1] - weights[INPUT].shape[1]))
+    generator.load_state_dict(added | weights)
 
 
 def check_fold(folder: str | Path, corpus: str, held_out: int | None) -> None:

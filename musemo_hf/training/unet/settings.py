@@ -31,6 +31,7 @@ class UNetTraining:
             `conditions` for half of these crops, so that it can be given with or without the others.
         left_out_descriptors: The share of crops, in [0, 1], of which the network is given the emotion without the
             descriptors of the clip, if it has any.
+        left_out_beats: The share of crops, in [0, 1], of which the network is not told the beat, if it takes one.
         ema_decay: The decay of the exponential moving average of the weights, which is what is saved.
         bfloat16: Whether to compute products in bfloat16. It is faster on GPUs, and on CPUs with AMX or AVX-512 BF16.
         initial: The folder of a trained U-Net generator whose weights the training begins with, such as
@@ -59,6 +60,7 @@ class UNetTraining:
     augmented_share: float = 0.25
     condition_share: float = 0.5
     left_out_descriptors: float = 0.1
+    left_out_beats: float = 0.15
     ema_decay: float = 0.999
     bfloat16: bool = False
     initial: str | None = None
@@ -68,7 +70,7 @@ class UNetTraining:
     pictures: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("whole_share", "augmented_share", "condition_share", "left_out_descriptors"):
+        for name in ("whole_share", "augmented_share", "condition_share", "left_out_descriptors", "left_out_beats"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"expected {name} in [0, 1], got {getattr(self, name)}")
         if self.crop_frames < 1 or self.pictures < 0:

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
 from musemo_hf.models.unet import MusemoUNetGenerator
+from musemo_hf.models.unet.beat import BEAT, find_beat, later
 from musemo_hf.models.unet.descriptors import DESCRIPTORS, perturbed
 from musemo_hf.models.unet.genres import GENRE
 from musemo_hf.training.clips import Clips
@@ -38,8 +40,8 @@ class UNetTrainer(FlowMatchingLoop):
         accelerator: The accelerator of the launch; None makes one.
         data_parallel: See `Parallel`.
         origin: Where the clips come from, see `origin_of`.
-        descriptors: The descriptors `(N, n_descriptors)` that the clips were made for, if a generator made them, whose
-            weights are the initial ones and keep its prior; None to fit the prior to the clips.
+        made_for: The descriptors and beats that clips were made for by a generator, by name, if its weights are the
+            initial ones; its prior then stays. None for songs, to which the prior is fitted.
 
     Raises:
         ValueError: `MusemoUNetGenerator` refuses a value, or the crops do not fit the clips or the network, or the
@@ -55,7 +57,7 @@ class UNetTrainer(FlowMatchingLoop):
         accelerator: Accelerator | None = None,
         data_parallel: bool = True,
         origin: Mapping[str, Any] | None = None,
-        descriptors: Tensor | None = None,
+        made_for: Mapping[str, Tensor] | None = None,
     ) -> None:
         parallel = Parallel(accelerator or Accelerator(), data_parallel)
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
@@ -82,11 +84,14 @@ class UNetTrainer(FlowMatchingLoop):
         }
         if genres := generator.config.genres:
             self.measured[GENRE] = shares_of(self.clips, genres).to(parallel.device)
-        self.described = descriptors
-        if generator.prior is not None and descriptors is None:
+        self.told = dict(made_for or {})  # few numbers, drawn from on the CPU like noise
+        if generator.config.beat and BEAT not in self.told:
+            self.told[BEAT] = find_beat(clips.spectrogram)
+        if generator.prior is not None and DESCRIPTORS not in self.told:
             latents = generator.bands.encode(clips.spectrogram)
-            generator.prior.fit(latents, clips.emotion, {name: value.cpu() for name, value in self.measured.items()})
-            self.described = generator.prior.describe(latents)  # few numbers, drawn from on the CPU like noise
+            known = {name: value.cpu() for name, value in self.measured.items()} | self.told
+            generator.prior.fit(latents, clips.emotion, known)
+            self.told[DESCRIPTORS] = generator.prior.describe(latents)
         draw_augmentation(generator.config.augmentations, 1, 0.0, torch.Generator())  # refuses an unknown one
         self.prepare(generator.to(memory_format=torch.channels_last), clips, origin)  # faster convolutions
         if GENRE in self.measured:
@@ -109,6 +114,19 @@ class UNetTrainer(FlowMatchingLoop):
         fitting = training.batch_size * training.crop_frames / self.whole_frames
         return max(1, round(fitting / self.parallel.world)) * self.parallel.world, self.whole_frames
 
+    def told_of(self, index: np.ndarray, starts: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the descriptors and beats of crops that begin at frames `starts` of clips, some of them left out."""
+        told, chosen = {}, torch.from_numpy(index)
+        if DESCRIPTORS in self.told:
+            left_out = torch.rand(len(index), generator=generator) < self.training.left_out_descriptors
+            descriptors = perturbed(self.told[DESCRIPTORS][chosen], generator)
+            told[DESCRIPTORS] = descriptors.masked_fill(left_out[:, None], torch.nan)
+        if BEAT in self.told:
+            left_out = torch.rand(len(index), generator=generator) < self.training.left_out_beats
+            told[BEAT] = later(self.told[BEAT][chosen], starts)
+            told[BEAT][:, 1] = told[BEAT][:, 1].masked_fill(left_out, 0)  # the strength
+        return told
+
     def loss(self) -> Tensor:
         """Conditional flow matching (Lipman et al. 2023, eq. 9) on the straight path, on crops."""
         share, generator = self.parallel.share, step_generator(self.training.seed, self.step)
@@ -122,14 +140,12 @@ class UNetTrainer(FlowMatchingLoop):
         noise = torch.randn(n_crops, 1, self.clips.spectrogram.shape[2], n_frames, generator=generator)
         device = self.clips.emotion.device
         chosen = torch.from_numpy(share(index)).to(device)
+        all_starts = starts
         starts, t, drop_mask, noise = (share(value).to(device) for value in (starts, t, drop_mask, noise))
         amounts = {name: share(value).to(device) for name, value in amounts.items()}
         share_of_given = {name: share(value).to(device) for name, value in given.items()}
         others = leave_out({name: value[chosen] for name, value in self.measured.items()}, share_of_given)
-        if self.described is not None:
-            left_out = torch.rand(n_crops, generator=generator) < self.training.left_out_descriptors
-            descriptors = share(perturbed(self.described[torch.from_numpy(index)], generator)).to(device)
-            others[DESCRIPTORS] = descriptors.masked_fill(share(left_out).to(device)[:, None], torch.nan)
+        others |= {name: share(value).to(device) for name, value in self.told_of(index, all_starts, generator).items()}
         data = augment(crop(self.clips.spectrogram[chosen], starts, n_frames), amounts)
         conditions = others | amounts
         latents, velocity = path(self.averaged_model.bands.encode(data), noise, t)
