@@ -15,15 +15,17 @@ from musemo_hf.audio.mel import MelSettings
 BEAT = "beat"
 RANGE = (40.0, 240.0)  # beats per minute
 USUAL, OCTAVES = 120.0, 1.0  # beats per minute that are preferred among multiples, and how strongly
-N_RATES = 384
+NEAR, N_NEAR = (0.94, 1.06), 61  # rates that are tried near the one of the autocorrelation
+SMALLEST = 1e-9
 STRENGTH = 0.4  # of a beat that is asked for by its tempo
 FRAMES_A_SECOND = MelSettings().sampling_rate / MelSettings().hop_length
 
 
 def find_beat(spectrogram: Tensor, known: Tensor | None = None) -> Tensor:
-    """Find the most regular beat of log-mels, the largest component of the Fourier transform of their onsets.
+    """Find the most regular beat of log-mels.
 
-    Among rates that fit equally well, those near 120 beats per minute are preferred, as by `librosa.feature.tempo`.
+    The rate is about that of the highest autocorrelation of the onsets, where rates near 120 beats per minute are
+    preferred, as by `librosa.feature.tempo`; among those near it, the one at which their Fourier transform is largest.
 
     Args:
         spectrogram: The normalised log-mels `(B, 1, n_mels, frames)`.
@@ -33,21 +35,37 @@ def find_beat(spectrogram: Tensor, known: Tensor | None = None) -> Tensor:
         The beats `(B, 3)`: the rate in Hz; the strength, the part of the onsets that is on it, from 0 to 1; and the
         phase at the first frame in cycles, from 0 to 1.
     """
-    change = spectrogram[:, 0].float().diff(dim=-1, prepend=spectrogram[:, 0, :, :1].float())
-    onsets = change.clamp(min=0).mean(1)
+    cells = spectrogram[:, 0].float()
+    counts = torch.ones(cells.shape[-1], device=cells.device)
     if known is not None:  # a change counts between two known frames
-        onsets = onsets * (known & known.roll(1)).to(onsets)
-    low, high = (math.log(end / 60) for end in RANGE)
-    rates = torch.linspace(low, high, N_RATES, device=onsets.device).exp()
-    angle = 2 * math.pi * rates[:, None] * torch.arange(onsets.shape[-1], device=onsets.device) / FRAMES_A_SECOND
-    total = onsets.sum(-1, keepdim=True).clamp(min=1e-9)
-    waves = torch.stack([onsets @ angle.cos().T, onsets @ angle.sin().T]) / total  # (2, B, rates)
-    preference = (-0.5 * ((rates * 60 / USUAL).log2() / OCTAVES).square()).exp()
-    size = waves.square().sum(0).sqrt()
-    best = (size * preference).argmax(1, keepdim=True)
-    cosine, sine = (part.gather(1, best)[:, 0] for part in waves)
-    phase = torch.atan2(-sine, cosine) / (2 * math.pi) % 1
-    return torch.stack([rates[best[:, 0]], size.gather(1, best)[:, 0].clamp(max=1), phase], dim=1)
+        counts = (known & known.roll(1)).to(counts)
+    onsets = counts * cells.diff(dim=-1, prepend=cells[..., :1]).clamp(min=0).mean(1)
+    about = _about(onsets, counts)
+    rates = (about[:, None] * torch.linspace(*NEAR, N_NEAR, device=about.device)).clamp(*(end / 60 for end in RANGE))
+    angle = 2 * math.pi * rates[..., None] * torch.arange(len(counts), device=about.device) / FRAMES_A_SECOND
+    total = onsets.sum(-1, keepdim=True).clamp(min=SMALLEST)
+    cosine, sine = ((onsets[:, None] * wave).sum(-1) / total for wave in (angle.cos(), angle.sin()))
+    size = torch.hypot(cosine, sine)
+    best = size.argmax(1, keepdim=True)
+    rate, strength, cosine, sine = (value.gather(1, best)[:, 0] for value in (rates, size, cosine, sine))
+    return torch.stack([rate, strength.clamp(max=1), torch.atan2(-sine, cosine) / (2 * math.pi) % 1], dim=1)
+
+
+def _about(onsets: Tensor, counts: Tensor) -> Tensor:
+    """Return the rates `(B,)` in Hz of the highest autocorrelation, of onsets `(B, frames)` that count or not."""
+    n = onsets.shape[-1]
+    onsets = (onsets.roll(1, -1) + 2 * onsets + onsets.roll(-1, -1)) / 4  # beats need not be whole frames apart
+    products, pairs = (
+        torch.fft.irfft(torch.fft.rfft(each, n=2 * n).abs().square())[..., :n] for each in (onsets, counts)
+    )
+    correlation = products / pairs.clamp(min=1)
+    correlation = (correlation / correlation[:, :1].clamp(min=SMALLEST)).clamp(min=0)
+    rates = FRAMES_A_SECOND / torch.arange(n, device=onsets.device).clamp(min=1)
+    score = (1e6 * correlation).log1p() - 0.5 * ((60 * rates / USUAL).log2() / OCTAVES).square()
+    within = (60 * rates >= RANGE[0]) & (60 * rates <= RANGE[1])
+    if not within.any():  # too few frames to hear a beat
+        return onsets.new_full((len(onsets),), USUAL / 60)
+    return rates[score.masked_fill(~within, -torch.inf).argmax(1)]
 
 
 def check_beat(beat: Tensor, n_clips: int) -> Tensor:
