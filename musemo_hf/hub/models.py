@@ -172,12 +172,12 @@ def model_facts(model: Any, extractor: MusemoFeatureExtractor) -> dict[str, Any]
     Returns:
         `architecture` ("gan", "flow", "unet" or "vit"), `n_parameters`, `n_frames`, `seconds` and `sampling_rate`; for
         a flow or a U-Net also `num_inference_steps` and `guidance_scale`, its defaults; for a U-Net `conditions`,
-        `genres`, `n_descriptors` and `n_training_clips`; for a recogniser with a kernel head also `kernel_clips`,
-        `kernel_share`, `kernel_statistics`, `network` and `embedder`.
+        `genres`, `n_descriptors`, `n_training_clips` and `beat`; for a recogniser with a kernel head also
+        `kernel_clips`, `kernel_share`, `kernel_statistics`, `network` and `embedder`.
     """
     architecture = _ARCHITECTURES[type(model)]
     sampling = ("num_inference_steps", "guidance_scale") if architecture in ("flow", "unet") else ()
-    wishes = ("conditions", "genres", "n_descriptors", "n_training_clips") if architecture == "unet" else ()
+    wishes = ("conditions", "genres", "n_descriptors", "n_training_clips", "beat") if architecture == "unet" else ()
     head = ("kernel_clips", "kernel_share", "kernel_statistics", "network", "embedder")
     kept = head if getattr(model.config, "kernel_read_out", False) else ()
     return {name: getattr(model.config, name) for name in (*sampling, *wishes, *kept)} | {

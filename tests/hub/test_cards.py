@@ -195,12 +195,13 @@ def test_a_flows_card_names_its_steps_and_guidance_and_no_gan(kind, library):
 @pytest.mark.parametrize("n_descriptors", [0, 24])
 def test_a_u_nets_card_names_what_can_be_asked_and_what_is_stored(n_descriptors):
     wishes = {"conditions": ("loudness", "tempo"), "genres": ("Jazz", "Rock")}
-    stored = {"n_descriptors": n_descriptors, "n_training_clips": 1292}
+    stored = {"n_descriptors": n_descriptors, "n_training_clips": 1292, "beat": n_descriptors > 0}
     facts = FACTS["generator"] | FLOW | {"architecture": "unet", "discriminator": False} | stored
     text = render_card("generator", REPORT, **facts, **wishes)
     assert "in 12 steps of second order (UniPC) with a guidance scale of 1.75" in text
     assert 'left out: loudness, tempo, genre (`pipe(..., genre="Jazz")` of `MusemoPipeline`; Jazz, Rock).' in text
     assert ("24 descriptors of it are drawn" in text) == ("of 1,292 songs" in text) == bool(n_descriptors)
+    assert ("told a regular beat" in text) == bool(n_descriptors)
     plain = render_card("generator", REPORT, **facts, conditions=(), genres=())
     assert "wishes" not in plain
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
+from musemo_hf.models.unet.beat import find_beat, later
 from musemo_hf.models.unet.descriptors import DESCRIPTORS
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.clips import Clips
@@ -156,6 +157,24 @@ def test_descriptors_are_learnt_and_added_to_a_trained_model(trainer, clips, tmp
     options = {"seed": [0] * 8, "num_inference_steps": 5}  # of the same noise, so that nothing else differs
     found = made.generate(torch.zeros(8, 2), conditions=wanted, **options).mean((1, 2, 3))
     assert found[loud[:8]].min() > found[~loud[:8]].max()
+
+
+def test_a_beat_is_added_to_a_trained_model_without_effect_and_told_from_where_a_crop_begins(trainer, clips, tmp_path):
+    had = {"n_descriptors": 2}
+    first = trainer("first", config=had).train().eval()
+    first.save_pretrained(tmp_path / "trained")
+    run = trainer("second", config=had | {"beat": True}, initial=str(tmp_path / "trained"), left_out_beats=0.5)
+    begun, latents, t = run.averaged_model.eval(), torch.randn(2, 1, 128, 32), torch.tensor([0.3, 0.8])
+    beat = torch.tensor([[2.0, 0.9, 0.1]] * 2)
+    before = first(latents, t, clips.emotion[:2]).velocity
+    assert torch.equal(begun(latents, t, clips.emotion[:2], conditions={"beat": beat}).velocity, before)
+    torch.testing.assert_close(begun.prior.beats, find_beat(clips.spectrogram)[:, :2])
+    starts = torch.arange(40) % 16
+    told = run.told_of(np.arange(40), starts, torch.Generator().manual_seed(0))["beat"]
+    torch.testing.assert_close(told[:, [0, 2]], later(find_beat(clips.spectrogram), starts)[:, [0, 2]])
+    assert 10 <= (told[:, 1] == 0).sum() <= 30
+    run.train()
+    assert run.average.module.network.unet.conv_in.weight[:, -2:].any()
 
 
 @pytest.mark.parametrize(
