@@ -195,12 +195,9 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         root = variance.sqrt()
         best_linear = (time - (1 - time) * deviation.square()) / variance * values
         unchanged = {name: torch.zeros_like(t) for name in self.config.augmentations}
-        given = {
-            name: value.to(
-                t.device, torch.float32 if name == BEAT else dtype
-            )  # the phase needs more than half precision
-            for name, value in (unchanged | dict(conditions or {})).items()
-        }
+        given = unchanged | dict(conditions or {})
+        exact = {BEAT: torch.float32}  # half precision would lose the phase
+        given = {name: value.to(t.device, exact.get(name, dtype)) for name, value in given.items()}
         correction = self.network((values / root).to(dtype), t, emotion.to(dtype), given, drop_mask)
         velocity = self.cosines.decode(best_linear + deviation / root * correction.to(values))
         return MusemoUNetOutput(velocity=velocity) if return_dict else (velocity,)
