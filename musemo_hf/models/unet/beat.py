@@ -10,15 +10,13 @@ import math
 import torch
 from torch import Tensor
 
-from musemo_hf.audio.mel import MelSettings
-
 BEAT = "beat"
 RANGE = (40.0, 240.0)  # beats per minute
 USUAL, OCTAVES = 120.0, 1.0  # beats per minute that are preferred among multiples, and how strongly
 NEAR, N_NEAR = (0.94, 1.06), 61  # rates that are tried near the one of the autocorrelation
 SMALLEST = 1e-9
 STRENGTH = 0.4  # of a beat that is asked for by its tempo
-FRAMES_A_SECOND = MelSettings().sampling_rate / MelSettings().hop_length
+FRAMES_A_SECOND = 22050 / 512  # of the log-mels, see `MusemoFeatureExtractor`
 
 
 def find_beat(spectrogram: Tensor, known: Tensor | None = None) -> Tensor:

@@ -10,7 +10,6 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
-from .band_standardisation import BandStandardisation
 from .beat import BEAT, STRENGTH
 from .conditions import SCALES
 from .descriptors import DESCRIPTORS, DescriptorPrior, seeds_of
@@ -18,7 +17,7 @@ from .emotion_map import check_emotion_map, map_emotion
 from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
 from .generation import SeededGenerationMixin, evaluating
-from .patch_cosines import PatchCosines
+from .latents import BandStandardisation, PatchCosines
 from .prediction_gains import apply_gains, check_gains
 from .unet_velocity import UNetVelocity
 from .verification import VerifiedModelMixin

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musemo_hf.audio.mel import MelSettings
+from .beat import FRAMES_A_SECOND
 
 EDGES = (1.0, 4.0, 10.0)  # Hz, between the rates of change of frames
 RATES = ("below 1 Hz", "1 to 4 Hz", "4 to 10 Hz", "above 10 Hz")
@@ -40,9 +40,9 @@ def components(data: Tensor) -> Tensor:
 
 def _by_rate(frames: Tensor) -> list[Tensor]:
     """Divide levels of frames `(..., frames)` by their rate of change, with the cosine transform (type 2)."""
-    n, settings = frames.shape[-1], MelSettings()
+    n = frames.shape[-1]
     spectrum = torch.fft.rfft(torch.cat([frames, frames.flip(-1)], dim=-1))  # even, so that the ends do not jump
-    rate = torch.arange(n + 1, device=frames.device) * settings.sampling_rate / settings.hop_length / (2 * n)
+    rate = torch.arange(n + 1, device=frames.device) * FRAMES_A_SECOND / (2 * n)
     number = torch.bucketize(rate, torch.tensor(EDGES, device=frames.device), right=True)
     return [torch.fft.irfft(spectrum * (number == i), n=2 * n)[..., :n] for i in range(len(RATES))]
 
