@@ -3,7 +3,7 @@
     python docs/make_density.py --data-dir DEAM
 
 The counts, 20 x 20 whole numbers, are written into spaces_demo/assets/songs.json. They are of the songs that the
-packaged flow was trained on (all folds but fold 1), with corrected labels. Counts of one or two are written as 0, so
+packaged flow was trained on (all folds but fold 2), with corrected labels. Counts of one or two are written as 0, so
 that no label of a song can be read from them.
 """
 
@@ -17,7 +17,7 @@ from musemo_hf.data.deam.layout import find_deam
 from musemo_hf.data.deam.songs import list_songs
 
 OUTPUT = Path(__file__).resolve().parent.parent / "spaces_demo" / "assets" / "songs.json"
-HELD_OUT = 1  # the fold
+HELD_OUT = 2  # the fold
 CELLS = 20  # in each direction
 RADIUS = 0.2  # in units of valence and arousal
 FEWEST = 3  # smaller counts are written as 0
