@@ -9,7 +9,6 @@ requested one, writes the inverse into the generator's config.json, and prints h
 agree before and after, on other clips. The same is written to `calibration.json` beside it.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -24,19 +23,15 @@ from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
-from musemo_hf.training.launch import DATA_DIR
+from musemo_hf.training.launch import generator_parser
 from musemo_hf.training.unet.emotion_calibration import calibrate
 from musemo_hf.training.unet.gain_fit import fit_gains
 
 
 def main() -> None:
     """Calibrate, and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", type=Path, help="The folder of a generator that was trained without the fold.")
+    parser = generator_parser(__doc__, "The folder of a generator that was trained without the fold.")
     parser.add_argument("recogniser", type=Path, help="The folder of a recogniser that was trained without the fold.")
-    parser.add_argument("--config", type=Path, help="The YAML file that the generator was trained with.")
-    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold that both were trained without.")
     parser.add_argument("--n-clips", type=int, default=256, help="The number of clips for the fit, and for the check.")
     parser.add_argument("--n-songs", type=int, default=64, help="The number of songs for the gains; 0 keeps the gains.")
     parser.add_argument("--bfloat16", action="store_true", help="Compute products in bfloat16, which is faster.")

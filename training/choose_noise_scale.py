@@ -6,9 +6,6 @@ r"""Choose the deviation of a trained GAN's noise on the songs that it was train
 Prints KID against training songs for each scale. The scale with the least becomes `noise_scale` in config.json.
 """
 
-import argparse
-from pathlib import Path
-
 from accelerate import Accelerator
 
 from musemo_hf import MusemoGanGenerator
@@ -17,16 +14,12 @@ from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.gan.noise_scale import kernel_distances, some_clips
-from musemo_hf.training.launch import DATA_DIR
+from musemo_hf.training.launch import generator_parser
 
 
 def main() -> None:
     """Compare the scales, choose one and write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", type=Path, help="The folder of a generator that was trained without the fold.")
-    parser.add_argument("--config", type=Path, help="The YAML file that it was trained with.")
-    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold that it was trained without.")
+    parser = generator_parser(__doc__, "The folder of a generator that was trained without the fold.")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5], help="The scales.")
     parser.add_argument("--n-clips", type=int, default=400, help="The number of training songs.")
     arguments = parser.parse_args()

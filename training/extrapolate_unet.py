@@ -9,7 +9,6 @@ the generator was trained with. A run that was stopped goes on from its folder. 
 `calibrate_generator.py` then calibrates. It takes about ten minutes of one core of a processor with AMX.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.generators import save_generator
-from musemo_hf.training.launch import DATA_DIR
+from musemo_hf.training.launch import generator_parser
 from musemo_hf.training.unet.extrapolation import extrapolate, own_clips
 from musemo_hf.training.unet.initial_weights import check_fold
 from musemo_hf.training.unet.trainer import UNetTrainer
@@ -29,11 +28,7 @@ from musemo_hf.training.unet.trainer import UNetTrainer
 
 def main() -> None:
     """Make the clips, train the copy, and write the generator."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", type=Path, help="The folder of a trained U-Net generator.")
-    parser.add_argument("--config", type=Path, help="The YAML file that the generator was trained with.")
-    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold that it was trained without.")
+    parser = generator_parser(__doc__, "The folder of a trained U-Net generator.")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/unet_extrapolated"))
     parser.add_argument("--n-steps", type=int, default=10, help="The number of sampling steps of the clips.")
     parser.add_argument("--updates", type=int, default=400, help="The number of updates of the copy.")

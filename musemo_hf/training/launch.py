@@ -74,6 +74,22 @@ def parse_arguments(
     return parser.parse_args()
 
 
+def generator_parser(description: str | None, generator: str, path: type = Path) -> argparse.ArgumentParser:
+    """Return a parser for a script that takes a trained generator and songs: which generator, and which songs.
+
+    Args:
+        description: The docstring of the script.
+        generator: The help on the generator.
+        path: What the argument of the generator becomes; `str` where it may be a repository.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("generator", type=path, help=generator)
+    parser.add_argument("--config", type=Path, help="The YAML file that it was trained with, which chooses the songs.")
+    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
+    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold whose songs are left out.")
+    return parser
+
+
 def start(arguments: argparse.Namespace, defaults: Configuration | None = None) -> tuple[Any, Accelerator]:
     """Read the configuration, and start the accelerator, with a tracker if one is installed.
 

@@ -302,13 +302,16 @@ def test_own_clips_have_the_emotions_and_descriptors_of_songs_and_go_on_where_th
     assert torch.equal(made.emotion, clips.emotion)
     assert made.spectrogram.shape == clips.spectrogram.shape
     torch.testing.assert_close(made_for[DESCRIPTORS], trained.describe(clips.spectrogram))
-    kept = sorted((tmp_path / "clips").iterdir())
+    kept = sorted((tmp_path / "clips").rglob("*.pt"))
     assert len(kept) == math.ceil(len(clips) / 16)
     kept[-1].unlink()
     torch.save(torch.full_like(torch.load(kept[0], weights_only=True), 0.5), kept[0])  # is not made again
     again, _ = own_clips(trained, clips, 2, tmp_path / "clips")
     assert (again.spectrogram[:16] == 0.5).all()
     assert torch.equal(again.spectrogram[16:], made.spectrogram[16:])
+    trained.network.position.data.add_(1.0)  # another generator, whose clips are made
+    other, _ = own_clips(trained, clips, 2, tmp_path / "clips")
+    assert not (other.spectrogram[:16] == 0.5).all()
 
 
 def test_a_copy_learns_from_own_clips_with_the_descriptors_they_were_made_for(trained, clips, tmp_path):

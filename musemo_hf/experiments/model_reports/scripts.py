@@ -2,7 +2,7 @@
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from musemo_hf.files import atomic_write
 from musemo_hf.reporting.provenance import versions
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
-from musemo_hf.training.launch import DATA_DIR
+from musemo_hf.training.launch import generator_parser
 
 
 def measurement_parser(description: str | None, generator: str, output_dir: str) -> ArgumentParser:
@@ -24,11 +24,7 @@ def measurement_parser(description: str | None, generator: str, output_dir: str)
         generator: The help on the generator.
         output_dir: The default output folder.
     """
-    parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("generator", help=generator)
-    parser.add_argument("--config", type=Path, help="The YAML whose section `data` chooses the songs.")
-    parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold whose songs are left out.")
+    parser = generator_parser(description, generator, str)
     parser.add_argument("--bfloat16", action="store_true", help="Generate with products in bfloat16, which is faster.")
     parser.add_argument("--output-dir", type=Path, default=Path(output_dir))
     return parser

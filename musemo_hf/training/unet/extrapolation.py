@@ -17,6 +17,7 @@ from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.models.unet.beat import BEAT, find_beat
 from musemo_hf.models.unet.descriptors import DESCRIPTORS
 from musemo_hf.training.clips import Clips
+from musemo_hf.training.identity import hash_of
 
 BATCH = 16
 SEED = 30_000_000  # of the own clips, apart from the seeds of all reports
@@ -27,13 +28,14 @@ def own_clips(
 ) -> tuple[Clips, dict[str, Tensor]]:
     """Make a clip for each song of the training, with its emotion, its descriptors and its beat.
 
-    Batches are kept as files, from which an interrupted run goes on.
+    Batches are kept as files, from which an interrupted run goes on; another generator or another number of steps has a
+    folder of its own.
 
     Args:
         generator: The trained generator.
         songs: The songs it was trained on.
         num_inference_steps: The number of sampling steps.
-        folder: The folder of the batches.
+        folder: The folder of the folder of the batches.
 
     Returns:
         The clips with the emotions and genres of the songs, and the descriptors and beats that they were made for, by
@@ -43,6 +45,9 @@ def own_clips(
     if generator.config.beat:
         made_for[BEAT] = find_beat(songs.spectrogram)
     made = []
+    values = [*generator.state_dict().values(), torch.tensor(generator.config.prediction_gains or [])]
+    decisive = torch.cat([value.detach().float().flatten().cpu() for value in values])
+    folder = folder / f"{hash_of(decisive)}-{num_inference_steps}-steps"
     for start in trange(0, len(songs), BATCH, desc="own clips", leave=None):
         kept = folder / f"{start:05d}.pt"
         if not kept.is_file():
