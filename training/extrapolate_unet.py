@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=400, help="The number of updates of the copy.")
     parser.add_argument("--lr", type=float, default=2e-4, help="The highest learning rate of the copy.")
     parser.add_argument("--weight", type=float, default=1.0, help="How far to extrapolate; 0 changes nothing.")
+    parser.add_argument("--seed", type=int, default=0, help="The seed of the training of the copy.")
     arguments = parser.parse_args()
     configuration = load_configuration(arguments.config)
     training, accelerator = configuration.unet_training, Accelerator()
@@ -52,6 +53,7 @@ def main() -> None:
         training,
         initial=str(arguments.generator),
         steps=arguments.updates,
+        seed=arguments.seed,
         epochs=None,
         seconds=None,
         lr=arguments.lr,
