@@ -4,9 +4,10 @@ r"""Calibrate a U-Net generator on songs of its training: its predictions, then 
         --config training/configs/unet_10s.yaml --data-dir DEAM --hold-out 1
 
 Both must have been trained without the fold. The gains of its predictions (see `prediction_gains`) are fitted to
-training songs. Then the script generates clips of training songs' emotions, regresses the recognised emotion on the
-requested one, writes the inverse into the generator's config.json, and prints how requested and recognised emotion
-agree before and after, on other clips. The same is written to `calibration.json` beside it.
+training songs. Then the script generates clips of training songs' emotions, and finds what has to be asked for so that
+clips are recognised as songs of the wanted emotion are. It writes this map into the generator's config.json, and prints
+how requested and recognised emotion agree before and after, on other clips, and how labels and recognised emotion of
+songs agree. The same is written to `calibration.json` beside it.
 """
 
 import json
@@ -38,16 +39,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="The seed of the emotions and of the clips.")
     arguments = parser.parse_args()
     configuration = load_configuration(arguments.config)
-    songs, _ = load_songs(configuration.data, arguments.data_dir, Accelerator())
+    songs = hold_out(load_songs(configuration.data, arguments.data_dir, Accelerator())[0], arguments.hold_out)
     generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(arguments.recogniser)
-    clips = Clips.of_songs(hold_out(songs, arguments.hold_out))
+    clips = Clips.of_songs(songs)
     with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
         if arguments.n_songs:
             some = clips[torch.from_numpy(evenly_spaced(np.arange(len(clips)), arguments.n_songs))]
             gains = fit_gains(generator, some.spectrogram, some.emotion, arguments.seed)
             generator.register_to_config(prediction_gains=gains)
-        figures = calibrate(generator, recogniser, clips.emotion, arguments.n_clips, arguments.seed)
+        figures = calibrate(generator, recogniser, clips, songs.artist, arguments.n_clips, arguments.seed)
     save_model(generator, arguments.generator)
     atomic_write(arguments.generator / "calibration.json", json.dumps(figures, indent=1))
     print(json.dumps(figures, indent=1))

@@ -217,22 +217,42 @@ def test_the_calibration_inverts_what_is_recognised():
     slopes, offset = torch.tensor([[0.5, 0.2], [-0.1, 0.7]]), torch.tensor([0.1, -0.2])
     recognised = requested @ slopes.T + offset + 0.02 * torch.randn(200, 2, generator=generator)
     emotion_map = fit_emotion_map(requested, recognised)
-    wanted = torch.tensor([[0.2, -0.1], [0.0, 0.1], [0.9, 0.9]])
+    wanted = torch.tensor([[0.1, -0.1], [0.0, 0.1]])
     asked = map_emotion(wanted, emotion_map, None)
-    torch.testing.assert_close(asked[:2] @ slopes.T + offset, wanted[:2], atol=0.02, rtol=0)
-    within = map_emotion(wanted, emotion_map, [[-0.6, 0.6], [-0.5, 0.7]])
-    torch.testing.assert_close(within[2], torch.tensor([0.6, 0.7]))
+    torch.testing.assert_close(asked @ slopes.T + offset, wanted, atol=0.02, rtol=0)
     assert torch.equal(map_emotion(wanted, None, None), wanted)
+
+
+def test_the_calibration_wants_clips_to_be_recognised_as_songs_are():
+    generator = torch.Generator().manual_seed(0)
+    requested, labels = torch.rand(2, 200, 2, generator=generator) - 0.5
+    slopes, of_songs = torch.tensor([[0.3, 0.2], [0.0, 0.6]]), torch.tensor([[0.4, 0.3], [0.0, 0.8]])
+    songs = labels, labels @ of_songs.T + 0.05
+    emotion_map = fit_emotion_map(requested, requested @ slopes.T - 0.02, songs)
+    wanted = torch.tensor([[0.2, -0.1], [-0.1, 0.1]])
+    asked = map_emotion(wanted, emotion_map, None)
+    torch.testing.assert_close(asked @ slopes.T - 0.02, wanted @ of_songs.T + 0.05, atol=1e-5, rtol=0)
+
+
+def test_the_calibration_keeps_wishes_apart_and_within_the_range_of_songs():
+    steep, ends = ((3.0, 0.0, 0.0), (0.0, 3.0, 0.0)), ((-0.6, 0.6), (-0.5, 0.7))
+    wanted = torch.linspace(-0.6, 0.6, 25)[:, None].expand(-1, 2)
+    asked = map_emotion(wanted, steep, ends)
+    assert (asked.diff(dim=0) > 0).all()
+    low, high = torch.tensor(ends).T
+    assert ((asked > low) & (asked < high)).all()
+    near = wanted.abs().amax(dim=1) < 0.1
+    torch.testing.assert_close(asked[near], 3 * wanted[near])
 
 
 def test_a_calibrated_model_asks_for_another_emotion_and_keeps_its_map(unet, tmp_path):
     plain, options = unet(), {"seed": 0, "num_inference_steps": 1}
     model = unet(emotion_map=((2.0, 0.0, 0.1), (0.0, 1.0, 0.0)), emotion_range=((-0.5, 0.5), (-1.0, 1.0)))
-    expected = plain.generate([[0.5, 0.2], [0.3, -0.4]], **options)
-    torch.testing.assert_close(model.generate([[0.4, 0.2], [0.1, -0.4]], **options), expected)
+    expected = plain.generate([[0.2, 0.2], [0.3, -0.4]], **options)
+    torch.testing.assert_close(model.generate([[0.05, 0.2], [0.1, -0.4]], **options), expected)
     model.save_pretrained(tmp_path)
     again = MusemoUNetGenerator.from_pretrained(tmp_path)
-    torch.testing.assert_close(again.generate([[0.4, 0.2], [0.1, -0.4]], **options), expected)
+    torch.testing.assert_close(again.generate([[0.05, 0.2], [0.1, -0.4]], **options), expected)
 
 
 @pytest.mark.parametrize(

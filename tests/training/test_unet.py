@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
+from musemo_hf import MusemoUNetGenerator, MusemoViTConfig, MusemoViTForEmotionRegression
 from musemo_hf.models.unet.beat import find_beat, later
 from musemo_hf.models.unet.descriptors import DESCRIPTORS
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
 from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
-from musemo_hf.training.unet.emotion_calibration import calibrate
+from musemo_hf.training.unet.emotion_calibration import _recognised_songs, calibrate
 from musemo_hf.training.unet.extrapolation import extrapolate, own_clips
 from musemo_hf.training.unet.initial_weights import check_fold, take_weights
 from musemo_hf.training.unet.measures import brightness, draw_given, leave_out, loudness, measure, shares_of, tempo
@@ -280,11 +280,39 @@ def test_settings_that_do_not_fit(trainer, changes, message):
         trainer(**changes)
 
 
-def test_a_generator_that_learnt_no_emotion_is_not_calibrated(vit_config, clips):
+@pytest.fixture
+def regression(clips):
+    """A recogniser by kernel regression on texture statistics of the clips."""
+    config = MusemoViTConfig(
+        n_frames=clips.spectrogram.shape[-1], kernel_read_out=True, kernel_statistics=["texture"], network=False
+    )
+    recogniser = MusemoViTForEmotionRegression(config)
+    recogniser.fit_in_closed_form(clips.spectrogram, clips.emotion)
+    return recogniser
+
+
+def test_a_generator_that_learnt_no_emotion_is_not_calibrated(regression, clips):
     model = MusemoUNetGenerator(**CONFIG, num_inference_steps=1, emotion_map=((2.0, 0.0, 0.0), (0.0, 2.0, 0.0)))
+    artists = [str(i % 10) for i in range(len(clips))]
     with pytest.raises(ValueError, match=r"follows the requested one by a slope of 0\.1 at least .* got 0\.0"):
-        calibrate(model, MusemoViTForEmotionRegression(vit_config), clips.emotion, n_clips=20)
+        calibrate(model, regression, clips, artists, n_clips=20)
     assert model.config.emotion_map is None
+
+
+@pytest.mark.parametrize("kind", [{}, {"kernel_read_out": True}])
+def test_a_recogniser_whose_answers_for_unknown_songs_are_unknown_calibrates_nothing(vit_config, clips, kind):
+    recogniser = MusemoViTForEmotionRegression(MusemoViTConfig(**{**vit_config.to_diff_dict(), **kind}))
+    model = MusemoUNetGenerator(**CONFIG, num_inference_steps=1)
+    with pytest.raises(ValueError, match="expected a recogniser by kernel regression on statistics"):
+        calibrate(model, recogniser, clips, [""] * len(clips), n_clips=20)
+
+
+def test_songs_are_recognised_without_their_artist(regression, clips):
+    one_artist = ["a"] * (len(clips) - 1) + ["b"]
+    alone = _recognised_songs(regression, clips, [str(i) for i in range(len(clips))])
+    together = _recognised_songs(regression, clips, one_artist)
+    assert alone.shape == clips.emotion.shape
+    assert not torch.allclose(alone, together)
 
 
 @pytest.fixture
