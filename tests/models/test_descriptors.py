@@ -91,6 +91,28 @@ def test_descriptors_near_those_of_a_song_are_drawn_for_its_own_emotion(unet, cl
     assert (near - prior.clips).square().mean() > 0.9 * PERTURBATION**2  # and never those of a song itself
 
 
+def test_descriptors_of_a_song_stay_and_move_to_an_emotion_as_those_of_songs_do(unet, clips):
+    prior, emotion = unet.prior, clips[1]
+    kept = prior.move(prior.clips, None, {}, range(N_CLIPS))
+    assert (kept - prior.clips).square().mean().sqrt() == pytest.approx(PERTURBATION, rel=0.1)
+    level = torch.linalg.lstsq(torch.cat([prior.clips, torch.ones(N_CLIPS, 1)], 1), emotion[:, 1:]).solution[:, 0]
+    high, low = (prior.move(prior.clips, emotion * 0 + value, {}, range(N_CLIPS)) for value in (0.6, -0.6))
+    assert ((high - low) @ level[:-1]).mean() == pytest.approx(1.2, rel=0.2)
+    loud = prior.move(prior.clips, None, {"loudness": torch.full((N_CLIPS,), 0.6)}, range(N_CLIPS))
+    unasked = prior.move(prior.clips, None, {"loudness": torch.full((N_CLIPS,), torch.nan)}, range(N_CLIPS))
+    assert torch.equal(unasked, kept)
+    assert ((loud - kept) @ level[:-1]).mean() > 0.2
+
+
+def test_a_variation_of_strength_one_keeps_nothing_of_its_song(unet, clips):
+    songs = unet.bands.decode(clips[0][:2]).clamp(-1, 1)
+    options = {"seed": [3, 3], "num_inference_steps": 2}
+    first, second = unet.vary(songs, torch.zeros(2, 2), 1.0, **options)
+    assert torch.equal(first, second)
+    first, second = unet.vary(songs, torch.zeros(2, 2), 0.9, **options)
+    assert not torch.equal(first, second)
+
+
 def test_a_draw_is_the_same_in_any_batch_and_depends_on_the_seed(unet):
     emotion = torch.tensor([[0.3, 0.2], [-0.5, 0.1], [0.3, 0.2]])
     made = unet.generate(emotion, **FEW)

@@ -156,9 +156,35 @@ class DescriptorPrior(FullPrecision):
         """
         drawn = []
         for index, random in self._choose(emotion, others, seeds, near):
-            chosen = self.clips[index]
-            drawn.append(chosen + PERTURBATION * torch.randn(len(chosen), generator=random).to(chosen))
-        return torch.stack(drawn).clamp(-LIMIT, LIMIT)
+            drawn.append(perturbed(self.clips[index], random))
+        return torch.stack(drawn)
+
+    def move(
+        self, descriptors: Tensor, emotion: Tensor | None, others: Mapping[str, Tensor], seeds: Sequence[int]
+    ) -> Tensor:
+        """Return descriptors of songs that are changed, `(B, n_descriptors)`, with noise as in `draw`.
+
+        They are moved by what songs of the wanted emotion and conditions differ from the song on average: by a linear
+        regression of descriptors on what is asked for, from where the inverse regression places the song.
+
+        Args:
+            descriptors: The descriptors `(B, n_descriptors)` of the songs.
+            emotion: The emotions `(B, 2)` that the network is asked for; None for those of the songs.
+            others: See `draw`; genres are not used.
+            seeds: The seed of each song.
+        """
+        like = torch.full((len(descriptors), 2), torch.nan) if emotion is None else emotion
+        moved = descriptors.double().clone()
+        clips, known = self.clips.double(), self.known.double()  # a float32 product is rounded under `torch.autocast`
+        clips, mean = clips - clips.mean(0), clips.mean(0)
+        for i, wanted in enumerate(self._wanted(like, others).double()):
+            asked = ~wanted.isnan()
+            values = known[:, asked]
+            centred = values - values.mean(0)
+            place = values.mean(0) + (moved[i] - mean) @ (torch.linalg.pinv(clips) @ centred)
+            moved[i] += (wanted[asked] - place) @ (torch.linalg.pinv(centred) @ clips)
+        randoms = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return torch.stack([perturbed(*each) for each in zip(moved.to(descriptors), randoms, strict=True)])
 
     def draw_beats(
         self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None = None
@@ -170,15 +196,20 @@ class DescriptorPrior(FullPrecision):
             drawn.append(torch.cat([self.beats[index], torch.rand(1, generator=random).to(self.beats)]))
         return torch.stack(drawn)
 
-    def _choose(
-        self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None
-    ) -> Iterator[tuple[Tensor, torch.Generator]]:
-        """Yield the number of a training clip for each new one, and the random generator that chose it."""
-        wanted = emotion.new_full((len(emotion), self.known.shape[1]), torch.nan).to(self.known)
+    def _wanted(self, emotion: Tensor, others: Mapping[str, Tensor]) -> Tensor:
+        """Return what is asked for in the order of `known`, `(B, n)`, NaN where left out."""
+        wanted = self.known.new_full((len(emotion), self.known.shape[1]), torch.nan)
         wanted[:, :2] = emotion
         for place, name in enumerate(self.conditions, start=2):
             if name in others:
                 wanted[:, place] = others[name].to(wanted)
+        return wanted
+
+    def _choose(
+        self, emotion: Tensor, others: Mapping[str, Tensor], seeds: Sequence[int], near: Tensor | None
+    ) -> Iterator[tuple[Tensor, torch.Generator]]:
+        """Yield the number of a training clip for each new one, and the random generator that chose it."""
+        wanted = self._wanted(emotion, others)
         squares = ((wanted[:, None] - self.known) / BANDWIDTH).square().nan_to_num(0.0).sum(-1)
         if near is not None:
             # twice the perturbation is added between two draws of one clip; as far as that is as near as can be told
@@ -201,7 +232,7 @@ def seeds_of(noise: Tensor) -> list[int]:
 
 
 def perturbed(descriptors: Tensor, random: torch.Generator) -> Tensor:
-    """Return descriptors `(B, n)` with the noise that `DescriptorPrior.draw` adds."""
+    """Return descriptors, of any shape, with the noise that new ones have."""
     noise = torch.randn(descriptors.shape, generator=random).to(descriptors)
     return (descriptors + PERTURBATION * noise).clamp(-LIMIT, LIMIT)
 

@@ -56,7 +56,8 @@ class FlowEditingMixin:
         sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance)
         seeds = expand_seeds(seed, len(data))
         latents = torch.lerp(data, self._noise(data, seeds), strength)
-        others = self.wishes(conditions, asked, seeds, data, find_beat(spectrogram.to(data)))
+        song = {} if strength == 1 else {"latents": data, "beat": find_beat(spectrogram.to(data))}
+        others = self.wishes(conditions, asked, seeds, **song)
         with evaluating(self):
             latents = integrate(self, latents, asked, others, sampling, start=strength)
             return self.bands.decode(latents)[..., : spectrogram.shape[-1]].clamp(-1, 1)
@@ -74,7 +75,7 @@ class FlowEditingMixin:
     ) -> Tensor:
         """Make frames of songs anew so that they fit the frames that stay.
 
-        The frames that stay are held on the straight path between data and noise while the others are sampled. After
+        What is made has the descriptors and the beat of what stays, which outweigh the emotion. The frames that stay are held on the straight path between data and noise while the others are sampled. After
         each step noise is added and removed again, so that both parts fit each other (RePaint, Lugmayr et al. 2022).
 
         Args:
@@ -94,6 +95,23 @@ class FlowEditingMixin:
             ValueError: The mask has another shape or no frame stays, the repeats are below 1, there are not as many
                 songs as emotions, the songs are not normalised log-mels, or as in `generate`.
         """
+        return self._infill(
+            spectrogram, unknown, emotion, seed, num_inference_steps, guidance_scale, repeats, conditions
+        )
+
+    def _infill(
+        self: Any,
+        spectrogram: Tensor,
+        unknown: Tensor,
+        emotion: Tensor | Sequence,
+        seed: int | Sequence[int] | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        repeats: int = 2,
+        conditions: Mapping[str, Tensor] | None = None,
+        keeps_emotion: bool = True,
+    ) -> Tensor:
+        """Make frames anew; unless `keeps_emotion`, what is made is like songs of the emotion, see `wishes`."""
         asked, data = self._checked(spectrogram, emotion)
         n_frames = spectrogram.shape[-1]
         if unknown.dtype != torch.bool or unknown.shape != (n_frames,) or unknown.all():
@@ -107,7 +125,7 @@ class FlowEditingMixin:
         seeds = expand_seeds(seed, len(data))
         generators = [torch.Generator().manual_seed(each) for each in seeds]
         beat = find_beat(spectrogram.to(data), ~unknown[:n_frames])
-        others = self.wishes(conditions, asked, seeds, data[..., ~unknown], beat)
+        others = self.wishes(conditions, asked, seeds, data[..., ~unknown], beat, keeps_emotion)
         with evaluating(self):
             latents = _fill(self, data, unknown, asked, others, sampling, generators, repeats)
             made = self.bands.decode(latents)[..., :n_frames].clamp(-1, 1)
@@ -153,7 +171,8 @@ class FlowEditingMixin:
             known = spectrogram[..., -min(context, spectrogram.shape[-1]) :]
             new = window - known.shape[-1]  # always a whole window, of which the last may be too long
             unknown = torch.arange(window) >= known.shape[-1]
-            filled = self.infill(functional.pad(known, (0, new)), unknown, emotion, seeds.tolist(), **options)
+            padded = functional.pad(known, (0, new))
+            filled = self._infill(padded, unknown, emotion, seeds.tolist(), **options, keeps_emotion=False)
             added = filled[..., known.shape[-1] :][..., :missing]
             spectrogram = torch.cat([spectrogram.to(added), added], dim=-1)
             seeds = (seeds + 1_000_003) % 2**31  # other noise for each window

@@ -275,6 +275,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         seeds: Sequence[int],
         latents: Tensor | None = None,
         beat: Tensor | None = None,
+        keeps_emotion: bool = False,
     ) -> dict[str, Tensor]:
         """Return checked conditions in [-1, 1], with descriptors and beats that are drawn where they are not given.
 
@@ -282,8 +283,10 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             conditions: Conditions by name, see `generate`.
             emotion: The emotions `(B, 2)` that the network is asked for.
             seeds: The seeds of the clips.
-            latents: Latents of songs whose descriptors the drawn ones should resemble; None for no songs.
+            latents: Latents of songs that are changed, whose descriptors are moved to what is asked for, or where a genre
+                is asked for drawn to resemble them; None for no songs.
             beat: The beats `(B, 3)` of songs, which are kept where no tempo is asked for; None for no songs.
+            keeps_emotion: Whether the descriptors of songs are not moved to the emotion.
 
         Raises:
             ValueError: See `Conditions.check`.
@@ -295,7 +298,10 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         near = self.prior.describe(latents) if latents is not None and is_long else None
         drawn = {}
         if DESCRIPTORS not in others:
-            drawn[DESCRIPTORS] = self.prior.draw(emotion, others, seeds, near)
+            if near is None or "genre" in others:
+                drawn[DESCRIPTORS] = self.prior.draw(emotion, others, seeds, near)
+            else:
+                drawn[DESCRIPTORS] = self.prior.move(near, None if keeps_emotion else emotion, others, seeds)
         if self.config.beat and BEAT not in others:
             drawn[BEAT] = self.prior.draw_beats(emotion, others, seeds, near) if beat is None else beat
             tempo = SCALES["tempo"].denormalise(others["tempo"]).to(drawn[BEAT]) / 60 if "tempo" in others else None
