@@ -75,8 +75,9 @@ class FlowEditingMixin:
     ) -> Tensor:
         """Make frames of songs anew so that they fit the frames that stay.
 
-        What is made has the descriptors and the beat of what stays, which outweigh the emotion. The frames that stay are held on the straight path between data and noise while the others are sampled. After
-        each step noise is added and removed again, so that both parts fit each other (RePaint, Lugmayr et al. 2022).
+        What is made has the descriptors and the beat of what stays, which outweigh the emotion. The frames that stay
+        are held on the straight path between data and noise while the others are sampled. After each step noise is
+        added and removed again, so that both parts fit each other (RePaint, Lugmayr et al. 2022).
 
         Args:
             spectrogram: The songs `(B, 1, n_mels, frames)`, of any number of frames.

@@ -283,8 +283,8 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             conditions: Conditions by name, see `generate`.
             emotion: The emotions `(B, 2)` that the network is asked for.
             seeds: The seeds of the clips.
-            latents: Latents of songs that are changed, whose descriptors are moved to what is asked for, or where a genre
-                is asked for drawn to resemble them; None for no songs.
+            latents: Latents of songs that are changed, whose descriptors are moved to what is asked for, or, where a
+                genre is asked for, are drawn to resemble them; None for no songs.
             beat: The beats `(B, 3)` of songs, which are kept where no tempo is asked for; None for no songs.
             keeps_emotion: Whether the descriptors of songs are not moved to the emotion.
 
