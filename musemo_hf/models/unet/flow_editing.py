@@ -70,7 +70,7 @@ class FlowEditingMixin:
         seed: int | Sequence[int] | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
-        repeats: int = 2,
+        repeats: int = 4,
         conditions: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
         """Make frames of songs anew so that they fit the frames that stay.
@@ -108,7 +108,7 @@ class FlowEditingMixin:
         seed: int | Sequence[int] | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
-        repeats: int = 2,
+        repeats: int = 4,
         conditions: Mapping[str, Tensor] | None = None,
         keeps_emotion: bool = True,
     ) -> Tensor:
