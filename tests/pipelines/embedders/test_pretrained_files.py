@@ -29,7 +29,7 @@ def test_a_file_that_is_not_in_the_folder(folder):
 def test_a_folder_that_does_not_exist(folder, monkeypatch):
     monkeypatch.setenv("MUSEMO_PRETRAINED", str(folder / "none"))
     for look in (FILE.locate, FILE.is_here):
-        with pytest.raises(PretrainedModelError, match="expected MUSEMO_PRETRAINED to name a folder .*/none"):
+        with pytest.raises(PretrainedModelError, match=r"expected MUSEMO_PRETRAINED to name a folder .*/none"):
             look()
 
 
