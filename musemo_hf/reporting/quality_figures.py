@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from musemo_hf.reporting.numbers import UNDEFINED, with_interval
 
 OWN_SKILL = "skill, own space"  # so named wherever it stands, since the external skill is the one that decides
-DOES_NOT_DECIDE = "It is of log-mel arrays in the project's own statistics, and does not decide."
+DOES_NOT_DECIDE = "This skill is of log-mel arrays in the project's own statistics, and does not decide."
 
 
 class Figure(NamedTuple):

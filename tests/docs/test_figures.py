@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from musemo_hf.experiments.metric_validation.sound_page import enough
+from musemo_hf.reporting.quality_figures import DOES_NOT_DECIDE, OWN_SKILL
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "musemo_hf" / "checkpoints"
@@ -80,6 +81,14 @@ def test_the_other_figures_of_the_readme_are_on_the_pages_that_it_links():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 700
+
+
+@pytest.mark.parametrize("page", [path.name for path in MADE if path.name.startswith(("ablation-", "study-"))])
+def test_a_skill_of_arrays_says_that_it_is_of_the_own_space_and_does_not_decide(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert OWN_SKILL in text
+    assert text.count(DOES_NOT_DECIDE) == 1
+    assert not re.search(r"\| skill \||\bskill (?:>= )?[+-]?\d", text)
 
 
 def test_the_least_number_of_clips_for_a_skill_is_that_of_the_measured_table():
