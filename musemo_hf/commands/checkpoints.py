@@ -1,6 +1,7 @@
 """Loading the model of a command: a packaged checkpoint, a folder, or a repository of the Hub."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -114,19 +115,38 @@ def _load_recogniser(path: str) -> "tuple[MusemoViTForEmotionRegression, MusemoF
     return MusemoViTForEmotionRegression.from_pretrained(path).eval().to(_device()), extractor
 
 
-def best_recogniser() -> str:
-    """Return the packaged recogniser that answers best here.
+def best_recogniser() -> tuple[str, str | None]:
+    """Return the packaged recogniser that answers best here, and why it is not the most accurate one.
 
-    That is "recogniser-yamnet" where the extra `yamnet` is installed and the file of YAMNet is there, in the folder
-    that MUSEMO_PRETRAINED names or in the cache of the Hub; otherwise "recogniser". Nothing is downloaded.
+    The most accurate one is "recogniser-yamnet". It is returned where the extra `yamnet` is installed and the file of
+    YAMNet is there, in the folder that MUSEMO_PRETRAINED names or in the cache of the Hub; otherwise "recogniser" is.
+    Nothing is downloaded.
+
+    Returns:
+        The name of the recogniser, and what is missing with the command that gets it, or None where nothing is.
+
+    Raises:
+        PretrainedModelError: MUSEMO_PRETRAINED names a folder that does not exist.
     """
     from importlib.util import find_spec
 
-    if find_spec("ai_edge_litert") is None:
-        return "recogniser"
+    from musemo_hf.pipelines.embedders.pretrained_files import pretrained_folder
     from musemo_hf.pipelines.embedders.yamnet import YAMNET
 
-    return "recogniser-yamnet" if YAMNET.is_here() else "recogniser"
+    folder = pretrained_folder()
+    is_installed = find_spec("ai_edge_litert") is not None
+    # without the extra the cache of the Hub is not looked at: loading its client would only delay the answer
+    is_here = YAMNET.is_here() if is_installed or folder is not None else False
+    if is_installed and is_here:
+        return "recogniser-yamnet", None
+    commands = [] if is_installed else ["pip install 'musemo-hf[yamnet]'"]
+    if folder is None:
+        commands.append("musemo predict SONG --checkpoint recogniser-yamnet")  # it downloads and verifies the file
+    elif not is_here:
+        commands.append(f"hf download {YAMNET.repository} {YAMNET.filename} --local-dir {quote(str(folder))}")
+    place = "the cache of the Hub" if folder is None else f"{folder}, which MUSEMO_PRETRAINED names"
+    why = f"YAMNet's file is not in {place}" if is_installed else "the extra yamnet is not installed"
+    return "recogniser", f"{why}; get it by: {' && '.join(commands)}"
 
 
 def _device() -> str:

@@ -4,9 +4,11 @@ musemo predict song.mp3 another.flac
 musemo predict music/ --json
 musemo predict song.mp3 --json --path-plot path.png
 
-The packaged recogniser with YAMNet answers where the extra `yamnet` is installed and YAMNet's file is there (see
-MUSEMO_PRETRAINED), and otherwise the packaged recogniser of log-mels alone; `--checkpoint` chooses. A song that cannot
-be read is named with the reason, and the others are predicted.
+The packaged recogniser with YAMNet answers where the extra `yamnet` is installed and YAMNet's file is there, in the
+folder that MUSEMO_PRETRAINED names or in the cache of the Hub. Otherwise the packaged recogniser of log-mels alone
+answers, and a line on standard error says what is missing and which command gets it. `--checkpoint` chooses; with
+`recogniser-yamnet` it downloads the file once. A song that cannot be read is named with the reason, and the others are
+predicted.
 """
 
 import argparse
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musemo_hf.commands.arguments import add_hop, add_recogniser
-from musemo_hf.commands.checkpoints import find_checkpoint
+from musemo_hf.commands.checkpoints import best_recogniser, find_checkpoint
 from musemo_hf.files import atomic_path
 
 if TYPE_CHECKING:
@@ -51,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"expected --path-plot to end in .png, .svg or .pdf, got {args.path_plot}")
     if not any(Path(song).exists() for song in args.songs):  # before the model is loaded
         raise ValueError(f"expected audio files or folders of them, found none at {', '.join(args.songs)}")
-    from musemo_hf.commands.checkpoints import best_recogniser
-
-    checkpoint = best_recogniser() if args.checkpoint is None else args.checkpoint
+    checkpoint, why_not = best_recogniser() if args.checkpoint is None else (args.checkpoint, None)
+    if why_not is not None:
+        print(f"musemo predict: the more accurate recogniser-yamnet is not used: {why_not}", file=sys.stderr)
     paths, skipped = _read_songs(args, checkpoint)
     if args.json:
         songs = [{"file": song} | path.to_dict() for song, path in paths.items()]

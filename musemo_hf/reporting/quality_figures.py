@@ -4,6 +4,9 @@ from typing import Any, NamedTuple
 
 from musemo_hf.reporting.numbers import UNDEFINED, with_interval
 
+OWN_SKILL = "skill, own space"  # so named wherever it stands, since the external skill is the one that decides
+DOES_NOT_DECIDE = "This skill is of log-mel arrays in the project's own statistics, and does not decide."
+
 
 class Figure(NamedTuple):
     """How a figure is shown: its title, its number of decimal places, and a phrase on what it measures."""
@@ -25,9 +28,9 @@ PARTS = {
     ),
 }
 READING = {
-    "skill": Figure("Skill", 3, "0 is the best noise, 1 is other real music"),
+    "skill": Figure(OWN_SKILL.capitalize(), 3, "0 is the best noise, 1 is other real music; it does not decide"),
     "protocol_skill": Figure(
-        "Skill, first version", 3, "in one space and against five noises, which newer noise can beat"
+        "Skill, own space, first version", 3, "in one space and against five noises, which newer noise can beat"
     ),
     "modulation_distance": Figure("Modulation distance", 2, "difference in how the sounds change over time"),
     "kid": Figure("KID", 4, "distance of the sets, 0 where they are alike, whatever their sizes"),
@@ -43,8 +46,8 @@ READING = {
 }
 
 EXTERNAL = {
-    "external_skill": Figure("Skill, which decides", 3, "0 is the best noise, 1 is other real music"),
-    "external_skill_frechet": Figure("Skill, by the Fréchet distance", 3, "the same in 32 principal components"),
+    "external_skill": Figure("External skill, which decides", 3, "0 is the best noise, 1 is other real music"),
+    "external_skill_frechet": Figure("External skill, by Fréchet", 3, "the same in 32 principal components"),
     "detectability": Figure("Detectability", 3, "a classifier tells these clips from real songs; 0.5 is chance"),
     "detectability_real": Figure("Detectability of real songs", 3, "the same of one half of the real songs"),
     "external_kid": Figure("KID", 3, "distance of the sets"),

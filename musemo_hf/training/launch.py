@@ -27,6 +27,8 @@ DATA_DIR = (
 )
 OPTIONS: dict[str, dict[str, Any]] = {
     "hold-out": {"type": int, "metavar": "FOLD", "help": "The artist-disjoint fold that is left out of the training."},
+    "log": {"type": Path, "metavar": "FILE", "help": "The log of readings of folds (default: docs/fold-readings.md)."},
+    "note": {"default": "", "help": "What the fold is read for, for the log."},
     "accept-other-hardware": {
         "action": "store_true",
         "help": "Resume a run that was begun on another device or with another number of processes; it is recorded.",

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -200,4 +201,69 @@ def test_the_generator_is_no_recogniser(musemo, make_song, generator):
     assert (
         musemo("predict", "nowhere.mp3")[2]
         == "musemo predict: expected audio files or folders of them, found none at nowhere.mp3\n"
+    )
+
+
+@pytest.fixture
+def no_extra(monkeypatch):
+    monkeypatch.delenv("MUSEMO_PRETRAINED", raising=False)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)  # as Python marks a module that cannot be imported
+
+
+def test_without_the_extra_one_line_says_how_to_get_it(musemo, make_song, no_extra):
+    status, out, err = musemo("predict", make_song("a.wav"))
+    assert status == 0
+    assert "recogniser: recogniser (log-mels alone)" in out
+    assert err == (
+        "musemo predict: the more accurate recogniser-yamnet is not used: the extra yamnet is not installed; get it "
+        "by: pip install 'musemo-hf[yamnet]' && musemo predict SONG --checkpoint recogniser-yamnet\n"
+    )
+    _, out, err = musemo("predict", make_song("a.wav"), "--checkpoint", "recogniser")
+    assert ("recogniser: recogniser (log-mels alone)" in out, err) == (True, "")
+
+
+def test_without_the_file_the_line_names_its_place_and_the_download(musemo, make_song, tmp_path, monkeypatch):
+    (tmp_path / "my models").mkdir()
+    monkeypatch.setenv("MUSEMO_PRETRAINED", str(tmp_path / "my models"))
+    status, _, err = musemo("predict", make_song("a.wav"))
+    assert status == 0
+    assert (
+        f"YAMNet's file is not in {tmp_path}/my models, which MUSEMO_PRETRAINED names; get it by: hf download " in err
+    )
+    download = shlex.split(err.split("get it by: ")[1])
+    assert download[-2:] == ["--local-dir", f"{tmp_path}/my models"]
+    (tmp_path / "my models" / download[3]).write_bytes(b"another file")
+    status, _, err = musemo("predict", make_song("a.wav"))
+    assert status == 1
+    assert "not used" not in err
+    assert "expected a file with the SHA-256" in err
+
+
+def test_an_empty_cache_of_the_hub(make_song, tmp_path):
+    """In another process, since the Hub's client reads where its cache is once."""
+    environment = {name: value for name, value in os.environ.items() if name != "MUSEMO_PRETRAINED"}
+    command = [sys.executable, "-m", "musemo_hf.cli", "predict", str(make_song("a.wav"))]
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_CACHE": str(tmp_path / "home/hub")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert done.stderr == (
+        "musemo predict: the more accurate recogniser-yamnet is not used: YAMNet's file is not in the cache of the "
+        "Hub; get it by: musemo predict SONG --checkpoint recogniser-yamnet\n"
+    )
+    asked = subprocess.run(
+        [*command, "--checkpoint", "recogniser-yamnet"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert asked.returncode == 1
+    assert "YAMNet: expected its file from the Hub" in asked.stderr  # which the command would have fetched
+
+
+@pytest.mark.parametrize("extra", [True, False])
+def test_a_folder_of_pretrained_files_that_does_not_exist(musemo, make_song, monkeypatch, tmp_path, extra):
+    if not extra:
+        monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setenv("MUSEMO_PRETRAINED", str(tmp_path / "typo"))
+    status, out, err = musemo("predict", make_song("a.wav"))
+    assert (status, out) == (1, "")
+    assert err == (
+        f"musemo predict: expected MUSEMO_PRETRAINED to name a folder of pretrained files, found none at "
+        f"{tmp_path / 'typo'}\n"
     )

@@ -1,6 +1,7 @@
 """`musemo score` judges both sides as sound, and says what is missing where it cannot."""
 
 import json
+from html import unescape
 
 import numpy as np
 import pytest
@@ -55,7 +56,11 @@ def test_figures_as_sound(musemo, folders, audio_model, tmp_path):
     assert result["external_skill"] is not None or "external_skill" in result["notes"]
     assert 0.5 < result["detectability"] <= 1
     assert result["detectability_real"] < result["detectability"]
-    page = (tmp_path / "page.html").read_text()
+    page = unescape((tmp_path / "page.html").read_text())
+    assert f"<h1>{result['headline']}</h1>" in page
+    assert result["headline"].startswith(("External skill", "The external skill, which decides,"))
+    assert page.index(result["findings"][0]) < page.index("The quality score is")
+    assert score_table(result).split("\n\n")[1].startswith(result["findings"][0])
     assert f"in the space of {result['external_embedder']}, through one inversion on all sides" in page
     assert f"Detectability{'':19}{result['detectability']:.3f} [" in score_table(result)
 
@@ -78,6 +83,7 @@ def test_without_an_external_judge_the_own_figures_stand(musemo, folders, tmp_pa
     result = score(musemo, folders / "real", folders / fake, "--external", judge)
     assert "external_skill" not in result
     assert result["quality_score"] is not None
+    assert result["headline"] == "The external skill, which decides, was not computed"
     if reason is None:
         assert "external_skill" not in result["notes"]
     else:

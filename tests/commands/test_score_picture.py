@@ -5,11 +5,10 @@ import pytest
 from musemo_hf.commands.score.picture import draw_score
 from musemo_hf.commands.score.verdict import (
     best_noise,
+    finding_sentences,
     headline,
     scale_groups,
     score_sentence,
-    skill_sentence,
-    skill_sentences,
 )
 
 LADDER = {"copies": 100.0, "real": 99.1, "joint-gaussian": 98.6, "blur": 93.9, "joint-gaussian (unclamped)": 80.0}
@@ -24,16 +23,37 @@ def report(**changes):
 @pytest.mark.parametrize(
     ("skill", "words", "sentence"),
     [
-        (-0.3, "Worse than noise", "further from real music than noise is"),
-        (0.42, "42% of the way from noise to music", "42% of the way from the best noise"),
-        (0.97, "As near as real music", "as near to real music as other real music is"),
-        (None, "Cannot be said: no skill", "not defined (too few clips)"),
+        (-0.3, "External skill -0.30: worse than noise", "-0.30, further from real music than noise is"),
+        (0.7, "External skill 0.70: 70% of the way from noise to music", "0.70, 70% of the way from the best noise"),
+        (0.97, "External skill 0.97: as near as real music", "0.97, as near to real music as other real music is"),
+        (None, "The external skill, which decides, is not defined", "not defined (too few clips)"),
     ],
 )
-def test_what_the_skill_says(skill, words, sentence):
-    result = report(skill=skill, notes={"skill": "too few clips"})
-    assert headline(result) == f"Score 64 of 100. Is it music? {words}"
-    assert sentence in skill_sentence(result)
+def test_the_external_skill_comes_first(skill, words, sentence):
+    result = external(external_skill=skill, notes={"external_skill": "too few clips"})
+    assert headline(result) == words
+    first, second, third = finding_sentences(result)
+    assert first.startswith(f"External skill, as sound in the space of ears-v1, which decides: {sentence}")
+    assert second.startswith("Skill, own space: 0.42, 42% of the way from the best noise to other real music.")
+    assert second.endswith("does not decide.")
+    assert third == score_sentence(result)
+
+
+@pytest.mark.parametrize(
+    ("notes", "why"),
+    [
+        ({}, "no external embedder was asked for"),
+        ({"external_skill": "expected at least 50 clips"}, "expected at least 50 clips"),
+    ],
+)
+def test_without_the_external_skill_the_report_says_first_that_it_decides(notes, why):
+    result = report(notes=notes)
+    assert headline(result) == "The external skill, which decides, was not computed"
+    first, second, _ = finding_sentences(result)
+    assert first == f"The external skill, which decides, was not computed: {why}."
+    assert second.startswith("Skill, own space: 0.42, ")
+    undefined = report(skill=None, notes={"skill": "too few clips"})
+    assert "Skill, own space: not defined (too few clips)." in finding_sentences(undefined)[1]
 
 
 def test_the_score_is_compared_with_noise():
@@ -69,7 +89,8 @@ def test_both_markers_stand_where_the_numbers_say(skill):
         left, right = beneath.get_xlim()
         assert left < large[0].get_xdata()[0] < right
         assert f"{skill:.2f}" in texts(figure)
-    assert figure.get_suptitle().startswith("Score 64 of 100")
+    assert figure.get_suptitle() == "The external skill, which decides, was not computed"
+    assert beneath.get_title(loc="left").startswith("Skill, own space")
 
 
 def test_the_title_claims_no_more_than_the_scale_shows():
@@ -93,22 +114,10 @@ def external(**changes):
     return report(external_skill=0.7, external_embedder="ears-v1", external_best_noise="white") | changes
 
 
-def test_the_external_skill_decides():
-    result = external()
-    assert headline(result) == "Score 64 of 100. Is it music? 70% of the way from noise to music"
-    first, second = skill_sentences(result)
-    assert first.startswith("Skill as sound, in the space of ears-v1, which decides, 0.70: 70% of the way")
-    assert second.startswith("Skill 0.42")
-    beneath = draw_score(result).axes[1]
+def test_the_picture_shows_the_external_skill():
+    figure = draw_score(external())
+    beneath = figure.axes[1]
+    assert figure.get_suptitle().startswith("External skill 0.70")
     assert [line.get_xdata()[0] for line in beneath.lines if line.get_markersize() > 20] == [0.7]
     assert "ears-v1" in beneath.get_title(loc="left")
     assert "best noise\n(white)" in [text.get_text() for text in beneath.texts]
-
-
-@pytest.mark.parametrize("changes", [{}, {"external_skill": None, "external_embedder": "ears-v1"}])
-def test_where_the_external_skill_is_not_known_the_other_stands_with_the_reason(changes):
-    result = report(notes={"external_skill": "expected at least 50 clips"}) | changes
-    assert headline(result).endswith("42% of the way from noise to music")
-    assert "not defined (expected at least 50 clips)" in skill_sentences(result)[0]
-    assert ",:" not in skill_sentences(result)[0]
-    assert skill_sentences(report()) == [skill_sentence(report())]

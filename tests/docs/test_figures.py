@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from musemo_hf.experiments.metric_validation.sound_page import enough
+from musemo_hf.reporting.quality_figures import DOES_NOT_DECIDE, OWN_SKILL
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "musemo_hf" / "checkpoints"
 WITH_INTERVAL = re.compile(r"([+-]?\d+\.\d+) \[([+-]?\d+\.\d+), ([+-]?\d+\.\d+)\]")
@@ -78,3 +81,23 @@ def test_the_other_figures_of_the_readme_are_on_the_pages_that_it_links():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 700
+
+
+@pytest.mark.parametrize("page", [path.name for path in MADE if path.name.startswith(("ablation-", "study-"))])
+def test_a_skill_of_arrays_says_that_it_is_of_the_own_space_and_does_not_decide(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert OWN_SKILL in text
+    assert text.count(DOES_NOT_DECIDE) == 1
+    assert not re.search(r"\| skill \||\bskill (?:>= )?[+-]?\d", text)
+
+
+def test_the_least_number_of_clips_for_a_skill_is_that_of_the_measured_table():
+    measured = (ROOT / "docs" / "metric-validation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| \S+ \[(\S+), \S+\] \| \S+ \[(\S+), \S+\] \|$", measured, re.MULTILINE)
+    assert len(rows) >= 4
+    table = [{"n": int(n), "own": [1.0, float(own)], "external": [1.0, float(other)]} for n, own, other in rows]
+    least = enough(table)["own"]
+    assert f"lies above 0.5 from {least} clips a side on" in measured
+    for page in ("docs/tutorials/judge-a-generator.md", "musemo_hf/metrics/spectrogram_quality/README.md"):
+        said = f"{2 * least} references, which are halved, and {least} predictions"
+        assert said in " ".join((ROOT / page).read_text(encoding="utf-8").split()), f"{page}: expected {said}"

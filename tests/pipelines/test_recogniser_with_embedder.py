@@ -105,9 +105,9 @@ def test_labels_for_generators_are_not_made_with_it(folder, song, tmp_path, caps
 
 
 def test_the_packaged_one_is_used_where_the_file_is(monkeypatch, tmp_path):
-    assert best_recogniser() == "recogniser-yamnet"
+    assert best_recogniser() == ("recogniser-yamnet", None)
     monkeypatch.setenv("MUSEMO_PRETRAINED", str(tmp_path))
-    assert best_recogniser() == "recogniser"
+    assert best_recogniser()[0] == "recogniser"
 
 
 def test_a_missing_file_is_one_clear_error(folder, song, tmp_path):

@@ -72,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     sides = {"REAL": open_clips(args.real, "REAL", args.jobs), "FAKE": open_clips(args.fake, "FAKE", args.jobs)}
     result = plain(_measure(args, sides))
+    from musemo_hf.commands.score.verdict import finding_sentences, headline
+
+    result = {"headline": headline(result), "findings": finding_sentences(result)} | result
     for path, text in ((args.json, json.dumps(result, indent=1, allow_nan=False)), (args.html, None)):
         if path is not None and str(path) != "-":
             atomic_write(Path(path), text if text is not None else _page(result, args.command_line, sides))

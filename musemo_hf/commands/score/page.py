@@ -3,7 +3,7 @@
 from typing import Any
 
 from musemo_hf.commands.score.picture import draw_score
-from musemo_hf.commands.score.verdict import headline, score_sentence, skill_sentences
+from musemo_hf.commands.score.verdict import finding_sentences, headline
 from musemo_hf.reporting.figures import to_data_uri, to_png
 from musemo_hf.reporting.quality_figures import (
     EXTERNAL,
@@ -35,7 +35,7 @@ def score_page(result: dict[str, Any], command: str, players: dict[str, dict[str
         result=result,
         command=command,
         headline=headline(result),
-        sentences=[score_sentence(result), *skill_sentences(result)],
+        sentences=finding_sentences(result),
         picture=to_data_uri(to_png(figure, dpi=130), "image/png"),
         tables={
             **({title: (OF_SOUND, figure_rows(result, EXTERNAL))} if title else {}),

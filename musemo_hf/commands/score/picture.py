@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from musemo_hf.commands.score.verdict import best_noise, deciding_skill, headline, scale_groups
+from musemo_hf.commands.score.verdict import best_noise, headline, scale_groups
+from musemo_hf.reporting.quality_figures import OWN_SKILL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,8 @@ LEVELS = (1, -1, 2, -2)  # places of names: above their markers, below, further 
 
 def draw_score(result: dict[str, Any]) -> Figure:
     """Draw the reference scale above and the skill below, with the evaluated set as the large marker in both.
+
+    The skill is the external one where it is defined, and otherwise that of the own space.
 
     Args:
         result: The answer of the metric; None stands for NaN.
@@ -104,9 +107,10 @@ def _draw_yours(axes: "Axes", value: float, ends: list[float] | None, label: str
 
 def _draw_skill(axes: "Axes", result: dict[str, Any]) -> None:
     kind = "" if result.get("external_skill") is None else "external_"
-    where = f" (as sound, in the space of {result['external_embedder']})" if kind else ""
-    axes.set_title(f"The skill{where}: is it nearer to music than noise is?", loc="left", fontsize=12, color="#55556a")
-    skill = deciding_skill(result)
+    name = f"External skill, as sound in the space of {result['external_embedder']}" if kind else OWN_SKILL.capitalize()
+    title = f"{name}: is it nearer to music than noise is?"
+    axes.set_title(title, loc="left", fontsize=12, color="#55556a")
+    skill = result.get(f"{kind}skill")
     low = min(-0.25, -0.25 if skill is None else skill - 0.15)
     axes.set(xlim=(max(low, -2.5), max(1.25, 1.15 if skill is None else min(skill, 2) + 0.15)), ylim=(-0.9, 0.9))
     axes.axvspan(-99, 0, color=NOISE, alpha=0.09, linewidth=0)

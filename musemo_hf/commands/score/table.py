@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from musemo_hf.commands.score.verdict import score_sentence, skill_sentences
+from musemo_hf.commands.score.verdict import finding_sentences
 from musemo_hf.reporting.quality_figures import (
     EXTERNAL,
     PARTS,
@@ -25,10 +25,10 @@ def score_table(result: dict[str, Any]) -> str:
     """
     interval = f"with {result['confidence']:.0%} interval" if result["confidence"] else ""
     lines = [_side(name, side) for name, side in result["sides"].items()]
-    lines += ["", score_sentence(result), *skill_sentences(result), ""]
-    lines += [f"{'the score of arrays, of 100':<{WIDTH}}{interval}".rstrip(), *_lines(result, PARTS)]
+    lines += ["", *finding_sentences(result)]
     if title := external_title(result):
         lines += ["", title[0].lower() + title[1:], *_lines(result, EXTERNAL)]
+    lines += ["", f"{'the score of arrays, of 100':<{WIDTH}}{interval}".rstrip(), *_lines(result, PARTS)]
     lines += ["", f"how to read the score (arrays, in {result['embedder']})", *_lines(result, READING)]
     lines += _reference_scale(result)
     lines += _conditioning(result["conditioning"])

@@ -4,8 +4,10 @@ from typing import Any
 
 from musemo_hf.evaluation.score.reference_scale import UNCLAMPED
 from musemo_hf.evaluation.surrogates.samplers import SURROGATES
+from musemo_hf.reporting.quality_figures import DOES_NOT_DECIDE, OWN_SKILL
 
 DAMAGED = ("blur", "time-shuffle", "flip")  # real music, damaged
+UNKNOWN = "The external skill, which decides, was not computed"
 AS_MUSIC = 0.9  # the least skill that the protocol asks of other real music
 
 
@@ -39,50 +41,44 @@ def score_sentence(result: dict[str, Any]) -> str:
 
 
 def skill_sentence(result: dict[str, Any]) -> str:
-    """Say how far a set is from noise towards music, or why that is not defined."""
-    return _skill_in_words("Skill", result, "skill")
+    """Say how far a set is from noise towards music in the own space, or why that is not defined."""
+    return _skill_in_words(OWN_SKILL.capitalize(), result, "skill")
 
 
 def external_sentence(result: dict[str, Any]) -> str:
     """Say how far a set is from noise towards music as sound, which decides, or why that is not known."""
-    name = "External skill"
-    if result.get("external_embedder"):
-        name = f"Skill as sound, in the space of {result['external_embedder']}, which decides,"
+    if "external_skill" not in result:
+        why = result.get("notes", {}).get("external_skill", "no external embedder was asked for").rstrip(".")
+        return f"{UNKNOWN}: {why}."
+    name = f"External skill, as sound in the space of {result['external_embedder']}, which decides"
     return _skill_in_words(name, result, "external_skill")
 
 
-def skill_sentences(result: dict[str, Any]) -> list[str]:
-    """Return the sentences on the skill, the one that decides first; without `--external`, the other alone."""
-    known = "external_skill" in result or "external_skill" in result.get("notes", {})
-    return [*([external_sentence(result)] if known else []), skill_sentence(result)]
-
-
-def deciding_skill(result: dict[str, Any]) -> float | None:
-    """Return the external skill if it is defined, and otherwise that of arrays."""
-    external = result.get("external_skill")
-    return result.get("skill") if external is None else external
+def finding_sentences(result: dict[str, Any]) -> list[str]:
+    """Return the sentences of a report in the order of their weight: external skill, own skill, quality score."""
+    return [external_sentence(result), f"{skill_sentence(result)} {DOES_NOT_DECIDE}", score_sentence(result)]
 
 
 def _skill_in_words(name: str, result: dict[str, Any], key: str) -> str:
     skill = result.get(key)
     if skill is None:
-        return f"{name.rstrip(',')}: not defined ({result.get('notes', {}).get(key, 'no reason given')})."
+        return f"{name}: not defined ({result.get('notes', {}).get(key, 'no reason given')})."
     if skill < 0:
-        return f"{name} {skill:.2f}: further from real music than noise is."
+        return f"{name}: {skill:.2f}, further from real music than noise is."
     if skill < AS_MUSIC:
-        return f"{name} {skill:.2f}: {skill:.0%} of the way from the best noise to other real music."
-    return f"{name} {skill:.2f}: as near to real music as other real music is."
+        return f"{name}: {skill:.2f}, {skill:.0%} of the way from the best noise to other real music."
+    return f"{name}: {skill:.2f}, as near to real music as other real music is."
 
 
 def headline(result: dict[str, Any]) -> str:
-    """Summarise a report in a few words for the top of a picture."""
-    skill = deciding_skill(result)
+    """Give the external skill in a few words for the top of a page or picture, or say that it is not known."""
+    skill = result.get("external_skill")
     if skill is None:
-        words = "cannot be said: no skill"
-    elif skill < 0:
+        return UNKNOWN if "external_skill" not in result else "The external skill, which decides, is not defined"
+    if skill < 0:
         words = "worse than noise"
     elif skill < AS_MUSIC:
         words = f"{skill:.0%} of the way from noise to music"
     else:
         words = "as near as real music"
-    return f"Score {result['quality_score']:.0f} of 100. Is it music? {words[0].upper()}{words[1:]}"
+    return f"External skill {skill:.2f}: {words}"

@@ -24,7 +24,7 @@ from musemo_hf.evaluation.spaces.embedders import get_embedder, standardise
 from musemo_hf.evaluation.spaces.modulation import clamp_decibels
 from musemo_hf.evaluation.spaces.novelty import novelty_distance
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
-from musemo_hf.evaluation.surrogates.samplers import NOISES, SURROGATES, autoregressive, sample_surrogate
+from musemo_hf.evaluation.surrogates.samplers import SURROGATES, autoregressive, sample_surrogate
 from musemo_hf.evaluation.surrogates.transforms import TRANSFORMS, transform_clips
 from musemo_hf.evaluation.threads import over_clips
 
@@ -38,7 +38,6 @@ REDUCER = ClipReducer()  # for `predictions` and its columns alone: statistics a
 GRADIENT_CLIPS, GRADIENT_STEPS = 100, 150  # a minute of one processor
 SIZES = (50, 100, 200, 400, 800, 1600)
 WITHIN_CLIPS = "band-ar1 of the lag within clips, not clamped"
-SKILL_SIZES = (20, 30, 40, 60, 80, 100, 150, 200, 300)
 SKILL_RESAMPLES = 40
 SCORES = (
     "quality_score",
@@ -160,7 +159,6 @@ def validate(clips: np.ndarray, n_clips: int = 300, say: Callable[[str], None] =
     done("degradations")
     results["sizes"] = _sizes(clips, real)
     done("sizes")
-    results["smallest_skill_n"] = _smallest_skill(judge, real[candidate])
     results["published_table"] = published_table(clips, real)
     done("published table")
     results["seconds"] = time.monotonic() - started
@@ -255,16 +253,6 @@ def _sizes(clips: np.ndarray, real: np.ndarray) -> list[dict[str, Any]]:
 def _scores(reference: np.ndarray, candidate: np.ndarray) -> dict[str, float]:
     answer = quality_report(Evidence(reference, candidate, REDUCER, ladder=False))
     return {name: answer[name] for name in (*SCORES, "frechet_score")}
-
-
-def _smallest_skill(judge: Judge, candidate: np.ndarray) -> int | None:
-    """Find the smallest number of clips, of those tried, from which on the skill of other songs is a number."""
-    fewest = None
-    for size in reversed([size for size in SKILL_SIZES if size <= len(candidate)]):
-        if np.isnan(judge.evidence(evenly_spaced(candidate, size)).skill_in(SKILL_SPACE, NOISES).skill):
-            break
-        fewest = size
-    return fewest
 
 
 def published_table(clips: np.ndarray, real: np.ndarray, n_clips: int = 600) -> dict[str, tuple[float, ...]]:

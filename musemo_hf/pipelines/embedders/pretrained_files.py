@@ -12,6 +12,20 @@ class PretrainedModelError(OSError):
     """Raised where a pretrained model cannot be used: its file or its library is missing, or the file is another."""
 
 
+def pretrained_folder() -> Path | None:
+    """Return the folder of pretrained files that MUSEMO_PRETRAINED names, or None where it is unset or empty.
+
+    Raises:
+        PretrainedModelError: There is no such folder.
+    """
+    if not (named := os.environ.get(VARIABLE)):
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise PretrainedModelError(f"expected {VARIABLE} to name a folder of pretrained files, found none at {named}")
+    return folder
+
+
 @dataclass(frozen=True)
 class PretrainedFile:
     """One file of a Hub repository, pinned by the hash of its content.
@@ -39,10 +53,11 @@ class PretrainedFile:
         from the cache of `huggingface_hub`, and is downloaded where it is not in it.
 
         Raises:
-            PretrainedModelError: The file is not in the folder, cannot be downloaded, or has another content.
+            PretrainedModelError: The folder does not exist or lacks the file, or the file cannot be downloaded or has
+                another content.
         """
-        folder = os.environ.get(VARIABLE)
-        path = self._in_folder(Path(folder).expanduser()) if folder else self._from_hub()
+        folder = pretrained_folder()
+        path = self._from_hub() if folder is None else self._in_folder(folder)
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.sha256:
@@ -53,10 +68,13 @@ class PretrainedFile:
         return path
 
     def is_here(self) -> bool:
-        """Return whether `locate` would find a file without a download; its content is not looked at."""
-        folder = os.environ.get(VARIABLE)
-        if folder:
-            return (Path(folder).expanduser() / Path(self.filename).name).is_file()
+        """Return whether `locate` would find a file without a download; its content is not looked at.
+
+        Raises:
+            PretrainedModelError: MUSEMO_PRETRAINED names a folder that does not exist.
+        """
+        if (folder := pretrained_folder()) is not None:
+            return (folder / Path(self.filename).name).is_file()
         from huggingface_hub import try_to_load_from_cache  # not loaded where the folder holds the file
 
         return isinstance(try_to_load_from_cache(self.repository, self.filename, revision=self.revision), str)

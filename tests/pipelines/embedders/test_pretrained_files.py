@@ -26,6 +26,13 @@ def test_a_file_that_is_not_in_the_folder(folder):
         FILE.locate()
 
 
+def test_a_folder_that_does_not_exist(folder, monkeypatch):
+    monkeypatch.setenv("MUSEMO_PRETRAINED", str(folder / "none"))
+    for look in (FILE.locate, FILE.is_here):
+        with pytest.raises(PretrainedModelError, match=r"expected MUSEMO_PRETRAINED to name a folder .*/none"):
+            look()
+
+
 @pytest.mark.parametrize("content", [b"", CONTENT + b"!", CONTENT[:-1]])
 def test_another_content(folder, content):
     (folder / "ears.tflite").write_bytes(content)

@@ -6,6 +6,7 @@ import numpy as np
 
 from musemo_hf.reporting.numbers import with_interval
 from musemo_hf.reporting.provenance import caveats, label_kind
+from musemo_hf.reporting.quality_figures import DOES_NOT_DECIDE, OWN_SKILL
 
 PUBLISHED_THRESHOLD = 5.0  # percent of improvement that the sources call a success
 
@@ -112,8 +113,10 @@ def _quality(report: dict[str, Any]) -> str:
     if noise is not None:
         score += f", where noise without any music scores up to {noise:.1f}"
     if quality.get("skill") is not None and np.isfinite(quality["skill"]):
-        return f"{score}; skill {quality['skill']:.2f} (0 is the best noise, 1 is other real music)."
-    return f"{score}; skill not defined: {quality['notes'].get('skill', 'not defined here')}."
+        skill = f"{OWN_SKILL} {quality['skill']:.2f} (0 is the best noise, 1 is other real music)"
+    else:
+        skill = f"{OWN_SKILL} not defined: {quality['notes'].get('skill', 'not defined here')}"
+    return f"{score}; {skill}. {DOES_NOT_DECIDE}"
 
 
 def _conditioning(report: dict[str, Any]) -> str:

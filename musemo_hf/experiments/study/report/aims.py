@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from musemo_hf.reporting.quality_figures import OWN_SKILL
+
 # figures of diffusion in the sources
 SOURCES_QUALITY, SOURCES_TIMES_SLOWER, SOURCES_HOURS = (80, 90), 50, 1000
 
@@ -23,7 +25,7 @@ def aims(report: dict[str, Any]) -> list[dict[str, Any]]:
     kid = baseline["figures"]["kid"]["value"] if baseline and baseline["figures"] else float("nan")
     rows = [
         _aim("quality score", figures["quality_score"], 90),
-        _aim("skill", figures["skill"], 0.5),
+        _aim(OWN_SKILL, figures["skill"], 0.5),
         _aim(f"KID at most half that of {report['baseline']} at equal updates", figures["kid"], kid / 2, at_most=True),
         _aim("coverage, relative to real songs", figures["coverage_of_real"], 0.6),
         _aim("authenticity, not below held-out songs' own", figures["authenticity"], row["authenticity_of_real"]),

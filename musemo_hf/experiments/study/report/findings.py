@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from musemo_hf.reporting.quality_figures import OWN_SKILL
+
 from .aims import SOURCES_HOURS, SOURCES_QUALITY, SOURCES_TIMES_SLOWER
 from .sound import sound_sentences
 
@@ -16,7 +18,7 @@ NAMES = {
     "recognised_ccc_valence": "valence CCC through sound",
     "recognised_ccc_arousal": "arousal CCC through sound",
     "quality_score": "quality score",
-    "skill": "skill",
+    "skill": OWN_SKILL,
     "kid": "KID",
     "coverage": "coverage",
     "authenticity": "authenticity",

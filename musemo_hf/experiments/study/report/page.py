@@ -15,6 +15,7 @@ from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import curves, spectrogram_grid, to_data_uri, to_png
 from musemo_hf.reporting.numbers import UNDEFINED, with_interval
 from musemo_hf.reporting.provenance import caveats, label_kind
+from musemo_hf.reporting.quality_figures import DOES_NOT_DECIDE, OWN_SKILL
 from musemo_hf.reporting.templates import render
 
 from .sound import SOUND_FIGURES, sound_note
@@ -28,8 +29,8 @@ COLUMNS = {
     "recognised_ccc_valence": ("valence CCC, recognised", 2),
     "recognised_ccc_arousal": ("arousal CCC, recognised", 2),
     "quality_score": ("quality score", 1),
-    "skill": ("skill", 2),
-    "skill_six": ("skill, modulation-v1 and six noises", 2),
+    "skill": (OWN_SKILL, 2),
+    "skill_six": (f"{OWN_SKILL}, modulation-v1 and six noises", 2),
     "kid": ("KID", 3),
     "coverage": ("coverage", 3),
     "coverage_of_real": ("coverage, relative to real songs", 2),
@@ -138,6 +139,7 @@ def _context(report: dict[str, Any]) -> dict[str, Any]:
         "report": report,
         "label_kind": label_kind(report["corpus"]),
         "rows": rows,
+        "own_skill_note": f"{OWN_SKILL.capitalize()}: 0 is the best noise, 1 is other real music. {DOES_NOT_DECIDE}",
         "sound_rows": sound_table(report),
         "sound_note": sound_note(report["sound"]) if report["sound"] else "",
         "sound_titles": [COLUMNS[name][0] for name in SOUND_FIGURES],
