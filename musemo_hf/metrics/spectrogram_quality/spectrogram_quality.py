@@ -28,6 +28,8 @@ Args:
     confidence: The confidence level of the bootstrap intervals, such as 0.95; no intervals by default.
     n_resamples: The number of bootstrap draws, 400 by default.
     seed: The seed of surrogates and bootstrap, 0 by default.
+    reference_groups: The artist of each reference, in the order in which they were added: halves of the references
+        share no artist, and the bootstrap draws artists. By default each clip is its own group.
     ladder: Whether to compute the reference scale (the figure `ladder`) and the skill, which take most of the time.
     external: Features of the same clips as sound, by a pretrained audio model that took no part in the training: a dict
         of the arguments of `external_figures` (reference, candidate and noises; held_out and groups if they are known),
