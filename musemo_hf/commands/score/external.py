@@ -91,7 +91,7 @@ def external_features(
         return None, few
     if statistics is None:
         return None, "no noise to compare with, since noise is fitted to clips of REAL of at least 256 frames"
-    sounds = {SIDES[side]: clips.sample(MOST) for side, clips in sides.items()}
+    sounds: dict[str, Any] = {SIDES[side]: clips.sample(MOST) for side, clips in sides.items()}
     groups = {} if artists is None else {"reference": list(evenly_spaced(np.asarray(artists), MOST))}
     titles = {SIDES[side]: side for side in sides}
     options: dict[str, Any] = {"n_frames": n_frames, "n_noises": N_NOISES, "seed": seed, "titles": titles}

@@ -141,8 +141,10 @@ def scale_groups(
         steps: The answer of `scale_steps` with these groups.
     """
     first, second = shuffled_halves(moments, groups)
-    of_halves = dict.fromkeys(("real", "blur", "time-shuffle", "flip"), (groups[first], groups[second]))
-    return {name: (groups, None) for name in steps} | {"copies": (groups, groups)} | of_halves
+    drawn: dict[str, tuple[NDArray, NDArray | None]] = {name: (groups, None) for name in steps}
+    drawn["copies"] = groups, groups
+    drawn |= dict.fromkeys(("real", "blur", "time-shuffle", "flip"), (groups[first], groups[second]))
+    return drawn
 
 
 def scale_scores(steps: dict[str, tuple[Array, Array]]) -> dict[str, float]:
