@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from musemo_hf.data.artist_table import read_artists
+from musemo_hf.commands.score.artist_table import read_artists
 from musemo_hf.data.folds import artist_groups
 
 NOT_GIVEN = (
