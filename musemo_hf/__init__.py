@@ -7,6 +7,8 @@ Importing this package loads nothing: each name below is imported from its modul
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from musemo_hf.evaluation.spaces.embedder_factories import FACTORIES, SHORT_NAMES
+
 __version__ = "0.2.0"
 
 # public name -> the module that defines it
@@ -39,6 +41,17 @@ if TYPE_CHECKING:
     from musemo_hf.models.vit import MusemoViTConfig, MusemoViTForEmotionRegression
     from musemo_hf.models.vocoder import MusemoVocoder
     from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
+
+
+def _yamnet() -> Any:
+    from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
+
+    return yamnet_embedder()
+
+
+# here, since the evaluation, which has the registry, must not import the pipelines, which have this embedder
+FACTORIES["yamnet-v1"] = _yamnet
+SHORT_NAMES["yamnet"] = "yamnet-v1"
 
 
 def __getattr__(name: str) -> Any:

@@ -31,5 +31,7 @@ def shown(name: str | Path) -> str:
 
 def why(path: str | Path, error: BaseException) -> str:
     """Return the reason why a file cannot be read, on one line and without its path."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    # an error of the system names the file between quotes and its number, where its words are enough
+    words = error.strerror if isinstance(error, OSError) and error.filename is not None else None
+    text = " ".join((words or str(error)).split()) or type(error).__name__
     return shown(text.replace(f"{path}: ", "").replace(str(path), "the file"))

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -108,3 +112,17 @@ def test_a_factory_is_called_once_when_its_embedder_is_asked_for(monkeypatch):
             register_embedder_factory(name, make)
     with pytest.raises(ValueError, match="out of late-v1, mel-statistics-v1"):
         get_embedder("later-v1")
+
+
+@pytest.mark.parametrize("call", ['get_embedder("yamnet")', 'get_embedder("yamnet-v1")', 'ClipReducer("yamnet")'])
+def test_a_fresh_process_knows_the_embedder_of_another_part(call, tmp_path):
+    """Without its file the embedder says how to get it; a registry that did not know it would list other names."""
+    code = (
+        "from musemo_hf.evaluation.score.reducer import ClipReducer\n"
+        "from musemo_hf.evaluation.spaces.embedders import embedder_names, get_embedder\n"
+        "assert 'yamnet-v1' in embedder_names()\n"
+        f"{call}\n"
+    )
+    environment = os.environ | {"MUSEMO_PRETRAINED": str(tmp_path)}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert "PretrainedModelError: YAMNet: expected the file lite-model_yamnet" in found.stderr

@@ -74,3 +74,43 @@ def test_halves_of_few_songs(length):
     first, second = _halves(length, None, 0)
     assert len(first) + len(second) == length
     assert len(first) == max(length // 2, 1)
+
+
+NAN_ROW = np.full((1, 40), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: {"reference": s[0][:0]}, r"at least 2 clips of reference, got 0"),
+        (lambda s: {"reference": s[0][:1]}, r"at least 2 clips of reference, got 1"),
+        (lambda s: {"reference": s[0][:3]}, r"halves have at least 2 songs, got halves of 1 and 2"),
+        (lambda s: {"candidate": s[2][:0]}, r"at least 1 clips of candidate, got 0"),
+        (lambda s: {"noises": {"hiss": s[1][:0]}}, r"at least 1 clips of hiss, got 0"),
+        (lambda s: {"noises": [s[1]]}, r"noises as a dict of features by name, got list"),
+        (lambda s: {"reference": np.concatenate([s[0], NAN_ROW])}, r"expected finite features of reference"),
+        (lambda s: {"held_out": np.concatenate([s[1], NAN_ROW])}, r"expected finite features of held_out"),
+        (lambda s: {"candidate": np.concatenate([s[2], NAN_ROW])}, r"expected finite features of candidate"),
+        (lambda s: {"held_out": s[1][0]}, r"features \(N, D\) of held_out, got \(40,\)"),
+        (lambda s: {"reference_groups": [None] * 120}, r"reference_groups: .*label for each item, got None at 0"),
+        (lambda s: {"reference_groups": ["a"] * 120}, r"at least 2 artists in reference_groups, got 1"),
+        (lambda s: {"held_out": s[1], "held_out_groups": ["a"] * 120}, r"2 artists in held_out_groups, got 1"),
+        (lambda s: {"reference_groups": ["a"] * 119 + ["b"]}, r"got halves of (1 and 119|119 and 1)"),
+        (lambda s: {"candidate_groups": ["a"] * 3}, r"candidate_groups: .*each of 120 items, got 3"),
+    ],
+)
+def test_what_does_not_fit_is_named(sides, change, message):
+    reference, _, candidate, noises = sides
+    given = {"reference": reference, "candidate": candidate, "noises": noises, "n_resamples": 2}
+    with pytest.raises(ValueError, match=message):
+        external_figures(**given | change(sides))
+
+
+def test_artists_on_both_sides_are_named(sides, artists):
+    reference, held_out, candidate, noises = sides
+    names, others = artists
+    mixed = [names[0], names[0], *others[2:]]
+    notes = external_figures(reference, candidate, noises, held_out, names, None, mixed, n_resamples=2)[
+        "external_notes"
+    ]
+    assert notes["external_groups"].startswith("1 artists, such as a 0, are in the reference and among the held-out")

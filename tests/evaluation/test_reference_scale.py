@@ -106,3 +106,13 @@ def test_the_order_does_not_depend_on_the_rounding_of_a_processor(change):
     }[change]
     np.testing.assert_array_equal(mixed_order(rounded), mixed_order(rows))
     assert sorted(mixed_order(rows)) == list(range(300))
+
+
+@pytest.mark.parametrize("sizes", [[5, 5], [9, 1, 1, 1, 1, 1, 4], [1] * 12 + [6]])
+def test_halves_share_no_artist_and_are_about_equal(sizes):
+    artists = np.repeat([f"artist {index}" for index in range(len(sizes))], sizes)
+    rows = np.random.default_rng(0).normal(size=(len(artists), 5))
+    first, second = shuffled_halves(rows, artists)
+    assert sorted([*first, *second]) == list(range(len(artists)))
+    assert not set(artists[first]) & set(artists[second])
+    assert abs(len(first) - len(second)) <= 1

@@ -26,7 +26,7 @@ def compute(tmp_path):
 
 def test_the_figures_stand_beside_the_others(compute):
     answer = compute(external=SIDES | {"embedder": "ears-v1"}, confidence=0.9, seed=3)
-    expected = external_figures(**SIDES, confidence=0.9, seed=3)
+    expected = external_figures(**SIDES, confidence=0.9, n_resamples=400, seed=3)
     expected.pop("external_notes")
     assert answer["external_embedder"] == "ears-v1"
     for name, value in expected.items():
@@ -50,3 +50,35 @@ def test_a_figure_that_is_not_defined_has_its_reason_among_the_notes(compute):
 def test_features_that_do_not_fit_are_refused(compute, changes):
     with pytest.raises(ValueError, match="expected"):
         compute(external=SIDES | changes)
+
+
+@pytest.mark.parametrize("n_resamples", [8, 50, 90])
+def test_intervals_are_of_the_number_of_draws_that_was_asked_for(compute, n_resamples):
+    answer = compute(external=SIDES, confidence=0.95, n_resamples=n_resamples)
+    expected = external_figures(**SIDES, n_resamples=n_resamples)
+    for name in ("external_skill", "external_skill_frechet", "detectability", "detectability_real"):
+        assert answer[f"{name}_interval"] == expected[f"{name}_interval"]
+
+
+def test_a_missing_decision_is_said(compute):
+    note = compute()["notes"]["external_skill"]
+    assert note.startswith("not computed, though it decides")
+    assert "compute(external=...)" in note
+    assert "external_skill" not in compute(external=SIDES)["notes"]
+
+
+@pytest.mark.parametrize(
+    ("external", "got"),
+    [
+        ("yamnet", "got str"),
+        (np.zeros((60, 8)), "got ndarray"),
+        (SIDES | {"heldout": features(60)}, "got 'heldout'"),
+        ({"reference": features(60)}, "got none of candidate, noises"),
+    ],
+)
+def test_another_external_than_a_dict_of_the_known_keys_is_refused(compute, external, got):
+    with pytest.raises(
+        ValueError, match=r"dict with reference, candidate, noises, and perhaps held_out.*embedder"
+    ) as e:
+        compute(external=external)
+    assert str(e.value).endswith(got)

@@ -29,7 +29,7 @@ class Clips:
         column: The column of a data set.
         left_out: The reasons why files could not be read, by file; filled while reading. The others are read.
         jobs: The number of processes that decode audio.
-        n_read: The number of clips read so far.
+        names: The names of the clips read so far, in their order.
     """
 
     path: Path
@@ -38,7 +38,47 @@ class Clips:
     column: Any = None
     left_out: dict[str, str] = field(default_factory=dict)
     jobs: int = 1
-    n_read: int = 0
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def n_read(self) -> int:
+        """The number of clips read so far."""
+        return len(self.names)
+
+    def all_names(self) -> list[str]:
+        """Return the names of all clips, read or not, without those of arrays that cannot be read."""
+        if self.kind == "data set":
+            return [str(index) for index in range(len(self.column))]
+        if self.kind == "audio":
+            return [*map(self._name, self.files), *self.left_out]
+        return [name for file in self.files for name in _array_names(file, self._name(file))]
+
+    def below_rate(self, lowest_rate: int) -> dict[str, str]:
+        """Return the reasons why audio files cannot be judged as sound, by file: they are sampled at a lower rate.
+
+        Args:
+            lowest_rate: The lowest sampling rate in Hz.
+        """
+        from musemo_hf.pipelines.embedders.sound_clips import check_rate
+
+        found = {}
+        for file in self.files if self.kind == "audio" else []:
+            try:
+                check_rate(file, lowest_rate)
+            except ValueError as error:
+                found[self._name(file)] = str(error)
+        return found
+
+    def name_of(self, path: str) -> str:
+        """Return the name of an audio file by its path as text."""
+        from musemo_hf.pipelines.song_files import shown
+
+        return next((self._name(file) for file in self.files if shown(file) == path), path)
+
+    def leave_out(self, reasons: dict[str, str]) -> None:
+        """Leave audio files out before any is read, with the reason by file."""
+        self.files = [file for file in self.files if self._name(file) not in reasons]
+        self.left_out |= reasons
 
     def first(self) -> np.ndarray | None:
         """Return the first stored clip, for its unit and frames; None for audio, which takes any, or without clips."""
@@ -59,10 +99,10 @@ class Clips:
         for names, clips in (
             self._decoded(n_frames or LENGTHS[0], normalised) if self.kind == "audio" else self._stored()
         ):
-            self.n_read += len(clips)
+            self.names += names
             yield names, clips
         if not self.n_read:
-            why = "; ".join(list(self.left_out.values())[:3]) or "empty arrays"
+            why = "; ".join([*dict.fromkeys(self.left_out.values())][:3]) or "empty arrays"
             raise ValueError(f"{self.path}: expected clips, got none from {len(self.files)} files: {why}")
 
     def sample(self, most: int) -> list[Any]:
@@ -200,6 +240,17 @@ def _array_batches(file: Path, name: str) -> Iterator[Batch]:
     for start in range(0, len(array), BATCH):
         clips = [clip.reshape(clip.shape[-2:]) for clip in np.asarray(array[start : start + BATCH])]
         yield [f"{name}[{start + index}]" for index in range(len(clips))], clips
+
+
+def _array_names(file: Path, name: str) -> list[str]:
+    """Return the name of a clip, or those of a stack, by the header of its file."""
+    import numpy as np
+
+    try:
+        shape = np.load(file, mmap_mode="r", allow_pickle=False).shape
+    except (ValueError, EOFError, OSError):
+        return []  # reading says what is wrong with it
+    return [name] if len(shape) == 2 else [f"{name}[{index}]" for index in range(shape[0] if shape else 0)]
 
 
 def _frames(file: Path) -> int:

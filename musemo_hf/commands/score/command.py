@@ -2,6 +2,7 @@
 
 musemo score REAL FAKE
 musemo score deam-10s/ songs/ --html report.html --json report.json
+musemo score deam-10s/ songs/ --artists artists.csv --held-out other-artists/
 musemo score deam-10s/ songs/ --emotions songs/emotions.csv --recogniser checkpoints/recogniser
 
 REAL and FAKE are folders of audio, of .npy arrays ((128, n_frames) or (N, 128, n_frames), dB or normalised), or data
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from musemo_hf.commands.score.conditioning import Conditioning
 
 EXTERNAL = ("yamnet", "yamnet-v1")
+HELD_OUT = "--held-out"
 EMBEDDERS = ("mel-statistics-v1", "modulation-v1", "modulation-v3", "novelty-v1", *EXTERNAL)
 HELP = "Score generated music against real music."
 
@@ -37,8 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     side = "as clips, or as an .npz with their `embeddings`"
     what = f"The training set of the generator, {side}."
     parser.add_argument("--training", type=Path, metavar="PATH", help=what)
-    what = f"Real music outside the training set, {side}."
+    what = (
+        f"Real music outside the training set, by other artists than REAL, {side}. Clips also take the place of one "
+        "half of REAL in the external figures."
+    )
     parser.add_argument("--held-out", type=Path, metavar="PATH", help=what)
+    what = (
+        "A table of the artists of REAL, with the columns file (relative to REAL) and artist: halves, bootstrap and "
+        "folds then go by artists (default: by clips)."
+    )
+    parser.add_argument("--artists", type=Path, metavar="FILE.csv", help=what)
     what = "A table of the requested emotions, with the columns file, valence and arousal."
     parser.add_argument("--emotions", type=Path, metavar="FILE.csv", help=what)
     add_recogniser(parser)
@@ -71,7 +81,10 @@ def run(args: argparse.Namespace) -> int:
     """Stream both sides through the metric, and print the table."""
     _check(args)
     sides = {"REAL": open_clips(args.real, "REAL", args.jobs), "FAKE": open_clips(args.fake, "FAKE", args.jobs)}
-    result = plain(_measure(args, sides))
+    held_out = None
+    if args.held_out is not None and args.held_out.suffix != ".npz":
+        held_out = open_clips(args.held_out, HELD_OUT, args.jobs)
+    result = plain(_measure(args, sides, held_out))
     from musemo_hf.commands.score.verdict import finding_sentences, headline
 
     result = {"headline": headline(result), "findings": finding_sentences(result)} | result
@@ -98,11 +111,12 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError("expected --emotions with --recogniser: a table of the requested emotions")
     if args.recogniser is not None:
         find_checkpoint(args.recogniser, "recogniser")
-    if args.emotions is not None and not args.emotions.is_file():
-        raise ValueError(f"expected a table as --emotions, found no file at {args.emotions}")
+    for option, table in (("--emotions", args.emotions), ("--artists", args.artists)):
+        if table is not None and not table.is_file():
+            raise ValueError(f"expected a table as {option}, found no file at {table}")
     _check_embedder("--embedder", args.embedder, EMBEDDERS)
     _check_embedder("--external", args.external, (*EXTERNAL, "none"))
-    if (args.training is None) != (args.held_out is None):
+    if args.training is not None and args.held_out is None:
         raise ValueError("expected --training and --held-out together, as they are compared")
     for path in (args.json if args.json != "-" else None, args.html):
         if path is not None and not Path(path).resolve().parent.is_dir():  # before minutes of work are lost
@@ -116,15 +130,20 @@ def _check_embedder(option: str, name: str, known: tuple[str, ...]) -> None:
         raise ValueError(f"expected {option} out of {names}, or a folder or repository of an audio model, got {name}")
 
 
-def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any]:
+def _measure(args: argparse.Namespace, sides: dict[str, Clips], held_out: Clips | None) -> dict[str, Any]:
     import datasets
     import evaluate
 
     from musemo_hf import metric_path
-    from musemo_hf.commands.score.external import check_judge, external_features
+    from musemo_hf.commands.score.external import prepare_sides
 
     datasets.disable_progress_bars()
-    check_judge(args.external)  # before minutes of work are lost
+    # both before minutes of work are lost
+    artists = None if args.artists is None else _artists(args.artists, sides["REAL"])
+    heard = sides if held_out is None else sides | {HELD_OUT: held_out}
+    missing = prepare_sides(args.external, heard)
+    from musemo_hf.pipelines.song_files import shown
+
     confidence = args.confidence or None
     conditioning = _conditioning(args)
     n_frames, normalised = _form(args.n_frames, sides.values())
@@ -138,15 +157,16 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
             if conditioning is not None:
                 conditioning.add(names, clips)
         more = {
-            side: _features(metric, path, side, n_frames, args.jobs)
-            for side, path in (("training", args.training), ("held_out", args.held_out))
+            "training": _features(metric, args.training, "training", n_frames, args.jobs),
+            "held_out": _features(metric, args.held_out, "held_out", n_frames, args.jobs, held_out),
         }
-        external, missing = external_features(args.external, sides, metric.reducer.statistics, n_frames, args.seed)
-        answer = metric.compute(
-            confidence=confidence, n_resamples=args.n_resamples, seed=args.seed, external=external, **more
-        )
-    if missing is not None:
-        answer["notes"]["external_skill"] = missing
+        statistics = metric.reducer.statistics
+        groups = None if artists is None else [artists[name] for name in sides["REAL"].names]
+        options = {"confidence": confidence, "n_resamples": args.n_resamples, "seed": args.seed}
+        answer = metric.compute(reference_groups=groups, **options, **more)
+    del answer["notes"]["external_skill"]  # the next line says more
+    _add_external(answer, missing, options, args.external, heard, statistics, n_frames, args.seed, groups)
+    _add_notes(answer, args)
     conditioned = None if conditioning is None else conditioning.compute(confidence)
     given = {
         "confidence": confidence,
@@ -154,13 +174,51 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips]) -> dict[str, Any
         "seed": args.seed,
         "n_frames": n_frames,
         "recogniser": args.recogniser,
+        "artists": None if args.artists is None else shown(args.artists),
     }
     return {
-        "sides": {side: _described(clips) for side, clips in sides.items()},
+        "sides": {side: _described(clips) for side, clips in heard.items()},
         **given,
         **answer,
         "conditioning": conditioned,
     }
+
+
+def _artists(path: Path, real: Clips) -> dict[str, str]:
+    from musemo_hf.commands.score.artists import artists_of
+
+    return artists_of(path, real.all_names())
+
+
+def _add_external(
+    answer: dict[str, Any], missing: str | None, options: dict[str, Any], judge: str, *arguments: Any
+) -> None:
+    """Add the external figures to the answer, or a note with the reason why there are none."""
+    from musemo_hf.commands.score.external import NONE, external_features
+    from musemo_hf.evaluation.external.external_answer import external_answer
+
+    if judge == NONE:
+        return
+    external = None
+    if missing is None:
+        external, missing = external_features(judge, *arguments)
+    try:
+        found = {} if external is None else external_answer(external, **options)
+    except ValueError as error:
+        found, missing = {}, str(error)
+    answer["notes"] |= found.pop("external_notes", {}) | ({} if missing is None else {"external_skill": missing})
+    answer |= found
+
+
+def _add_notes(answer: dict[str, Any], args: argparse.Namespace) -> None:
+    from musemo_hf.commands.score.artists import HELD_OUT_UNKNOWN, NOT_GIVEN
+
+    if args.artists is None:
+        answer["notes"]["artists"] = NOT_GIVEN
+    elif args.held_out is not None:
+        answer["notes"]["artists"] = HELD_OUT_UNKNOWN
+    if args.held_out is not None and args.held_out.suffix == ".npz" and "external_skill" in answer:
+        answer["notes"]["external_held_out"] = f"embeddings are no sound: REAL is halved instead of {args.held_out}"
 
 
 def _embedder(name: str) -> Any:
@@ -206,7 +264,9 @@ def _progress(clips: Clips, n_frames: int | None, normalised: bool) -> Iterator[
             bar.update(len(batch))
 
 
-def _features(metric: Any, path: Path | None, side: str, n_frames: int | None, jobs: int) -> Any:
+def _features(
+    metric: Any, path: Path | None, side: str, n_frames: int | None, jobs: int, clips: Clips | None = None
+) -> Any:
     """Embed clips as they are read; an .npz is read, and checked, by the metric."""
     import numpy as np
 
@@ -216,7 +276,7 @@ def _features(metric: Any, path: Path | None, side: str, n_frames: int | None, j
         if not path.is_file():
             raise ValueError(f"expected the {side} embeddings, found no file at {path}")
         return path
-    clips = open_clips(path, side, jobs)
+    clips = clips or open_clips(path, side, jobs)
     return np.concatenate([metric.reducer.embed(batch, side) for _, batch in _progress(clips, n_frames, False)])
 
 

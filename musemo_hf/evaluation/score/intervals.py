@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musemo_hf.evaluation.distances.frechet import features_frechet
-from musemo_hf.evaluation.statistics.bootstrap import interval, multinomial_weights
+from musemo_hf.evaluation.statistics.bootstrap import group_indices, interval, multinomial_weights
 
 from .composite import quality_score
 from .moments import SetMoments
@@ -17,10 +17,17 @@ from .published import published_score
 
 Array = NDArray[np.float64]
 Interval = list[float]
+Groups = Sequence | NDArray | None
 
 
 def score_intervals(
-    references: Array, predictions: Array, confidence: float, n_resamples: int = 400, seed: int = 0
+    references: Array,
+    predictions: Array,
+    confidence: float,
+    n_resamples: int = 400,
+    seed: int = 0,
+    reference_groups: Groups = None,
+    prediction_groups: Groups = None,
 ) -> dict[str, Interval]:
     """Compute intervals of the score, its parts and the published score.
 
@@ -33,6 +40,8 @@ def score_intervals(
         confidence: The confidence level, in (0, 1).
         n_resamples: The number of bootstrap draws; each draws the clips of both sides again.
         seed: The seed of the draws.
+        reference_groups: The artist of each real clip: artists are drawn instead of clips; None draws clips.
+        prediction_groups: The same of generated clips.
 
     Returns:
         [low, high] by name, within the range of each figure.
@@ -43,7 +52,8 @@ def score_intervals(
         return {**quality_score(real, fake).figures(), "published_score": published_score(real, fake)}
 
     estimate = figures(None, None)
-    drawn = [figures(*counts) for counts in _counts(len(references), len(predictions), n_resamples, seed)]
+    groups = (reference_groups, prediction_groups)
+    drawn = [figures(*counts) for counts in _counts(len(references), len(predictions), n_resamples, seed, *groups)]
     result = {}
     for name, value in estimate.items():
         ends = recentred(np.array([draw[name] for draw in drawn]), value, confidence)
@@ -60,9 +70,20 @@ def _bounds(name: str) -> tuple[float, float]:
     return (-np.inf, np.inf) if name == "published_score" else (0, np.inf)
 
 
-def frechet_interval(x: Array, y: Array, confidence: float, n_resamples: int = 400, seed: int = 0) -> Interval:
-    """Compute the interval of the Frechet distance of features `(N, D)` and `(M, D)`; draws are shifted as above."""
-    draws = [features_frechet(x, y, *counts) for counts in _counts(len(x), len(y), n_resamples, seed)]
+def frechet_interval(
+    x: Array, y: Array, confidence: float, n_resamples: int = 400, seed: int = 0, x_groups: Groups = None
+) -> Interval:
+    """Compute the interval of the Frechet distance of features `(N, D)` and `(M, D)`; draws are shifted as above.
+
+    Args:
+        x: The features of real clips.
+        y: The features of generated clips.
+        confidence: The confidence level, in (0, 1).
+        n_resamples: The number of bootstrap draws.
+        seed: The seed of the draws.
+        x_groups: The artist of each real clip: artists are drawn instead of clips; None draws clips.
+    """
+    draws = [features_frechet(x, y, *counts) for counts in _counts(len(x), len(y), n_resamples, seed, x_groups)]
     return [max(end, 0.0) for end in recentred(np.array(draws), features_frechet(x, y), confidence)]
 
 
@@ -72,9 +93,13 @@ def normal_interval(value: float, standard_error: float, confidence: float) -> I
     return [value - half, value + half]
 
 
-def mean_interval(values: Array, confidence: float, n_resamples: int = 400, seed: int = 0) -> Interval:
-    """Compute the interval of the mean of one value for each clip `(N,)`."""
-    means = [counts @ values / len(values) for counts in multinomial_weights(len(values), n_resamples, seed)]
+def mean_interval(
+    values: Array, confidence: float, n_resamples: int = 400, seed: int = 0, groups: Groups = None
+) -> Interval:
+    """Compute the interval of the mean of one value for each clip `(N,)`, over clips or whole groups of them."""
+    members, n_groups = group_indices(len(values), groups)
+    drawn = (counts[:, members] for counts in multinomial_weights(n_groups, n_resamples, seed))
+    means = [counts @ values / counts.sum(axis=1) for counts in drawn]
     return [float(end) for end in interval(np.concatenate(means), confidence)]
 
 
@@ -86,9 +111,12 @@ def recentred(draws: Array, estimate: float, confidence: float) -> Interval:
     return [float(end) for end in interval(defined - defined.mean() + estimate, confidence)]
 
 
-def _counts(n: int, m: int, n_resamples: int, seed: int) -> Iterator[tuple[Array, Array]]:
-    """Yield the counts of both sides, drawn independently."""
+def _counts(
+    n: int, m: int, n_resamples: int, seed: int, real_groups: Groups = None, fake_groups: Groups = None
+) -> Iterator[tuple[Array, Array]]:
+    """Yield the counts of both sides, drawn independently, whole groups at once where a side has groups."""
+    (real_members, n), (fake_members, m) = group_indices(n, real_groups), group_indices(m, fake_groups)
     for real, fake in zip(
         multinomial_weights(n, n_resamples, seed), multinomial_weights(m, n_resamples, seed + 1), strict=True
     ):
-        yield from zip(real, fake, strict=True)
+        yield from zip(real[:, real_members], fake[:, fake_members], strict=True)

@@ -5,6 +5,7 @@ A score means something only beside them. The answer of the metric holds them un
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from musemo_hf.evaluation.spaces.embedders import get_embedder
 from musemo_hf.evaluation.spaces.modulation import clamp_decibels
+from musemo_hf.evaluation.statistics.bootstrap import group_indices
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates.samplers import CONSTANT, SURROGATES, surrogate_sampler
 from musemo_hf.evaluation.threads import over_clips
@@ -52,10 +54,24 @@ def mixed_order(rows: Array) -> NDArray[np.intp]:
     return ranked[np.random.default_rng(len(rows)).permutation(len(rows))]
 
 
-def shuffled_halves(rows: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices of two disjoint halves of the clips, alternating in `mixed_order`."""
+def shuffled_halves(rows: Array, groups: Sequence | NDArray | None = None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of two disjoint halves of the clips, alternating in `mixed_order`.
+
+    Args:
+        rows: The rows of the clips `(N, columns)`.
+        groups: The artist of each clip, for halves of about equal size that share no artist: the artists with most
+            clips go first, each into the smaller half. None halves by clips.
+    """
     order = mixed_order(rows)
-    return order[::2], order[1::2]
+    if groups is None:
+        return order[::2], order[1::2]
+    members, n_groups = group_indices(len(rows), groups)
+    sizes, filled, half_of = np.bincount(members), [0, 0], np.zeros(n_groups, dtype=int)
+    for group in sorted(dict.fromkeys(members[order]), key=lambda group: -sizes[group]):
+        half_of[group] = int(filled[1] < filled[0])
+        filled[half_of[group]] += sizes[group]
+    halves = half_of[members[order]]
+    return order[halves == 0], order[halves == 1]
 
 
 def draw_surrogates(statistics: ReferenceStatistics, n_clips: int, seed: int = 0) -> dict[str, SurrogateClips]:
@@ -83,7 +99,10 @@ def _reduce(name: str, statistics: ReferenceStatistics, n_clips: int, seed: int)
 
 
 def scale_steps(
-    moments: Array, blurred: Array, surrogates: dict[str, SurrogateClips]
+    moments: Array,
+    blurred: Array,
+    surrogates: dict[str, SurrogateClips],
+    groups: Sequence | NDArray | None = None,
 ) -> dict[str, tuple[Array, Array]]:
     """Return the reference and candidate moments of every step of the scale, by name.
 
@@ -94,8 +113,9 @@ def scale_steps(
         moments: The moments of the references `(N, ROW_LENGTH)`, at least two.
         blurred: The moments of the same clips after a blur.
         surrogates: The clips from `draw_surrogates`; may be empty.
+        groups: The artist of each reference; the halves share none. None halves by clips.
     """
-    first, second = shuffled_halves(moments)
+    first, second = shuffled_halves(moments, groups)
     half, other = moments[first], moments[second]
     steps = {
         "copies": (moments, moments),
@@ -108,6 +128,23 @@ def scale_steps(
         steps[name] = moments, clips.rows
         steps[name + UNCLAMPED] = moments, clips.unclamped
     return steps
+
+
+def scale_groups(
+    moments: Array, groups: NDArray, steps: dict[str, tuple[Array, Array]]
+) -> dict[str, tuple[NDArray, NDArray | None]]:
+    """Return the artists of the reference and of the candidate of every step; None for a surrogate.
+
+    Args:
+        moments: The moments of the references, as `scale_steps` got them.
+        groups: The artist of each reference.
+        steps: The answer of `scale_steps` with these groups.
+    """
+    first, second = shuffled_halves(moments, groups)
+    drawn: dict[str, tuple[NDArray, NDArray | None]] = {name: (groups, None) for name in steps}
+    drawn["copies"] = groups, groups
+    drawn |= dict.fromkeys(("real", "blur", "time-shuffle", "flip"), (groups[first], groups[second]))
+    return drawn
 
 
 def scale_scores(steps: dict[str, tuple[Array, Array]]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from musemo_hf.evaluation.distances.frechet import extrapolated_frechet, feature
 from musemo_hf.evaluation.distances.kernel import kernel_distance
 from musemo_hf.evaluation.distances.neighbours import authenticity, neighbour_shares
 from musemo_hf.evaluation.spaces.embedders import standardise
-from musemo_hf.evaluation.statistics.bootstrap import check_confidence, check_draws
+from musemo_hf.evaluation.statistics.bootstrap import check_confidence, check_draws, group_indices
 from musemo_hf.evaluation.surrogates.reference_statistics import ReferenceStatistics
 from musemo_hf.evaluation.surrogates.samplers import NOISES, PROTOCOL_NOISES
 from musemo_hf.evaluation.surrogates.skill import skill
@@ -31,6 +31,7 @@ from .reference_scale import (
     SurrogateClips,
     draw_surrogates,
     mixed_order,
+    scale_groups,
     scale_scores,
     scale_steps,
     shuffled_halves,
@@ -38,6 +39,7 @@ from .reference_scale import (
 
 Array = NDArray[np.float64]
 NAN = float("nan")
+SIDES = ("reference", "held_out")  # of a skill; both consist of real clips
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Evidence:
         ladder: Whether to draw surrogates and score the reference scale, which takes most of the time of a report.
         surrogates: Surrogates drawn before, with which the skill is computed even without `ladder`; None to draw them.
         other_real: Rows of other real clips whose skill is 1; None: halves of the references are compared.
+        reference_groups: The artist of each reference: halves share none, and the bootstrap draws artists; None: clips.
         skill_resamples: The number of bootstrap draws of each skill.
         answer: The answer of `quality_report`.
         notes: By the name of a figure, the reason why it is NaN or None, or says less than it seems to.
@@ -75,6 +78,7 @@ class Evidence:
     ladder: bool = True
     surrogates: dict[str, SurrogateClips] | None = None
     other_real: Array | None = None
+    reference_groups: Sequence | NDArray | None = None
     skill_resamples: int = 100
     answer: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
@@ -97,10 +101,15 @@ class Evidence:
     def skill_in(self, space: str, noises: Sequence[str]) -> Skill:
         """Compute the skill of the predictions in a space, relative to some of the surrogates drawn before."""
         real = self.reducer.features(self.references, space)
+        groups, artists = {}, self.reference_groups
         if self.other_real is None:
-            first, second = (real[half] for half in shuffled_halves(self.real))
+            halves = shuffled_halves(self.real, artists)
+            first, second = (real[half] for half in halves)
+            if artists is not None:
+                groups = {side: np.asarray(artists)[half] for side, half in zip(SIDES, halves, strict=True)}
         else:
             first, second = real, self.reducer.features(self.other_real, space)
+            groups = {} if artists is None else {SIDES[0]: np.asarray(artists)}
         drawn = self.surrogates or {}
         return skill(
             first,
@@ -111,6 +120,7 @@ class Evidence:
             n_resamples=self.skill_resamples,
             confidence=self.confidence or 0.95,
             seed=self.seed,
+            groups=groups,
         )
 
 
@@ -136,7 +146,10 @@ def quality_report(evidence: Evidence) -> dict[str, Any]:
     """
     _check(evidence)
     # resampling draws by position, which must not depend on the order in which clips or processes came
-    evidence.references = evidence.references[mixed_order(evidence.real)]
+    order = mixed_order(evidence.real)
+    evidence.references = evidence.references[order]
+    if evidence.reference_groups is not None:
+        evidence.reference_groups = group_indices(len(order), evidence.reference_groups)[0][order]
     evidence.predictions = evidence.predictions[mixed_order(evidence.fake)]
     evidence.answer = {
         "n_references": len(evidence.references),
@@ -159,6 +172,13 @@ def _check(evidence: Evidence) -> None:
     for side, rows in (("references", evidence.references), ("predictions", evidence.predictions)):
         if len(rows) == 0:
             raise ValueError(f"expected at least one clip of {side}, got none")
+    if evidence.reference_groups is not None:
+        try:
+            n_artists = group_indices(len(evidence.references), evidence.reference_groups)[1]
+        except ValueError as error:
+            raise ValueError(f"reference_groups: {error}") from error
+        if n_artists < 2:
+            raise ValueError(f"expected at least 2 artists in reference_groups, got {n_artists}")
     check_units(evidence.references[:, 0] == NORMALISED, evidence.predictions[:, 0] == NORMALISED)
     frames = [np.unique(rows[:, FRAMES]).astype(int).tolist() for rows in (evidence.real, evidence.fake)]
     if frames[0] != frames[1]:
@@ -176,9 +196,14 @@ def _score(evidence: Evidence) -> None:
     _extrapolate(evidence, real.deviation)
     _score_notes(evidence)
     if evidence.confidence is not None:
-        ends = score_intervals(evidence.real, evidence.fake, evidence.confidence, evidence.n_resamples, evidence.seed)
+        ends = score_intervals(evidence.real, evidence.fake, *_bootstrap(evidence))
         for name, pair in ends.items():
             evidence.interval(name, pair)
+
+
+def _bootstrap(evidence: Evidence) -> tuple[Any, ...]:
+    """Return the options of an interval: confidence, number of draws, seed, and the artists of the references."""
+    return evidence.confidence, evidence.n_resamples, evidence.seed, evidence.reference_groups
 
 
 def _score_notes(evidence: Evidence) -> None:
@@ -227,12 +252,16 @@ def _reference_scale(evidence: Evidence, surrogates: dict[str, SurrogateClips]) 
         evidence.answer["ladder"] = {}
         evidence.notes["ladder"] = "a reference scale needs two references" if evidence.ladder else "not asked for"
         return
-    steps = scale_steps(evidence.real, evidence.reducer.blurred(evidence.references), surrogates)
+    artists = evidence.reference_groups
+    steps = scale_steps(evidence.real, evidence.reducer.blurred(evidence.references), surrogates, artists)
     evidence.answer["ladder"] = scale_scores(steps)
     if evidence.confidence is not None:
         few = max(evidence.n_resamples // 4, 2)  # there are a dozen steps, and their intervals matter less
+        drawn = {} if artists is None else scale_groups(evidence.real, np.asarray(artists), steps)
         evidence.answer["ladder_interval"] = {
-            name: score_intervals(*steps[name], evidence.confidence, few, evidence.seed)["quality_score"]
+            name: score_intervals(
+                *steps[name], evidence.confidence, few, evidence.seed, *drawn.get(name, (None, None))
+            )["quality_score"]
             for name in evidence.answer["ladder"]
         }
 
@@ -254,7 +283,7 @@ def _modulation(evidence: Evidence) -> None:
     base, other = standardise(real, fake)
     evidence.answer["modulation_distance"] = features_frechet(base, other)
     if evidence.confidence is not None:
-        ends = frechet_interval(base, other, evidence.confidence, evidence.n_resamples, evidence.seed)
+        ends = frechet_interval(base, other, *_bootstrap(evidence))
         evidence.interval("modulation_distance", ends)
     if not evidence.surrogates:
         reason = "no surrogates to compare with: " + evidence.notes.get("surrogates", "")
@@ -314,8 +343,10 @@ def _neighbours(evidence: Evidence, real: Array, fake: Array) -> None:
     elif evidence.confidence is not None:
         # The balls stay as they are: their radii would shrink in a resample, as a clip drawn twice is its own
         # neighbour. The intervals are therefore slightly too narrow.
+        of_real = ("recall", "coverage")  # a value for each real clip, where the others have one for each generated
         for name, values in shares.items():
-            ends = mean_interval(values, evidence.confidence, evidence.n_resamples, evidence.seed)
+            groups = evidence.reference_groups if name in of_real else None
+            ends = mean_interval(values, evidence.confidence, evidence.n_resamples, evidence.seed, groups)
             evidence.interval(name, ends)
 
 

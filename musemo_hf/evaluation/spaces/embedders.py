@@ -9,6 +9,8 @@ import numpy as np
 
 from musemo_hf.evaluation.arrays import all_finite
 
+from .embedder_factories import FACTORIES as _FACTORIES
+from .embedder_factories import SHORT_NAMES
 from .feature_groups import FEATURE_GROUPS, grouped_features
 from .modulation import N_BANDS, N_OCTAVES, clamp_decibels, modulation_spectrum
 from .novelty import NOVELTY_DIMENSION, novelty_features
@@ -60,7 +62,6 @@ class Embedder:
 
 
 _REGISTRY: dict[str, Embedder] = {}
-_FACTORIES: dict[str, Callable[[], Embedder]] = {}  # of embedders that are made when they are first asked for
 
 
 def register_embedder(
@@ -119,14 +120,20 @@ def embedder_names() -> list[str]:
 
 
 def get_embedder(name: str) -> Embedder:
-    """Return the embedder registered as `name`.
+    """Return the embedder registered as `name`, or under a short name such as "yamnet".
 
     Raises:
         ValueError: There is no such embedder.
+        OSError: Its model is missing, which the message says how to get.
     """
+    name = SHORT_NAMES.get(name, name)
     if name not in _REGISTRY:
         if name not in _FACTORIES:
-            raise ValueError(f"expected an embedder out of {', '.join(embedder_names())}, got {name!r}")
+            known = ", ".join(sorted({*embedder_names(), *SHORT_NAMES}))
+            raise ValueError(
+                f"expected an embedder out of {known}, got {name!r}; `find_embedder` of musemo_hf.pipelines.embedders "
+                f"also takes the repository or folder of an audio model"
+            )
         _REGISTRY[name] = _FACTORIES[name]()
     return _REGISTRY[name]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
 
 from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.evaluation.spaces.embedders import standardise
+from musemo_hf.evaluation.statistics.bootstrap import group_indices
 
 from .skill_scale import NAN, MeasuredGroup, Skill, best_noises, check_sides, measured_group, skill_of_groups
 
@@ -24,6 +25,7 @@ def skill(
     n_resamples: int = 100,
     confidence: float = 0.95,
     seed: int = 0,
+    groups: Mapping[str, Sequence | np.ndarray] | None = None,
 ) -> Skill:
     """Compute (D_n - D_f) / (D_n - D_r) of PROTOCOL, section 2, from features of one embedder, all sides at equal N.
 
@@ -41,6 +43,8 @@ def skill(
             group are resampled.
         confidence: The confidence level of the interval.
         seed: The seed of the bootstrap.
+        groups: The artists of the clips of "reference" and "held_out", one label a clip; the bootstrap draws artists on
+            the sides named here, and clips on the others.
 
     Returns:
         The skill; NaN if a side has under 10 clips, or D_n - D_r is under 3 standard errors in a group.
@@ -56,19 +60,36 @@ def skill(
         return Skill(NAN, reason, n_clips=n_clips)
     thinned = standardise(*(evenly_spaced(features, n_clips) for features in sides.values()))
     rows = dict(zip(sides, thinned, strict=True))
+    members = {
+        side: group_indices(n_clips, evenly_spaced(np.asarray(own), n_clips))[0] for side, own in (groups or {}).items()
+    }
     measured = [
-        _measure(name, {side: features[:, columns] for side, features in rows.items()}, list(noises), n_resamples, seed)
+        _measure(
+            name,
+            {side: features[:, columns] for side, features in rows.items()},
+            list(noises),
+            n_resamples,
+            seed,
+            members,
+        )
         for name, columns in (feature_groups or {"all": slice(None)}).items()
     ]
     return skill_of_groups(measured, n_clips, confidence)
 
 
-def _measure(name: str, rows: dict[str, np.ndarray], noises: list[str], n_resamples: int, seed: int) -> MeasuredGroup:
+def _measure(
+    name: str,
+    rows: dict[str, np.ndarray],
+    noises: list[str],
+    n_resamples: int,
+    seed: int,
+    members: Mapping[str, np.ndarray],
+) -> MeasuredGroup:
     base, others = rows["reference"], {side: features for side, features in rows.items() if side != "reference"}
     distances = _distances(base, others)
     ranked = best_noises(distances, noises)
     kept = {side: others[side] for side in ["held_out", "candidate", *ranked]}
-    draws = [_resampled(base, kept, np.random.default_rng((seed, draw))) for draw in range(n_resamples)]
+    draws = [_resampled(base, kept, members, np.random.default_rng((seed, draw))) for draw in range(n_resamples)]
     return measured_group(name, distances, draws, ranked)
 
 
@@ -93,11 +114,20 @@ def _factor(features: np.ndarray) -> tuple[np.ndarray, float]:
     return vectors * np.sqrt(np.maximum(values, 0.0)), float(values.sum())
 
 
-def _resampled(base: np.ndarray, others: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, float]:
-    """Compute the distances after the clips of every side were drawn again with replacement."""
+def _resampled(
+    base: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    members: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Compute the distances after the clips, or the groups, of every side were drawn again with replacement."""
 
-    def draw(features: np.ndarray) -> np.ndarray:
-        return features[rng.integers(0, len(features), len(features))]
+    def draw(side: str, features: np.ndarray) -> np.ndarray:
+        if side not in members:
+            return features[rng.integers(0, len(features), len(features))]
+        n_groups = int(members[side].max()) + 1
+        drawn = rng.integers(0, n_groups, n_groups)
+        return features[np.concatenate([np.flatnonzero(members[side] == group) for group in drawn])]
 
-    reference = draw(base)
-    return _distances(reference, {name: draw(features) for name, features in others.items()})
+    reference = draw("reference", base)
+    return _distances(reference, {name: draw(name, features) for name, features in others.items()})

@@ -7,7 +7,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from musemo_hf.evaluation.external.external_figures import external_figures
+from musemo_hf.evaluation.external.external_answer import MISSING, checked_external, external_answer
 from musemo_hf.evaluation.score.reducer import STATE, ClipReducer, merge_statistics, state_row, statistics_of
 from musemo_hf.evaluation.score.report import Evidence, quality_report
 
@@ -28,10 +28,13 @@ Args:
     confidence: The confidence level of the bootstrap intervals, such as 0.95; no intervals by default.
     n_resamples: The number of bootstrap draws, 400 by default.
     seed: The seed of surrogates and bootstrap, 0 by default.
+    reference_groups: The artist of each reference, in the order in which they were added: halves of the references
+        share no artist, and the bootstrap draws artists. By default each clip is its own group.
     ladder: Whether to compute the reference scale (the figure `ladder`) and the skill, which take most of the time.
     external: Features of the same clips as sound, by a pretrained audio model that took no part in the training: a dict
         of the arguments of `external_figures` (reference, candidate and noises; held_out and groups if they are known),
-        and `embedder`, its name. All sides have to become sound in the same way.
+        and `embedder`, its name. All sides have to become sound in the same way, as those of `external_sides` do. The
+        confidence, the number of draws and the seed are those of this call. Without it, a note says what is missing.
 
 Returns:
     quality_score, tier, frechet_score, moment_score, smoothness_score, frequency_score, range_score, targets,
@@ -93,6 +96,8 @@ class SpectrogramQuality(evaluate.Metric):
             self.add_batch(predictions=predictions, references=references)
         if self.writer is None and self.num_process == 1:
             raise ValueError("expected predictions and references, got none: call add, add_batch, or compute with them")
+        if kwargs.get("external") is not None:
+            checked_external(kwargs["external"])  # before minutes of work are lost
         statistics = self.reducer.statistics
         self._store([], [] if statistics is None else [state_row(statistics).tobytes()])
         reducer, self.reducer = self.reducer, ClipReducer(self.reducer.embedder)
@@ -113,18 +118,12 @@ class SpectrogramQuality(evaluate.Metric):
         statistics, reducer.unfitted = merge_statistics(states, reducer.unfitted)
         evidence = Evidence(_stacked(clips), _stacked(fake), reducer, statistics, **options)
         answer = quality_report(evidence)
-        return answer if external is None else _with_external(answer, dict(external), evidence)
-
-
-def _with_external(answer: dict[str, Any], external: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
-    """Add the figures in the space of an external embedder, and their notes to those of the answer."""
-    embedder = external.pop("embedder", None)
-    options = {"confidence": evidence.confidence, "seed": evidence.seed} | external
-    found = external_figures(**options | {"confidence": options["confidence"] or 0.95})
-    if options["confidence"] is None:
-        found = {name: value for name, value in found.items() if not name.endswith("_interval")}
-    notes = answer["notes"] | found.pop("external_notes")
-    return answer | found | {"external_embedder": embedder, "notes": notes}
+        if external is None:
+            answer["notes"]["external_skill"] = MISSING
+            return answer
+        found = external_answer(external, evidence.confidence, evidence.n_resamples, evidence.seed)
+        notes = answer["notes"] | found.pop("external_notes")
+        return answer | found | {"notes": notes}
 
 
 def _one(singular: Any, plural: Any) -> Any:

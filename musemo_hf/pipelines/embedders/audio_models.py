@@ -7,6 +7,7 @@ features = embedder.embed_audio(waveforms, sampling_rate=22050)
 """
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,10 @@ def hub_embedder(repository: str, name: str | None = None, **options: Any) -> Au
     """
     from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
-    config = AutoConfig.from_pretrained(repository, **options)  # where there is no model, this is the error
+    try:
+        config = AutoConfig.from_pretrained(repository, **options)
+    except (ValueError, OSError) as error:
+        raise OSError(_missing(repository, error)) from error
     try:
         feature_extractor = AutoFeatureExtractor.from_pretrained(repository, **options)
     except (ValueError, OSError, KeyError, AttributeError) as error:
@@ -45,6 +49,15 @@ def hub_embedder(repository: str, name: str | None = None, **options: Any) -> Au
             f"{reason}"
         ) from error
     return audio_model_embedder(AutoModel.from_pretrained(repository, **options), feature_extractor, name)
+
+
+def _missing(repository: str, error: Exception) -> str:
+    """Say what was expected where there is no model, with the first sentence of the reason."""
+    reason, folder = (str(error).strip() or type(error).__name__).splitlines()[0], Path(repository)
+    if not folder.is_dir():
+        return f"expected the repository or the folder of an audio model of transformers, got {repository!r}: {reason}"
+    found = f"a config.json that names none: {reason}" if (folder / "config.json").is_file() else "no config.json in it"
+    return f"expected an audio model of transformers in the folder {repository}, got {found}"
 
 
 def audio_model_embedder(model: Any, feature_extractor: Any, name: str | None = None) -> AudioEmbedder:
@@ -59,7 +72,8 @@ def audio_model_embedder(model: Any, feature_extractor: Any, name: str | None = 
     Args:
         model: The model; its mode and device are kept. Of an encoder and a decoder, the encoder is used.
         feature_extractor: The feature extractor of the model, with its sampling rate.
-        name: The name with a version (default: the model type and a digest of the weights).
+        name: The name with a version (default: the model type, and a digest of the weights and of the feature
+            extractor's configuration).
 
     Raises:
         ValueError: The feature extractor is not one of audio, or the model returns no hidden states.
@@ -83,7 +97,9 @@ def audio_model_embedder(model: Any, feature_extractor: Any, name: str | None = 
         return np.stack([features[np.array(owners) == row].mean(axis=0) for row in range(len(waveforms))])
 
     dimension = embed_waveforms([np.zeros(rate, np.float32)], rate).shape[1]
-    return audio_embedder(name or name_of(model.config.model_type, model), dimension, rate, embed_waveforms)
+    return audio_embedder(
+        name or name_of(model.config.model_type, model, feature_extractor), dimension, rate, embed_waveforms
+    )
 
 
 def _longest(feature_extractor: Any, rate: int) -> int:

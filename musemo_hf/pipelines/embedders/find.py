@@ -2,25 +2,13 @@
 
 from pathlib import Path
 
-from musemo_hf.evaluation.spaces.embedders import (
-    Embedder,
-    embedder_names,
-    get_embedder,
-    register_embedder_factory,
-)
+from musemo_hf.evaluation.spaces.embedder_factories import SHORT_NAMES
+from musemo_hf.evaluation.spaces.embedders import Embedder, embedder_names, get_embedder
 from musemo_hf.pipelines.embedders.audio_embedder import AudioEmbedder
-from musemo_hf.pipelines.embedders.yamnet import NAME as YAMNET
-from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
-
-SHORT_NAMES = {"yamnet": YAMNET}
-
-register_embedder_factory(YAMNET, yamnet_embedder)
 
 
 def find_embedder(name: str) -> Embedder:
     """Return an embedder by name.
-
-    Importing this module registers "yamnet-v1", so that `get_embedder("yamnet-v1")` knows it from then on.
 
     Args:
         name: The name of a registered embedder, "yamnet", or the Hub repository or the folder of a Hugging Face audio
@@ -31,8 +19,7 @@ def find_embedder(name: str) -> Embedder:
         PretrainedModelError: The file or the extra of YAMNet is missing.
         OSError: There is no such model, or it cannot be fetched.
     """
-    name = SHORT_NAMES.get(name, name)
-    if name in embedder_names():
+    if name in embedder_names() or name in SHORT_NAMES:
         return get_embedder(name)
     if Path(name).is_dir() or name.count("/") == 1:
         from musemo_hf.pipelines.embedders.audio_models import hub_embedder  # loads transformers

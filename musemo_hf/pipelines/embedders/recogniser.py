@@ -1,6 +1,7 @@
 """Embedders by the pooled features of a recogniser."""
 
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,18 @@ def recogniser_embedder(model: Any, name: str | None = None) -> Embedder:
     return Embedder(name or name_of("musemo-recogniser", model), int(model.config.hidden_size), embed)
 
 
-def name_of(kind: str, model: nn.Module) -> str:
-    """Return a versioned name with a digest of the weights, which define the feature space."""
+def name_of(kind: str, model: nn.Module, feature_extractor: Any = None) -> str:
+    """Return a versioned name with a digest of all that defines the feature space.
+
+    Args:
+        kind: The beginning of the name.
+        model: The model, whose weights count.
+        feature_extractor: The feature extractor of the model, whose configuration counts too; None for those whose
+            extractor is always the same.
+    """
     digest = hashlib.sha256()
+    if feature_extractor is not None:
+        digest.update(json.dumps(feature_extractor.to_dict(), sort_keys=True, default=repr).encode())
     for key, value in sorted(model.state_dict().items()):
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())

@@ -79,7 +79,7 @@ def _log_mel(name: str, clip: np.ndarray, n_frames: int) -> SoundClip:
 
 def _read(file: Path, n_frames: int, lowest_rate: int, resynthesise: bool) -> np.ndarray:
     """Read the beginning of a file."""
-    _check_rate(file, lowest_rate)
+    check_rate(file, lowest_rate)
     if resynthesise:
         return invert(excerpt_log_mel(file, 0.0, n_frames)[None])[0]
     rate, wanted = SETTINGS.sampling_rate, SETTINGS.n_samples(n_frames)
@@ -91,11 +91,19 @@ def _read(file: Path, n_frames: int, lowest_rate: int, resynthesise: bool) -> np
     return np.pad(samples, (0, wanted - len(samples)))
 
 
-def _check_rate(file: Path, lowest_rate: int) -> None:
-    """Raise an error for a file that lacks high frequencies that other sound has."""
+def check_rate(file: Path, lowest_rate: int) -> None:
+    """Refuse a file that lacks high frequencies that other sound has.
+
+    Args:
+        file: An audio file. One whose header cannot be read passes: decoding says what is wrong with it.
+        lowest_rate: The lowest sampling rate in Hz.
+
+    Raises:
+        ValueError: The file is sampled at a lower rate.
+    """
     try:
         rate = soundfile.info(file).samplerate
     except (soundfile.LibsndfileError, RuntimeError):
-        return  # decoding says what is wrong with it
+        return
     if rate < lowest_rate:
         raise ValueError(f"expected a sampling rate of at least {lowest_rate:,} Hz, as other sound has, got {rate:,}")

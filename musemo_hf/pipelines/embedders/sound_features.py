@@ -98,7 +98,9 @@ def sound_features(
             rows |= _features(batch, space, salt, store, left_out)
             bar.update(len(batch))
     if not rows:
-        raise ValueError(f"expected sound, got none from {len(clips)} files: {'; '.join([*left_out.values()][:3])}")
+        raise ValueError(
+            f"expected sound, got none from {len(clips)} files: {'; '.join([*dict.fromkeys(left_out.values())][:3])}"
+        )
     duration = SETTINGS.n_samples(n_frames) / SETTINGS.sampling_rate
     features = np.stack([*rows.values()]).astype(np.float64)
     left_out = {

@@ -1,5 +1,8 @@
 """Each kind of audio model through its library's own feature extractor, from a folder as from the Hub."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -168,6 +171,19 @@ def test_a_folder_is_found_by_name(folder, model):
     assert find_embedder(str(folder[1])).name == model[1].name
 
 
+@pytest.mark.parametrize("setting", [{"do_normalize": False}, {"padding_value": -1.0}, {"return_attention_mask": True}])
+def test_another_configuration_of_the_extractor_is_another_name(tiny_wav2vec2, tmp_path, setting):
+    """The cache of features goes by the name, and other input has other features."""
+    folder = save(tmp_path / "ears", *tiny_wav2vec2)
+    name = find_embedder(folder).name
+    stored = Path(folder, "preprocessor_config.json")
+    configuration = json.loads(stored.read_text())
+    stored.write_text(json.dumps(configuration | setting))
+    assert find_embedder(folder).name != name
+    stored.write_text(json.dumps(configuration))
+    assert find_embedder(folder).name == name
+
+
 def test_models_that_hear_nothing(tmp_path):
     text = save(tmp_path / "bert", BertModel(BertConfig(vocab_size=30, **SMALL)))
     with pytest.raises(ValueError, match=r"with an audio feature extractor at .*bert, got a bert without"):
@@ -185,6 +201,11 @@ def test_models_that_hear_nothing(tmp_path):
 def test_names_that_are_no_embedder(tmp_path):
     with pytest.raises(ValueError, match=r"expected an embedder out of .*yamnet-v1, or .* got 'ears-v1'"):
         find_embedder("ears-v1")
-    with pytest.raises((OSError, ValueError), match=r"config\.json"):
+    with pytest.raises(OSError, match=rf"an audio model of transformers in the folder {tmp_path}, got no config\.json"):
         find_embedder(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(OSError, match=r"in the folder .*, got a config\.json that names none: .*model_type"):
+        find_embedder(str(tmp_path))
+    with pytest.raises(OSError, match=r"the repository or the folder of an audio model .*, got 'nobody/typo': "):
+        find_embedder("nobody/typo")
     assert find_embedder("modulation-v1") is get_embedder("modulation-v1")

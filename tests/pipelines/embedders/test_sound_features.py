@@ -41,6 +41,11 @@ def log_mels(files):
     return np.stack([log_mel(clip[:22050]).numpy() for clip in clips])
 
 
+def test_a_missing_file_is_missing_in_plain_words(measured, song_files, tmp_path):
+    found = measured([*song_files(1), tmp_path / "none.wav"])
+    assert [*found.left_out.values()] == ["No such file or directory"]
+
+
 def test_files_as_they_are(measured, tiny_embedder, song_files):
     files = song_files(3)
     answer = measured(files)
