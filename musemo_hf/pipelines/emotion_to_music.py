@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion
+from musemo_hf.pipelines.editing.emotion_walk import EmotionWalkMixin
 from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, song_seeds, with_conditions
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
@@ -62,7 +63,7 @@ class MusemoPipelineOutput(BaseOutput):
         return "".join(song._repr_html_() for song in self["songs"]) or None
 
 
-class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
+class MusemoPipeline(EmotionWalkMixin, SongEditingMixin, DiffusionPipeline):
     """Turns valence and arousal into music; with a U-Net also songs into other songs, see `SongEditingMixin`.
 
     Args:
@@ -262,54 +263,6 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
 
         return call
 
-    def walk(
-        self,
-        start: tuple[float, float],
-        end: tuple[float, float],
-        steps: int = 5,
-        seed: int | None = None,
-        end_seed: int | None = None,
-        n_iter: int = 32,
-        generator: torch.Generator | None = None,
-        output_type: str = "np",
-        **options: Any,
-    ) -> MusemoPipelineOutput:
-        """Generate songs on the way from one emotion to another.
-
-        Args:
-            start: The (valence, arousal) of the first song.
-            end: The (valence, arousal) of the last song.
-            steps: The number of songs including the two ends, at least 2.
-            seed: The seed of the noise at the start.
-            end_seed: The seed of the noise at the end, which is reached on the great circle between the two (Shoemake
-                1985); None keeps the noise, so that only the emotion changes.
-            n_iter: The number of Griffin-Lim iterations.
-            generator: A random generator from which the seed of the start is drawn, instead of `seed`.
-            output_type: See a call.
-            **options: `num_inference_steps`, `guidance_scale`, `conditions` and `genre` as in a call, where a condition
-                or a genre is one for all songs or one for each.
-
-        Raises:
-            ValueError: There are less than 2 steps, or as in a call.
-        """
-        if steps < 2:
-            raise ValueError(f"expected at least 2 steps, got {steps}")
-        self._check_output_type(output_type)
-        given = self._generation(steps, **options)
-        share = torch.linspace(0, 1, steps)[:, None]
-        ends = check_emotion([list(start), list(end)])
-        emotion = ends[:1] * (1 - share) + ends[1:] * share
-        first_seed = song_seeds(seed, generator, 1)[0]
-        noise = self.generator.sample_noise(2, [first_seed, first_seed if end_seed is None else end_seed])
-        seeds: list[int | None] = [first_seed] * steps
-        if torch.equal(noise[0], noise[1]):
-            noise = noise[:1].expand(steps, -1)
-        else:
-            noise = _great_circle(noise[0], noise[1], share)
-            seeds[1:] = [None] * (steps - 2) + [end_seed]  # no seed gives what lies between two
-        mels = self.generator.generate(emotion, noise=noise, **given)
-        return self._sung(mels, emotion, seeds, n_iter, output_type)
-
     def _generation(
         self,
         n_songs: int,
@@ -378,12 +331,6 @@ def _positive(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f"expected {name} of at least 1, got {value}")
     return value
-
-
-def _great_circle(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Interpolate spherically, `(steps, D)`: a straight line between Gaussian samples is too short in the middle."""
-    angle = torch.acos(torch.cosine_similarity(first, second, dim=0).clamp(-1, 1))
-    return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / torch.sin(angle)
 
 
 if __name__.startswith("musemo_hf."):  # and not as code of a repository
