@@ -34,8 +34,8 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
     """
     if not Path(folder).is_dir():
         raise FileNotFoundError(
-            f"expected the folder of a U-Net generator to begin with, found none at {folder}: train that run first, name "
-            "another folder with --set unet_training.initial=FOLDER, or begin with new weights with "
+            f"expected the folder of a U-Net generator to begin with, found none at {folder}: train that run first, "
+            "name another folder with --set unet_training.initial=FOLDER, or begin with new weights with "
             "--set unet_training.initial=null"
         )
     trained = MusemoUNetGenerator.from_pretrained(folder)
