@@ -20,11 +20,13 @@ from accelerate import Accelerator
 from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
 from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.files import atomic_write
+from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
-from musemo_hf.training.launch import generator_parser
+from musemo_hf.training.launch import generator_parser, of_kind
 from musemo_hf.training.unet.emotion_calibration import calibrate
 from musemo_hf.training.unet.gain_fit import fit_gains
 
@@ -33,14 +35,18 @@ def main() -> None:
     """Calibrate, and write the result."""
     parser = generator_parser(__doc__, "The folder of a generator that was trained without the fold.")
     parser.add_argument("recogniser", type=Path, help="The folder of a recogniser that was trained without the fold.")
-    parser.add_argument("--n-clips", type=int, default=256, help="The number of clips for the fit, and for the check.")
-    parser.add_argument("--n-songs", type=int, default=64, help="The number of songs for the gains; 0 keeps the gains.")
+    parser.add_argument(
+        "--n-clips", type=whole(2), default=256, help="The number of clips for the fit, and for the check."
+    )
+    parser.add_argument(
+        "--n-songs", type=whole(0), default=64, help="The number of songs for the gains; 0 keeps the gains."
+    )
     parser.add_argument("--bfloat16", action="store_true", help="Compute products in bfloat16, which is faster.")
-    parser.add_argument("--seed", type=int, default=0, help="The seed of the emotions and of the clips.")
+    parser.add_argument("--seed", type=whole(0), default=0, help="The seed of the emotions and of the clips.")
     arguments = parser.parse_args()
+    generator = of_kind(parser, load_generator(arguments.generator), MusemoUNetGenerator)
     configuration = load_configuration(arguments.config)
     songs = hold_out(load_songs(configuration.data, arguments.data_dir, Accelerator())[0], arguments.hold_out)
-    generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(arguments.recogniser)
     clips = Clips.of_songs(songs)
     with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):

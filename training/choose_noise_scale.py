@@ -9,24 +9,28 @@ Prints KID against training songs for each scale. The scale with the least becom
 from accelerate import Accelerator
 
 from musemo_hf import MusemoGanGenerator
+from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.runner.argument_types import real, whole
 from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.gan.noise_scale import kernel_distances, some_clips
-from musemo_hf.training.launch import generator_parser
+from musemo_hf.training.launch import generator_parser, of_kind
 
 
 def main() -> None:
     """Compare the scales, choose one and write it."""
     parser = generator_parser(__doc__, "The folder of a generator that was trained without the fold.")
-    parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5], help="The scales.")
-    parser.add_argument("--n-clips", type=int, default=400, help="The number of training songs.")
+    parser.add_argument(
+        "--scales", type=real(above=True), nargs="+", default=[1.0, 1.25, 1.5, 1.75, 2.0, 2.5], help="The scales."
+    )
+    parser.add_argument("--n-clips", type=whole(2), default=400, help="The number of training songs.")
     arguments = parser.parse_args()
+    generator = of_kind(parser, load_generator(arguments.generator), MusemoGanGenerator)
     configuration = load_configuration(arguments.config)
     songs, _ = load_songs(configuration.data, arguments.data_dir, Accelerator())
     clips = some_clips(Clips.of_songs(hold_out(songs, arguments.hold_out)), arguments.n_clips)
-    generator = MusemoGanGenerator.from_pretrained(arguments.generator)
     distances = kernel_distances(generator, clips, arguments.scales)
     for scale, kid in distances.items():
         print(f"noise scale {scale:g}: KID {kid:.3f} against {len(clips)} training songs")

@@ -23,6 +23,7 @@ from accelerate import Accelerator
 from musemo_hf.experiments.recognisers.comparison import RecogniserComparison, embed_songs, run_comparison
 from musemo_hf.experiments.recognisers.report import build_report, write_report
 from musemo_hf.pipelines.embedders.find import find_embedder
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.runner.options import add_arguments, make_engine
 from musemo_hf.training.configuration import DataSettings
 from musemo_hf.training.corpus import load_songs
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--output-dir", type=Path, default=Path("runs/recognisers"), help="The folder of the results.")
     parser.add_argument("--embedder", default="yamnet", help="An embedder of audio, or none (default: yamnet).")
     parser.add_argument("--network", type=Path, metavar="RUN", help="The ablation of the network alone.")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="The seeds (default: 0 1 2).")
+    parser.add_argument("--seeds", type=whole(0), nargs="+", default=[0, 1, 2], help="The seeds (default: 0 1 2).")
     add_arguments(parser)
     arguments = parser.parse_args()
     if arguments.embedder != "none" and arguments.data_dir is None:

@@ -23,6 +23,7 @@ from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.emotion_to_music import PRESETS
 from musemo_hf.reporting.figures import to_png
 from musemo_hf.reporting.fold_readings import FoldReading, append_reading, check_reading, today, weights_hash
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import load_songs, select
 from musemo_hf.training.launch import DATA_DIR
@@ -36,13 +37,13 @@ def main() -> None:
     parser.add_argument("generator", help="The folder of a generator or of a pipeline.")
     parser.add_argument("--config", type=Path, help="The YAML whose section `data` chooses the songs.")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="Compare with the songs of this fold alone.")
-    parser.add_argument("--seeds", type=int, default=4, help="The number of clips of each preset.")
-    parser.add_argument("--n-real", type=int, default=40, help="The largest number of real songs of each preset.")
+    parser.add_argument("--hold-out", type=whole(0), metavar="FOLD", help="Compare with the songs of this fold alone.")
+    parser.add_argument("--seeds", type=whole(), default=4, help="The number of clips of each preset.")
+    parser.add_argument("--n-real", type=whole(), default=40, help="The largest number of real songs of each preset.")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/sound"))
     parser.add_argument("--log", type=Path, default=LOG, help="The log of readings of folds.")
     parser.add_argument(
-        "--training-seed", type=int, default=0, help="The seed of the generator's training, for the log."
+        "--training-seed", type=whole(0), default=0, help="The seed of the generator's training, for the log."
     )
     arguments = parser.parse_args()
     songs, corpus = load_songs(load_configuration(arguments.config).data, arguments.data_dir, Accelerator())

@@ -16,11 +16,13 @@ import torch
 from accelerate import Accelerator
 
 from musemo_hf import MusemoUNetGenerator
+from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.runner.argument_types import real, whole
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.generators import save_generator
-from musemo_hf.training.launch import generator_parser
+from musemo_hf.training.launch import generator_parser, of_kind
 from musemo_hf.training.unet.extrapolation import extrapolate, own_clips
 from musemo_hf.training.unet.initial_weights import check_fold
 from musemo_hf.training.unet.trainer import UNetTrainer
@@ -30,17 +32,17 @@ def main() -> None:
     """Make the clips, train the copy, and write the generator."""
     parser = generator_parser(__doc__, "The folder of a trained U-Net generator.")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/unet_extrapolated"))
-    parser.add_argument("--n-steps", type=int, default=10, help="The number of sampling steps of the clips.")
-    parser.add_argument("--updates", type=int, default=400, help="The number of updates of the copy.")
-    parser.add_argument("--lr", type=float, default=2e-4, help="The highest learning rate of the copy.")
-    parser.add_argument("--weight", type=float, default=1.0, help="How far to extrapolate; 0 changes nothing.")
-    parser.add_argument("--seed", type=int, default=0, help="The seed of the training of the copy.")
+    parser.add_argument("--n-steps", type=whole(), default=10, help="The number of sampling steps of the clips.")
+    parser.add_argument("--updates", type=whole(), default=400, help="The number of updates of the copy.")
+    parser.add_argument("--lr", type=real(above=True), default=2e-4, help="The highest learning rate of the copy.")
+    parser.add_argument("--weight", type=real(), default=1.0, help="How far to extrapolate; 0 changes nothing.")
+    parser.add_argument("--seed", type=whole(0), default=0, help="The seed of the training of the copy.")
     arguments = parser.parse_args()
+    generator = of_kind(parser, load_generator(arguments.generator), MusemoUNetGenerator)
     configuration = load_configuration(arguments.config)
     training, accelerator = configuration.unet_training, Accelerator()
     songs, corpus = load_songs(configuration.data, arguments.data_dir, accelerator)
     check_fold(arguments.generator, corpus["name"], arguments.hold_out)
-    generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
     generator.register_to_config(emotion_map=None, emotion_range=None)  # songs' emotions are what it learnt
     with torch.autocast("cpu", torch.bfloat16, enabled=training.bfloat16):
         clips, made_for = own_clips(

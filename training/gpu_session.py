@@ -14,19 +14,22 @@ music. The training goes on from the newest checkpoint in the folder `CHECKPOINT
 with a checkpoint when the minutes are over. Songs and checkpoint are 35 MB at most: DEAM in steps of 3 dB has 26 MB,
 and `--shrink-to` leaves weights in half precision and no moments of the optimizers. A run is resumed with the songs
 that it was begun with. The folder `OUT` (runs/gpu) receives report.txt, with the output of all steps, and the new
-checkpoint in pieces that are small enough to be fetched. To go on from there, on any machine:
+checkpoint in pieces that are small enough to be fetched, run.tar.*; those of an earlier call are removed first, and
+other files stay. To go on from there, on any machine:
 
     mkdir -p build/gan && cat runs/gpu/run.tar.* | tar x -C build/gan
 """
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +41,8 @@ GRACE = 20  # seconds in which a step that is asked to stop may save
 STOPPED = 128 + signal.SIGTERM  # the exit code of a training that saved a checkpoint
 MAX_INPUT = 35_000_000  # bytes of the songs and the checkpoint
 MAX_FILE, MAX_FILES = 15_000_000, 8  # of the output
+NEEDED = ("torch", "transformers", "accelerate")  # what the machine has
+BROUGHT = ("diffusers", "datasets", "evaluate", "librosa", "soundfile", "omegaconf")  # what it has or wheels bring
 BENCHMARKED = ("training", "generator", "recogniser")
 
 
@@ -56,33 +61,43 @@ def main() -> int:
     arguments, options = parser.parse_known_args()
     train = [*arguments.train, *options]
     if arguments.shrink_to is not None:
+        if arguments.checkpoint is None:
+            parser.error("expected --checkpoint, the checkpoint that --shrink-to makes small, got none")
         found = newest(arguments.checkpoint)
-        shrink(found, arguments.shrink_to / found.name, moments=False)
+        if (target := arguments.shrink_to / found.name).exists():
+            parser.error(f"expected a new folder for the small checkpoint, got {target}, which is there")
+        check_packages(("torch", "safetensors"), [])
+        shrink(found, target, moments=False)
         return 0
-    needed = INSTALL + PACKING + GRACE + 60 * arguments.minutes
-    needed += 0 if arguments.only_training else TESTS + BENCHMARKS
-    if not arguments.minutes >= 0 or needed > LONGEST:
-        most = arguments.minutes - (needed - LONGEST) / 60
+    most = (LONGEST - INSTALL - PACKING - GRACE - (0 if arguments.only_training else TESTS + BENCHMARKS)) / 60
+    if not 0 <= arguments.minutes <= most:  # also where NaN
         parser.error(f"expected 0 to {most:.1f} minutes of training, so that all ends in time, got {arguments.minutes}")
     if train and not (ROOT / "training" / f"train_{train[0]}.py").is_file():
         parser.error(f"expected a script training/train_<name>.py, got {train[0]}")
-    given = [ROOT / value for value in train[1:] if (ROOT / value).exists()]
-    check_inputs([*given, *([] if arguments.checkpoint is None else [newest(arguments.checkpoint)])])
-    run, out = BUILD / "run", arguments.output_dir
+    checkpoint = None if arguments.checkpoint is None else newest(arguments.checkpoint)
+    values = {part for value in train[1:] for part in (value, value.partition("=")[2]) if part}
+    given = [ROOT / value for value in sorted(values) if (ROOT / value).exists()]
+    given += [] if checkpoint is None else [checkpoint]
+    check_inputs(given)
+    run, out, wheels = BUILD / "run", arguments.output_dir, sorted(arguments.wheels.glob("*.whl"))
+    check_output(out, given)
+    check_packages(NEEDED + BROUGHT, wheels)
+    shutil.rmtree(BUILD, ignore_errors=True)
     for folder in (BUILD, out):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     report, codes = out / "report.txt", []
-    if wheels := sorted(map(str, arguments.wheels.glob("*.whl"))):
+    for earlier in out.glob("run.tar.*"):
+        earlier.unlink()
+    report.write_text(f"# {shlex.join([sys.executable, *sys.argv])}\n")
+    if wheels:
         pip = ["-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-compile", "--target"]
-        codes.append(step(report, INSTALL, *pip, str(BUILD / "site"), *wheels))
+        codes.append(step(report, INSTALL, *pip, str(BUILD / "site"), *map(str, wheels)))
     if not arguments.only_training:
         codes.append(step(report, TESTS, "-m", "pytest", "-q", "-m", "gpu", "tests/gpu"))
         codes.append(step(report, BENCHMARKS, "-m", "benchmarks", *BENCHMARKED))
     if train and arguments.minutes:
-        if arguments.checkpoint is not None:
-            found = newest(arguments.checkpoint)
-            shutil.copytree(found, run / found.name)
+        if checkpoint is not None:
+            shutil.copytree(checkpoint, run / checkpoint.name)
         script = [f"training/train_{train[0]}.py", *train[1:], "--output-dir", str(run), "--accept-other-hardware"]
         code = step(report, 60 * arguments.minutes, *script)
         codes.append(0 if code == STOPPED else code)
@@ -105,6 +120,37 @@ def check_inputs(paths: list[Path]) -> None:
         raise SystemExit(f"expected inputs inside {ROOT}, got {outside[0]}")
     if n_bytes > MAX_INPUT:
         raise SystemExit(f"expected songs and a checkpoint of at most {MAX_INPUT:,} bytes, got {n_bytes:,}")
+
+
+def check_output(out: Path, given: list[Path]) -> None:
+    """Refuse an output folder that holds an input, lies within one, or lies in the folder that each call begins anew.
+
+    Raises:
+        SystemExit: It is such a folder, or a file.
+    """
+    place = out.resolve()
+    if place.exists() and not place.is_dir():
+        raise SystemExit(f"expected a folder for the results, got the file {out}")
+    for path in given:
+        if path.resolve().is_relative_to(place) or place.is_relative_to(path.resolve()):
+            raise SystemExit(f"expected a folder for the results apart from the inputs, got {out} and {path}")
+    for path in (out, *given):
+        if path.resolve().is_relative_to(BUILD.resolve()):
+            raise SystemExit(f"expected nothing in {BUILD}, which each call begins anew, got {path}")
+
+
+def check_packages(names: tuple[str, ...], wheels: list[Path]) -> None:
+    """Refuse a Python without a package that is needed, where no wheel brings it.
+
+    Raises:
+        SystemExit: One is missing.
+    """
+    brought = {wheel.name.partition("-")[0].lower() for wheel in wheels}
+    if missing := [name for name in names if name not in brought and find_spec(name) is None]:
+        hint = "name another with PYTHON=, such as .venv/bin/python, or fetch wheels with `make gpu-wheels`"
+        if set(missing) & set(NEEDED):  # which are no wheels of `make gpu-wheels`
+            hint = "name another with PYTHON=, such as .venv/bin/python"
+        raise SystemExit(f"expected a Python with {', '.join(missing)}, got {sys.executable}: {hint}")
 
 
 def step(report: Path, seconds: float, *command: str) -> int:

@@ -15,19 +15,26 @@ from musemo_hf.experiments.model_reports.genres import genres_table, measure_gen
 from musemo_hf.experiments.model_reports.scripts import measurement_parser, training_songs, write_measurement
 from musemo_hf.experiments.sound_sets import SoundSets
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
+from musemo_hf.pipelines.generators import load_generator
+from musemo_hf.runner.argument_types import whole
+from musemo_hf.training.launch import of_kind
 
 
 def main() -> None:
     """Measure, and write the tables."""
     parser = measurement_parser(__doc__, "The folder of a U-Net generator.", "runs/conditions")
-    parser.add_argument("--n-clips", type=int, default=48, help="The number of clips of each condition; 0 for none.")
-    parser.add_argument("--n-emotions", type=int, default=16, help="The number of clips of each genre; 0 for none.")
-    parser.add_argument("--n-songs", type=int, help="The largest number of songs for the genres (default: all).")
-    parser.add_argument("--steps", type=int, help="The number of sampling steps (default: the model's own).")
+    parser.add_argument(
+        "--n-clips", type=whole(0), default=48, help="The number of clips of each condition; 0 for none."
+    )
+    parser.add_argument(
+        "--n-emotions", type=whole(0), default=16, help="The number of clips of each genre; 0 for none."
+    )
+    parser.add_argument("--n-songs", type=whole(), help="The largest number of songs for the genres (default: all).")
+    parser.add_argument("--steps", type=whole(), help="The number of sampling steps (default: the model's own).")
     parser.add_argument("--no-sound", action="store_true", help="Leave out the genres that another model hears.")
     arguments = parser.parse_args()
+    generator = of_kind(parser, load_generator(arguments.generator), MusemoUNetGenerator)
     songs, corpus = training_songs(arguments)
-    generator = MusemoUNetGenerator.from_pretrained(arguments.generator)
     if arguments.steps:
         generator.register_to_config(num_inference_steps=arguments.steps)
     figures, tables = {}, []

@@ -29,6 +29,7 @@ from musemo_hf.experiments.study.plan import StudyConfiguration
 from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
 from musemo_hf.reporting.fold_readings import FoldReading, append_reading, check_reading, today, weights_hash
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import load_songs
 from musemo_hf.training.launch import DATA_DIR
@@ -44,8 +45,10 @@ def main() -> None:
     parser.add_argument("evaluator", type=Path, help=what)
     parser.add_argument("--config", type=Path, help="The YAML of both trainings.")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, default=0, metavar="FOLD", help="The held-out fold.")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="The seeds of the trainings, for the card.")
+    parser.add_argument("--hold-out", type=whole(0), default=0, metavar="FOLD", help="The held-out fold.")
+    parser.add_argument(
+        "--seeds", type=whole(0), nargs="+", default=[0], help="The seeds of the trainings, for the card."
+    )
     parser.add_argument("--no-sound", action="store_true", help="Leave out what another model hears, which decides.")
     parser.add_argument("--bfloat16", action="store_true", help="Generate with products in bfloat16, which is faster.")
     parser.add_argument("--log", type=Path, default=LOG, help="The log of readings of folds.")

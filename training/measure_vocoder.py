@@ -32,6 +32,7 @@ from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
 from musemo_hf.pipelines.vocoders.load import load_vocoder
 from musemo_hf.reporting.fold_readings import FoldReading, append_reading, check_reading, today
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import load_songs
 
@@ -43,13 +44,13 @@ def main() -> None:
     """Read the songs, measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("songs", type=Path, help="The folder of songs.")
-    parser.add_argument("--n-songs", type=int, help="The largest number of songs (default: all).")
+    parser.add_argument("--n-songs", type=whole(), help="The largest number of songs (default: all).")
     parser.add_argument("--corpus", default="songs of one folder", help="What the page calls the songs.")
     what = "The folder or repository of a vocoder to measure too; may be repeated."
     parser.add_argument("--vocoder", action="append", default=[], metavar="PATH_OR_REPO", help=what)
     what = "The folder of DEAM, for the emotion that is recognised against the labels of people."
     parser.add_argument("--data-dir", type=Path, help=what)
-    parser.add_argument("--fold", type=int, default=0, help="The fold of DEAM whose labels are read (default: 0).")
+    parser.add_argument("--fold", type=whole(0), default=0, help="The fold of DEAM whose labels are read (default: 0).")
     parser.add_argument("--log", type=Path, default=DOCS / "fold-readings.md", help="The log of readings of folds.")
     parser.add_argument("--without-embedder", action="store_true", help="Leave out the figures by YAMNet.")
     parser.add_argument("--output-dir", type=Path, default=DOCS, help="The folder of the page.")

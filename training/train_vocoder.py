@@ -10,6 +10,7 @@ Resumes from the last checkpoint in the output folder. The result is `vocoder/`,
 import argparse
 from pathlib import Path
 
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.training.launch import OPTIONS, finish, start
 from musemo_hf.training.vocoder.settings import VocoderConfiguration
 from musemo_hf.training.vocoder.songs import MARGIN, SETTINGS, read_waveforms, song_files
@@ -29,7 +30,7 @@ def main() -> None:
     what = "Override single values."
     add("--set", nargs="*", action="extend", default=[], metavar="SECTION.KEY=VALUE", help=what)
     what = "The artist-disjoint folds of DEAM that are left out of the training."
-    add("--hold-out", type=int, nargs="*", default=[], metavar="FOLD", help=what)
+    add("--hold-out", type=whole(0), nargs="*", default=[], metavar="FOLD", help=what)
     for name in ("accept-other-hardware", "verbose"):
         add(f"--{name}", **OPTIONS[name])
     arguments = parser.parse_args()

@@ -30,6 +30,7 @@ from musemo_hf.experiments.sound_sets import SoundSets
 from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.embedders.yamnet import yamnet_embedder
 from musemo_hf.reporting.stored_report import held_out_fold
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.training.configuration import DataSettings
 from musemo_hf.training.corpus import load_songs
 
@@ -51,10 +52,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, required=True, help="The folder of DEAM, in either layout.")
     parser.add_argument("--output-dir", type=Path, default=DOCS, help="The folder of the page.")
-    parser.add_argument("--n-songs", type=int, help="The largest number of songs, for a quick look.")
+    parser.add_argument("--n-songs", type=whole(), help="The largest number of songs, for a quick look.")
     what = "The number of arrays of a set, at most a quarter of the songs."
-    parser.add_argument("--n-clips", type=int, default=250, help=what)
-    parser.add_argument("--n-sounds", type=int, default=120, help="The number of clips of a set of sound.")
+    parser.add_argument("--n-clips", type=whole(), default=250, help=what)
+    parser.add_argument("--n-sounds", type=whole(), default=120, help="The number of clips of a set of sound.")
     parser.add_argument(
         "--generator",
         action="append",

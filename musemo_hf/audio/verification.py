@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CHECKSUMS = "SHA256SUMS"
-WEIGHTS = ("config.json", "*.safetensors", "*.safetensors.index.json")  # files of a model
+WEIGHTS = ("config.json", "*.safetensors", "*.safetensors.index*.json")  # files of a model, of each variant
 SETTINGS = ("preprocessor_config.json",)  # files of a feature extractor
 
 logger = logging.getLogger(__name__)
@@ -120,6 +120,40 @@ class VerifiedModelMixin(ChecksumsMixin):
     """Verifies the values of a model too."""
 
     own_files = WEIGHTS
+
+    def save_pretrained(
+        self,
+        save_directory: Any,
+        is_main_process: bool = True,
+        *,
+        variant: str | None = None,
+        max_shard_size: int | str | None = None,
+        safe_serialization: bool = True,
+        use_flashpack: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Save as the library does, with the checksums of the files.
+
+        The options that pipelines of diffusers pass on are named, since they pass on only what they find here.
+
+        Args:
+            save_directory: The folder.
+            is_main_process: Whether this process writes the checksums too.
+            variant: A name within those of the files of weights, such as "fp16"; the weights are written as they are.
+            max_shard_size: The largest file, such as "5GB"; None for the library's own.
+            safe_serialization: True, since weights are written as safetensors alone.
+            use_flashpack: False, for the same reason.
+            **options: Further options of the library.
+
+        Raises:
+            ValueError: Another format of weights is asked for.
+        """
+        if use_flashpack or not safe_serialization:
+            got = f"safe_serialization={safe_serialization} and use_flashpack={use_flashpack}"
+            raise ValueError(f"expected safetensors, the only format in which weights are written, got {got}")
+        given = {"variant": variant, "max_shard_size": max_shard_size}
+        options |= {name: value for name, value in given.items() if value is not None}
+        return super().save_pretrained(save_directory, is_main_process=is_main_process, **options)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **options: Any) -> Any:

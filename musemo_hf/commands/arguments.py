@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from musemo_hf.runner.argument_types import whole
+
 
 def add_preparation(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the preparation of a data set."""
@@ -18,13 +20,7 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
 def add_jobs(parser: argparse.ArgumentParser, *aliases: str) -> None:
     """Add the argument of the number of processes."""
     what = "The number of processes that decode audio (default: 1)."
-    parser.add_argument("--jobs", *aliases, dest="jobs", type=_positive, default=1, metavar="N", help=what)
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
-    return number
+    parser.add_argument("--jobs", *aliases, dest="jobs", type=whole(), default=1, metavar="N", help=what)
 
 
 def add_recogniser(parser: argparse.ArgumentParser, name: str = "--recogniser", default: str = "recogniser") -> None:

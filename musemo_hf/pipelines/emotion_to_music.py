@@ -19,12 +19,17 @@ from diffusers.utils import BaseOutput
 from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
-from musemo_hf.models.flow.generation import check_emotion, expand_seeds
-from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, with_conditions
+from musemo_hf.models.flow.generation import check_emotion
+from musemo_hf.pipelines.editing.emotion_walk import EmotionWalkMixin
+from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, song_seeds, with_conditions
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
 
 OUTPUT_TYPES = ("np", "pt", "latent")
+NO_SCHEDULER = (
+    "a MusemoPipeline has no scheduler: its generator brings its sampler (UniPC in a U-Net), which is not swapped; "
+    "num_inference_steps and guidance_scale change how it samples"
+)
 
 
 @dataclass
@@ -58,7 +63,7 @@ class MusemoPipelineOutput(BaseOutput):
         return "".join(song._repr_html_() for song in self["songs"]) or None
 
 
-class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
+class MusemoPipeline(EmotionWalkMixin, SongEditingMixin, DiffusionPipeline):
     """Turns valence and arousal into music; with a U-Net also songs into other songs, see `SongEditingMixin`.
 
     Args:
@@ -96,16 +101,44 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
                 `trust_remote_code`.
 
         Raises:
-            TypeError: There is another option.
+            TypeError: There is another option, such as `scheduler`: the sampler belongs to the generator.
             ValueError: The checkpoint is of another kind, such as a recogniser, or a value is not supported.
             OSError: A file is missing.
         """
+        if "scheduler" in kwargs:
+            raise TypeError(NO_SCHEDULER)
         # by name, since this file is also code of a repository, where the package may be missing
         loading = import_module("musemo_hf.pipelines.loading")
         components, device = loading.load_components(str(pretrained_model_name_or_path), **kwargs)
         pipeline = cls(**components)
         pipeline.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
         return pipeline if device is None else pipeline.to(device)
+
+    @classmethod
+    def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs: Any) -> "MusemoPipeline":
+        """Make a pipeline with the components of another, as diffusers does.
+
+        Args:
+            pipeline: A `MusemoPipeline`.
+            **kwargs: The components to replace, and `dtype` (or `torch_dtype`), to which diffusers moves the models
+                that both pipelines share (default: float32).
+
+        Raises:
+            ValueError: The pipeline has no generator of music.
+        """
+        # diffusers drops models whose class is not the very one of the annotation, and a generator may be of several
+        models = {name: pipeline.components.get(name) for name in ("generator", "vocoder")}
+        return super().from_pipe(pipeline, **{name: model for name, model in models.items() if model} | kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "scheduler":
+            raise AttributeError(NO_SCHEDULER)
+        return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "scheduler":  # which would be kept and never asked
+            raise AttributeError(NO_SCHEDULER)
+        super().__setattr__(name, value)
 
     @torch.no_grad()
     def __call__(
@@ -155,20 +188,12 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
                 both `seed` and `generator` are given, the output type or a name of a tensor is unknown, or the
                 generator has no steps, guidance, conditions or genres, or not these.
         """
-        if output_type not in OUTPUT_TYPES:
-            raise ValueError(f"expected output_type out of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
+        self._check_output_type(output_type)
         emotion = self._emotions(valence, arousal).repeat_interleave(_positive("num_samples", num_samples), dim=0)
-        seeds = _seeds(seed, generator, len(emotion))
-        options: dict[str, Any] = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
-        options |= {"callback": self._step_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)}
-        given = {name: value for name, value in options.items() if value is not None}
-        if given and not hasattr(self.generator.config, "num_inference_steps"):
-            names = ", ".join(given).replace("callback", "callback_on_step_end")
-            raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
-        if conditions and not hasattr(self.generator.config, "conditions"):
-            raise ValueError(f"expected conditions for a U-Net only, got a {type(self.generator).__name__}")
-        named = {"conditions": conditions, "genre": genre}
-        wishes = with_conditions(named, len(emotion), self.generator)["conditions"] or {}
+        seeds = song_seeds(seed, generator, len(emotion))
+        callback = self._step_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)
+        given = self._generation(len(emotion), num_inference_steps, guidance_scale, conditions, genre, callback)
+        wishes = given.pop("conditions", {})
         mels, songs = [], []
         for start in self.progress_bar(range(0, len(emotion), _positive("batch_size", batch_size))):
             part = slice(start, start + batch_size)
@@ -238,40 +263,30 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
 
         return call
 
-    def walk(
+    def _generation(
         self,
-        start: tuple[float, float],
-        end: tuple[float, float],
-        steps: int = 5,
-        seed: int | None = None,
-        end_seed: int | None = None,
-        n_iter: int = 32,
-    ) -> MusemoPipelineOutput:
-        """Generate songs on the way from one emotion to another.
+        n_songs: int,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        conditions: Mapping[str, float | Sequence[float]] | None = None,
+        genre: str | Sequence[str | None] | None = None,
+        callback: Callable[..., torch.Tensor] | None = None,
+    ) -> dict[str, Any]:
+        """Return options of the generator's `generate`, without those that are not given; see a call."""
+        options = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale, "callback": callback}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        if given and not hasattr(self.generator.config, "num_inference_steps"):
+            names = ", ".join(given).replace("callback", "callback_on_step_end")
+            raise ValueError(f"expected {names} for a flow only, got a {type(self.generator).__name__}")
+        if conditions and not hasattr(self.generator.config, "conditions"):
+            raise ValueError(f"expected conditions for a U-Net only, got a {type(self.generator).__name__}")
+        wishes = with_conditions({"conditions": conditions, "genre": genre}, n_songs, self.generator)["conditions"]
+        return given | ({"conditions": wishes} if wishes else {})
 
-        Args:
-            start: The (valence, arousal) of the first song.
-            end: The (valence, arousal) of the last song.
-            steps: The number of songs including the two ends, at least 2.
-            seed: The seed of the noise at the start.
-            end_seed: The seed of the noise at the end, which is reached on the great circle between the two (Shoemake
-                1985); None keeps the noise, so that only the emotion changes.
-            n_iter: The number of Griffin-Lim iterations.
-        """
-        if steps < 2:
-            raise ValueError(f"expected at least 2 steps, got {steps}")
-        share = torch.linspace(0, 1, steps)[:, None]
-        ends = check_emotion([list(start), list(end)])
-        emotion = ends[:1] * (1 - share) + ends[1:] * share
-        first_seed = expand_seeds(seed, 1)[0]
-        noise = self.generator.sample_noise(2, [first_seed, first_seed if end_seed is None else end_seed])
-        seeds: list[int | None] = [first_seed] * steps
-        if torch.equal(noise[0], noise[1]):
-            noise = noise[:1].expand(steps, -1)
-        else:
-            noise = _great_circle(noise[0], noise[1], share)
-            seeds[1:] = [None] * (steps - 2) + [end_seed]  # no seed gives what lies between two
-        return self._sung(self.generator.generate(emotion, noise=noise), emotion, seeds, n_iter)
+    @staticmethod
+    def _check_output_type(output_type: str) -> None:
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(f"expected output_type out of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
 
     @staticmethod
     def _emotions(valence: float | Sequence[float], arousal: float | Sequence[float]) -> torch.Tensor:
@@ -283,10 +298,17 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         return check_emotion(torch.from_numpy(np.stack(pair, axis=1)))
 
     def _sung(
-        self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int
+        self,
+        mels: torch.Tensor,
+        emotion: torch.Tensor,
+        seeds: Sequence[int | None],
+        n_iter: int,
+        output_type: str = "np",
     ) -> MusemoPipelineOutput:
-        """Return normalised log-mels `(B, 1, n_mels, n_frames)` of emotions `(B, 2)` as an output with sound."""
-        return _output(self._to_songs(mels, emotion, seeds, n_iter))
+        """Return normalised log-mels `(B, 1, n_mels, n_frames)` of emotions `(B, 2)` as an output of some type."""
+        if output_type == "latent":
+            return MusemoPipelineOutput(mels, [])
+        return _output(self._to_songs(mels, emotion, seeds, n_iter), output_type)
 
     def _to_songs(
         self, mels: torch.Tensor, emotion: torch.Tensor, seeds: Sequence[int | None], n_iter: int
@@ -300,21 +322,7 @@ class MusemoPipeline(SongEditingMixin, DiffusionPipeline):
         ]
 
 
-def _seeds(seed: Any, generator: Any, n_songs: int) -> list[int]:
-    """Return the seed of each song, drawn from random generators where these are given."""
-    if generator is None:
-        return expand_seeds(seed, n_songs)
-    if seed is not None:
-        raise ValueError("expected seed or generator, got both")
-    single = isinstance(generator, torch.Generator)
-    each = [generator] * n_songs if single else list(generator)
-    if len(each) != n_songs or not all(isinstance(one, torch.Generator) for one in each):
-        got = ", ".join(sorted({type(one).__name__ for one in each})) or "none"
-        raise ValueError(f"expected one torch.Generator, or {n_songs} of them, got {len(each)} ({got})")
-    return [int(torch.randint(2**31, (1,), generator=one, device=one.device)) for one in each]
-
-
-def _output(songs: list[Song], output_type: str = "np") -> MusemoPipelineOutput:
+def _output(songs: list[Song], output_type: str) -> MusemoPipelineOutput:
     audios = np.stack([song.audio for song in songs])
     return MusemoPipelineOutput(torch.from_numpy(audios) if output_type == "pt" else audios, songs)
 
@@ -323,12 +331,6 @@ def _positive(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f"expected {name} of at least 1, got {value}")
     return value
-
-
-def _great_circle(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Interpolate spherically, `(steps, D)`: a straight line between Gaussian samples is too short in the middle."""
-    angle = torch.acos(torch.cosine_similarity(first, second, dim=0).clamp(-1, 1))
-    return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / torch.sin(angle)
 
 
 if __name__.startswith("musemo_hf."):  # and not as code of a repository

@@ -57,8 +57,19 @@ def load_components(path: str, **options: Any) -> tuple[dict[str, Any], str | No
     if isinstance(options.get("vocoder"), (str, Path)):
         components["vocoder"] = load_vocoder(options["vocoder"], _dtype(options, "vocoder"))
     elif "vocoder" not in options and ((index or {}).get("vocoder") or [None])[0] is not None:
-        components["vocoder"] = load_vocoder(path, _dtype(options, "vocoder"), subfolder=folders["vocoder"], **hub)
+        hub["subfolder"] = folders["vocoder"]
+        components["vocoder"] = _load_own_vocoder(path, _dtype(options, "vocoder"), model.get("variant"), hub)
     return components, device
+
+
+def _load_own_vocoder(path: str, dtype: torch.dtype | None, variant: str | None, hub: dict[str, Any]) -> Any:
+    """Load the vocoder of a pipeline, in the variant if it has it, as diffusers does for each component."""
+    try:
+        return load_vocoder(path, dtype, variant, **hub)
+    except OSError:
+        if variant is None:
+            raise
+        return load_vocoder(path, dtype, **hub)
 
 
 def _device(device_map: Any) -> str | None:

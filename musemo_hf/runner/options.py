@@ -2,6 +2,7 @@
 
 import argparse
 
+from .argument_types import real, whole
 from .engines import Engine, InProcess, WorkerProcesses
 from .ray_engine import RayCluster
 
@@ -10,11 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--engine`, `--jobs`, `--address`, `--num-cpus` and `--num-gpus`."""
     group = parser.add_argument_group("where the tasks run")
     group.add_argument("--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster")
-    group.add_argument("--jobs", type=int, default=1, metavar="N", help="number of processes of the local engine (1)")
-    group.add_argument("--address", help="address of the Ray cluster, or auto; without it Ray starts on this machine")
-    group.add_argument("--num-cpus", type=float, default=1, metavar="N", help="cores that Ray gives a task (1)")
     group.add_argument(
-        "--num-gpus", type=float, metavar="N", help="GPUs, or a fraction, that Ray gives a task that trains (1 if any)"
+        "--jobs", type=whole(), default=1, metavar="N", help="number of processes of the local engine (1)"
+    )
+    group.add_argument("--address", help="address of the Ray cluster, or auto; without it Ray starts on this machine")
+    group.add_argument("--num-cpus", type=real(), default=1, metavar="N", help="cores that Ray gives a task (1)")
+    group.add_argument(
+        "--num-gpus", type=real(), metavar="N", help="GPUs, or a fraction, that Ray gives a task that trains (1 if any)"
     )
 
 
@@ -28,8 +31,6 @@ def make_engine(arguments: argparse.Namespace, num_processes: int) -> Engine:
     Raises:
         ValueError: The arguments do not fit together, or Ray is not installed.
     """
-    if arguments.jobs < 1:
-        raise ValueError(f"expected --jobs of at least 1, got {arguments.jobs}")
     if num_processes > 1 and (arguments.engine == "ray" or arguments.jobs > 1):
         raise ValueError(f"expected one process with --engine ray or --jobs, which start more, got {num_processes}")
     if arguments.engine == "local":

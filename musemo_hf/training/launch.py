@@ -6,11 +6,12 @@ import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from accelerate import Accelerator
 
 from musemo_hf.files import atomic_write
+from musemo_hf.runner.argument_types import whole
 from musemo_hf.runner.lifetime import end_with_launcher
 from musemo_hf.runner.options import add_arguments
 
@@ -25,8 +26,13 @@ DATA_DIR = (
     "The folder of DEAM or of `musemo pseudo-label`, or a file of `musemo prepare --pack` (default: the "
     "demonstration corpus)."
 )
+Kind = TypeVar("Kind")
 OPTIONS: dict[str, dict[str, Any]] = {
-    "hold-out": {"type": int, "metavar": "FOLD", "help": "The artist-disjoint fold that is left out of the training."},
+    "hold-out": {
+        "type": whole(0),
+        "metavar": "FOLD",
+        "help": "The artist-disjoint fold that is left out of the training.",
+    },
     "log": {"type": Path, "metavar": "FILE", "help": "The log of readings of folds (default: docs/fold-readings.md)."},
     "note": {"default": "", "help": "What the fold is read for, for the log."},
     "accept-other-hardware": {
@@ -88,8 +94,25 @@ def generator_parser(description: str | None, generator: str, path: type = Path)
     parser.add_argument("generator", type=path, help=generator)
     parser.add_argument("--config", type=Path, help="The YAML file that it was trained with, which chooses the songs.")
     parser.add_argument("--data-dir", type=Path, help=DATA_DIR)
-    parser.add_argument("--hold-out", type=int, metavar="FOLD", help="The fold whose songs are left out.")
+    parser.add_argument("--hold-out", type=whole(0), metavar="FOLD", help="The fold whose songs are left out.")
     return parser
+
+
+def of_kind(parser: argparse.ArgumentParser, generator: Any, *kinds: type[Kind]) -> Kind:
+    """Return a generator that is of one of the kinds a script is for, and end the script where it is not.
+
+    Args:
+        parser: The parser of the script, which says what is wrong.
+        generator: The loaded generator.
+        kinds: The classes of generators.
+
+    Raises:
+        SystemExit: It is of another kind.
+    """
+    if not isinstance(generator, kinds):
+        wanted = " or a ".join(kind.__name__ for kind in kinds)
+        parser.error(f"expected the folder of a {wanted}, got that of a {type(generator).__name__}")
+    return generator
 
 
 def start(arguments: argparse.Namespace, defaults: Configuration | None = None) -> tuple[Any, Accelerator]:

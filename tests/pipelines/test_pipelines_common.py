@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from diffusers import EulerDiscreteScheduler
 
 from musemo_hf import (
     MusemoFeatureExtractor,
@@ -123,6 +124,55 @@ def test_save_load_float16(pipe, dtype, tmp_path):
     loaded.set_progress_bar_config(disable=True)
     assert loaded.generator.dtype == dtype
     assert np.abs(run(loaded) - expected).mean() < 0.05  # dB
+
+
+def test_save_load_variant(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path)
+    for model in (pipe.generator, pipe.vocoder):
+        if model is not None:
+            next(model.parameters()).data.mul_(0.5)
+    pipe.save_pretrained(tmp_path, variant="fp16")
+    names = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.fp16.safetensors"))]
+    assert [name.split("/")[0] for name in names] == ["generator", *(["vocoder"] if pipe.vocoder else [])]
+    for name in (name for name in names if name.startswith("generator")):  # transformers writes no checksums
+        assert f"  {name.split('/')[1]}\n" in (tmp_path / name).with_name("SHA256SUMS").read_text()
+    variant, plain = (MusemoPipeline.from_pretrained(tmp_path, **given) for given in ({"variant": "fp16"}, {}))
+    for name in ("generator", "vocoder"):
+        if (model := getattr(pipe, name)) is not None:
+            first = next(model.parameters())
+            assert torch.equal(next(getattr(variant, name).parameters()), first)
+            assert not torch.equal(next(getattr(plain, name).parameters()), first)
+    (tmp_path / names[0]).write_bytes(b"damaged")
+    with pytest.raises(OSError, match="the file was damaged or changed"):
+        MusemoPipeline.from_pretrained(tmp_path, variant="fp16")
+
+
+def test_weights_are_saved_as_safetensors_alone(pipe, tmp_path):
+    for option in ({"safe_serialization": False}, {"use_flashpack": True}):
+        with pytest.raises(ValueError, match="expected safetensors, the only format"):
+            pipe.save_pretrained(tmp_path, **option)
+
+
+def test_from_pipe(pipe, components):
+    again = MusemoPipeline.from_pipe(pipe)
+    again.set_progress_bar_config(disable=True)
+    assert {name: again.components[name] for name in components} == components
+    np.testing.assert_array_equal(run(again), run(pipe))
+    assert MusemoPipeline.from_pipe(pipe, vocoder=None).vocoder is None
+    other = gan()
+    assert MusemoPipeline.from_pipe(pipe, generator=other).generator is other
+
+
+def test_the_sampler_is_not_swapped(pipe, tmp_path):
+    assert not hasattr(pipe, "scheduler")
+    with pytest.raises(AttributeError, match="has no scheduler: its generator brings its sampler"):
+        _ = pipe.scheduler
+    with pytest.raises(AttributeError, match="has no scheduler: its generator brings its sampler"):
+        pipe.scheduler = EulerDiscreteScheduler()
+    with pytest.raises(TypeError, match="has no scheduler: its generator brings its sampler"):
+        MusemoPipeline.from_pretrained(tmp_path, scheduler=EulerDiscreteScheduler())
+    with pytest.raises(AttributeError, match="no_such_attribute"):
+        _ = pipe.no_such_attribute
 
 
 def test_to_device(pipe):

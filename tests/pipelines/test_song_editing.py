@@ -1,5 +1,7 @@
 """Variations, continuation and infilling of songs, and walks through emotions, by the pipeline."""
 
+import functools
+
 import numpy as np
 import pytest
 import soundfile
@@ -67,6 +69,62 @@ def test_a_journey_is_one_song_through_all_emotions(pipe):
     assert not np.allclose(song.spectrogram[:, 86:], other.spectrogram[:, 86:], atol=0.1)
 
 
+def test_a_random_generator_gives_the_seeds_and_latents_are_log_mels(pipe, samples):
+    seeds = [int(torch.randint(2**31, (1,), generator=each)) for each in [torch.Generator().manual_seed(4)] * 2]
+    song = {"array": samples, "sampling_rate": RATE}
+    calls = {
+        "vary": ((song, [0.1, 0.1], [0.2, 0.2]), 65),
+        "extend": ((song, 0.5, [0.1, 0.1], [0.2, 0.2]), 87),
+        "infill": ((song, 0.5, 1.0, [0.1, 0.1], [0.2, 0.2]), 65),
+    }
+    for name, (arguments, n_frames) in calls.items():
+        call = functools.partial(getattr(pipe, name), *arguments, **FEW, output_type="latent")
+        drawn, seeded = call(generator=torch.Generator().manual_seed(4)), call(seed=seeds)
+        assert drawn.audios.shape == (2, 1, 128, n_frames)
+        assert drawn.songs == []
+        assert torch.equal(drawn.audios, seeded.audios)
+        with pytest.raises(ValueError, match="expected seed or generator, got both"):
+            call(seed=0, generator=torch.Generator())
+    for name, arguments in {"journey": ([0.1, 0.2], [0.2, 0.3], 2.0), "walk": ((0, 0), (0.5, 0.5), 3)}.items():
+        call = functools.partial(getattr(pipe, name), *arguments, **FEW)
+        drawn = call(generator=torch.Generator().manual_seed(4), output_type="pt")
+        assert isinstance(drawn.audios, torch.Tensor)
+        np.testing.assert_array_equal(drawn.audios.numpy(), call(seed=seeds[0]).audios)
+        assert torch.equal(call(seed=1, output_type="latent").audios, call(seed=1, output_type="latent").audios)
+        with pytest.raises(ValueError, match="expected output_type out of np, pt, latent, got 'wav'"):
+            call(output_type="wav")
+
+
+def test_a_journey_takes_a_tempo_for_each_emotion_and_repeats(pipe):
+    def journey(**options):
+        return pipe.journey([0.5, 0.5], [0.5, 0.5], 1.8, seed=1, output_type="latent", **FEW, **options).audios
+
+    same, one, each = (journey(conditions={"tempo": tempo}) for tempo in (60, [60, 60], [60, 200]))
+    assert torch.equal(same, one)
+    assert torch.equal(each[..., :39], same[..., :39])
+    assert (each - same)[..., 39:].abs().max() > 1e-4
+    assert not torch.equal(journey(repeats=1), journey(repeats=3))
+    with pytest.raises(ValueError, match="expected one value of tempo or 2, one for each song, got"):
+        journey(conditions={"tempo": [60, 70, 80]})
+
+
+def test_a_walk_takes_steps_guidance_and_conditions_as_a_call(pipe):
+    def walk(**options):
+        return pipe.walk((0, 0), (0, 0), 2, seed=1, output_type="latent", **options).audios
+
+    plain = walk(num_inference_steps=2, guidance_scale=1.0)
+    call = pipe(0, 0, seed=1, num_inference_steps=2, guidance_scale=1.0, output_type="latent").audios
+    torch.testing.assert_close(plain[:1], call)
+    assert not torch.equal(walk(num_inference_steps=3, guidance_scale=1.0), plain)
+    assert not torch.equal(walk(num_inference_steps=2, guidance_scale=3.0), plain)
+    slow = walk(num_inference_steps=2, conditions={"tempo": 60})
+    both = walk(num_inference_steps=2, conditions={"tempo": [60, 200]})
+    torch.testing.assert_close(both[0], slow[0])
+    assert (both[1] - slow[1]).abs().max() > 1e-4
+    with pytest.raises(TypeError, match="strength"):
+        walk(strength=0.5)
+
+
 def test_conditions_are_one_value_or_one_for_each_song(pipe):
     options = {"seed": [0, 0], "num_inference_steps": 1, "output_type": "latent"}
     emotions = {"valence": [0.0, 0.0], "arousal": [0.0, 0.0]}
@@ -101,6 +159,13 @@ def test_a_genre_is_one_or_one_for_each_song_and_none_for_a_generator_without_ge
         for genre in (None, "Jazz")
     ]
     assert np.abs(varied[0] - varied[1]).max() > 1e-2
+    journeys = [
+        knowing.journey([0, 0], [0, 0], 1.8, seed=0, output_type="latent", genre=genre, **FEW).audios
+        for genre in ("Jazz", ["Jazz", None], [None, None])
+    ]
+    assert torch.equal(journeys[0][..., :39], journeys[1][..., :39])
+    assert not torch.equal(journeys[0][..., 39:], journeys[1][..., 39:])
+    assert not torch.equal(journeys[1][..., :39], journeys[2][..., :39])
     with pytest.raises(ValueError, match="expected a genre out of Hip-Hop, Jazz, got 'polka'"):
         knowing(0, 0, genre="polka")
     with pytest.raises(ValueError, match="expected one genre or 2, one for each song, got 3"):

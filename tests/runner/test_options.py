@@ -30,7 +30,6 @@ def test_ray_takes_an_address_and_the_resources_of_a_task():
 @pytest.mark.parametrize(
     ("arguments", "num_processes", "message"),
     [
-        (["--jobs", "0"], 1, "expected --jobs of at least 1"),
         (["--address", "auto"], 1, "expected --engine ray with --address"),
         (["--engine", "ray", "--jobs", "2"], 1, "expected --jobs with --engine local"),
         (["--engine", "ray"], 2, "expected one process with --engine ray or --jobs"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from musemo_hf import MusemoFeatureExtractor, MusemoUNetGenerator
+from musemo_hf import MusemoFeatureExtractor, MusemoUNetGenerator, embedded_checkpoint
 from musemo_hf.data.pack import write_pack
 
 TRAINING = Path(__file__).parents[2] / "training"
@@ -36,6 +36,52 @@ def start(script, runs, monkeypatch, *options, folder="generator"):
     arguments = ["--data-dir", str(runs / "songs.safetensors"), "--hold-out", "1", "--output-dir", str(runs / "out")]
     monkeypatch.setattr("sys.argv", [script, str(runs / folder), *arguments, *options])
     runpy.run_path(str(TRAINING / script), run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        ("examine_editing.py", ["--strengths", "0.5", "1.5"], "--strengths: expected a number from 0 to 1, got 1.5"),
+        ("extrapolate_unet.py", ["--updates", "0"], "--updates: expected a whole number of at least 1, got 0"),
+        ("extrapolate_unet.py", ["--lr", "nan"], "--lr: expected a number above 0, got nan"),
+        ("measure_steps.py", ["--guidance", "-1"], "--guidance: expected a number of at least 0, got -1"),
+        ("measure_steps.py", ["--hold-out", "-1"], "--hold-out: expected a whole number of at least 0, got -1"),
+        ("measure_conditions.py", ["--n-clips", "-1"], "--n-clips: expected a whole number of at least 0, got -1"),
+        ("calibrate_generator.py", ["--n-clips", "1"], "--n-clips: expected a whole number of at least 2, got 1"),
+        ("choose_noise_scale.py", ["--scales", "0"], "--scales: expected a number above 0, got 0"),
+        ("examine_sound.py", ["--seeds", "0"], "--seeds: expected a whole number of at least 1, got 0"),
+        ("measure_generator.py", ["--seeds", "-1"], "--seeds: expected a whole number of at least 0, got -1"),
+        ("evaluate_recognisers.py", ["--jobs", "0"], "--jobs: expected a whole number of at least 1, got 0"),
+        ("measure_vocoder.py", ["--n-songs", "0"], "--n-songs: expected a whole number of at least 1, got 0"),
+        ("train_unet.py", ["--hold-out", "-1"], "--hold-out: expected a whole number of at least 0, got -1"),
+        ("train_vocoder.py", ["--hold-out", "-1"], "--hold-out: expected a whole number of at least 0, got -1"),
+        ("validate_metric.py", ["--n-clips", "0"], "--n-clips: expected a whole number of at least 1, got 0"),
+    ],
+)
+def test_numbers_are_refused_when_they_are_parsed(monkeypatch, capsys, script, options, message):
+    monkeypatch.setattr("sys.argv", [script, *options])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(TRAINING / script), run_name="__main__")
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "wanted"),
+    [
+        ("measure_steps.py", ["generator"], "MusemoFlowGenerator or a MusemoUNetGenerator"),
+        ("examine_editing.py", ["generator"], "MusemoUNetGenerator"),
+        ("extrapolate_unet.py", ["generator"], "MusemoUNetGenerator"),
+        ("measure_conditions.py", ["generator"], "MusemoUNetGenerator"),
+        ("calibrate_generator.py", ["generator", "recogniser"], "MusemoUNetGenerator"),
+        ("choose_noise_scale.py", ["flow"], "MusemoGanGenerator"),
+    ],
+)
+def test_a_generator_of_another_kind_is_refused(monkeypatch, capsys, script, arguments, wanted):
+    monkeypatch.setattr("sys.argv", [script, *(embedded_checkpoint(name) for name in arguments)])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(TRAINING / script), run_name="__main__")
+    got = "MusemoUNetGenerator" if "flow" in arguments else "MusemoGanGenerator"
+    assert f"error: expected the folder of a {wanted}, got that of a {got}\n" in capsys.readouterr().err
 
 
 def test_steps(runs, monkeypatch):

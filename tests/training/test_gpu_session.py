@@ -2,6 +2,7 @@
 
 import importlib.util
 import signal
+import subprocess
 import sys
 import tarfile
 import time
@@ -104,6 +105,9 @@ def test_what_does_not_travel_is_refused(session, tmp_path, monkeypatch):
     [
         (["--minutes", "9"], "expected 0 to 3.2 minutes of training"),
         (["--minutes", "9", "--only-training"], "expected 0 to 7.2 minutes of training"),
+        (["--minutes", "nan"], "expected 0 to 3.2 minutes of training, so that all ends in time, got nan"),
+        (["--minutes", "-1"], "expected 0 to 3.2 minutes of training, so that all ends in time, got -1.0"),
+        (["--shrink-to", "small"], "expected --checkpoint, the checkpoint that --shrink-to makes small, got none"),
         (["--", "nothing"], "expected a script training/train_<name>.py, got nothing"),
     ],
 )
@@ -112,6 +116,53 @@ def test_more_minutes_than_there_are_and_unknown_scripts(session, monkeypatch, c
     with pytest.raises(SystemExit):
         session.main()
     assert message in capsys.readouterr().err
+
+
+def call(session, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["gpu_session.py", "--minutes", "0", "--only-training", *map(str, arguments)])
+    return session.main()
+
+
+def test_the_output_folder_keeps_what_is_not_of_an_earlier_call(session, tmp_path, monkeypatch):
+    out = tmp_path / "precious"
+    (out / "folder").mkdir(parents=True)
+    for name in ("x", "folder/y", "report.txt", "run.tar.00"):
+        (out / name).write_text("before")
+    assert call(session, monkeypatch, "--output-dir", out, "--wheels", tmp_path) == 0
+    assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["report.txt", "x", "y"]
+    assert (out / "report.txt").read_text().endswith(f"--output-dir {out} --wheels {tmp_path}\n")
+
+
+def test_an_output_folder_with_the_inputs_is_refused_and_loses_nothing(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "ROOT", tmp_path)
+    weights = tmp_path / "runs" / "gpu" / "checkpoint-000004" / "weights"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("learnt")
+    run = weights.parents[1]
+    for out in (run, tmp_path / "runs", weights.parent / "out"):
+        with pytest.raises(SystemExit, match="expected a folder for the results apart from the inputs, got"):
+            call(session, monkeypatch, "--checkpoint", run, "--output-dir", out)
+    built = session.BUILD / "run" / "checkpoint-000004"
+    built.mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"expected nothing in .*build, which each call begins anew, got"):
+        call(session, monkeypatch, "--checkpoint", built.parent, "--output-dir", tmp_path / "out")
+    with pytest.raises(SystemExit, match="expected a folder for the results, got the file"):
+        call(session, monkeypatch, "--output-dir", weights)
+    assert weights.read_text() == "learnt"
+    assert built.is_dir()
+
+
+def test_a_python_without_torch_is_refused_in_one_line(tmp_path):
+    script = str(ROOT / "training" / "gpu_session.py")
+    (tmp_path / "run" / "checkpoint-000004").mkdir(parents=True)
+    shrunk = ["--checkpoint", str(tmp_path / "run"), "--shrink-to", str(tmp_path / "small")]
+    for arguments in (["--minutes", "0", "--output-dir", str(tmp_path / "out")], shrunk):
+        # neither the folder of packages nor that of the user is read
+        bare = subprocess.run([sys.executable, "-I", "-S", script, *arguments], capture_output=True, text=True)
+        assert bare.returncode == 1
+        assert bare.stderr.startswith("expected a Python with torch, ")
+        assert bare.stderr.count("\n") == 1
+        assert "name another with PYTHON=" in bare.stderr
 
 
 def test_a_step_that_takes_too_long_is_stopped_with_the_processes_that_it_started(session, tmp_path):

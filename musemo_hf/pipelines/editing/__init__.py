@@ -1,1 +1,1 @@
-"""Songs made from given songs, as methods of the pipeline."""
+"""Songs made from given songs, and on the way between emotions, as methods of the pipeline."""

@@ -19,7 +19,7 @@ class SongEditingMixin:
 
     A song is a `Song`, a file (a path, bytes or an open file), or samples with their `sampling_rate` in Hz. Further
     arguments of all methods (`options`) are `num_inference_steps`, `guidance_scale`, `conditions` and `genre` as in a
-    call.
+    call; `generator` and `output_type` are those of a call too.
     """
 
     generator: Any
@@ -35,6 +35,8 @@ class SongEditingMixin:
         seed: int | Sequence[int] | None = None,
         sampling_rate: float | None = None,
         n_iter: int = 32,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "np",
         **options: Any,
     ) -> Any:
         """Make a variation of a song for each emotion.
@@ -47,6 +49,9 @@ class SongEditingMixin:
             seed: An integer gives the i-th variation the seed `seed + i`; a sequence gives each its own.
             sampling_rate: The sampling rate of samples in Hz.
             n_iter: The number of Griffin-Lim iterations.
+            generator: A random generator from which the seed of each variation is drawn, or a list with one for each;
+                instead of `seed`.
+            output_type: "np", "pt" or "latent", as in a call.
             **options: See the class.
 
         Raises:
@@ -54,11 +59,11 @@ class SongEditingMixin:
                 generator cannot change songs.
             AudioDecodingError: A file is not audio.
         """
-        emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
+        emotion, seeds, mel = self._edited(song, valence, arousal, seed, generator, sampling_rate, output_type)
         mels = self.generator.vary(
             mel, emotion, strength, seeds, **with_conditions(options, len(emotion), self.generator)
         )
-        return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
+        return self._sung(mels, emotion, seeds, n_iter, output_type)  # type: ignore[attr-defined]
 
     @torch.no_grad()
     def extend(
@@ -70,6 +75,8 @@ class SongEditingMixin:
         seed: int | Sequence[int] | None = None,
         sampling_rate: float | None = None,
         n_iter: int = 32,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "np",
         **options: Any,
     ) -> Any:
         """Continue a song by some seconds of each emotion; the result begins with the song.
@@ -82,12 +89,14 @@ class SongEditingMixin:
             seed: See `vary`.
             sampling_rate: See `vary`.
             n_iter: See `vary`.
+            generator: See `vary`.
+            output_type: See `vary`.
             **options: See the class; and `context` and `repeats` of the generator's `extend`.
 
         Raises:
             ValueError: The song is too short to continue, the seconds are less than a frame, or as in `vary`.
         """
-        emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
+        emotion, seeds, mel = self._edited(song, valence, arousal, seed, generator, sampling_rate, output_type)
         mels = self.generator.extend(
             mel,
             self._frames("seconds", seconds),
@@ -95,7 +104,7 @@ class SongEditingMixin:
             seeds,
             **with_conditions(options, len(emotion), self.generator),
         )
-        return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
+        return self._sung(mels, emotion, seeds, n_iter, output_type)  # type: ignore[attr-defined]
 
     @torch.no_grad()
     def infill(
@@ -108,6 +117,8 @@ class SongEditingMixin:
         seed: int | Sequence[int] | None = None,
         sampling_rate: float | None = None,
         n_iter: int = 32,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "np",
         **options: Any,
     ) -> Any:
         """Make a part of a song anew, so that it fits what is before and after it.
@@ -121,12 +132,14 @@ class SongEditingMixin:
             seed: See `vary`.
             sampling_rate: See `vary`.
             n_iter: See `vary`.
+            generator: See `vary`.
+            output_type: See `vary`.
             **options: See the class; and `repeats` of the generator's `infill`.
 
         Raises:
             ValueError: The part is not within the song or is all of it, or as in `vary`.
         """
-        emotion, seeds, mel = self._edited(song, valence, arousal, seed, sampling_rate)
+        emotion, seeds, mel = self._edited(song, valence, arousal, seed, generator, sampling_rate, output_type)
         rate = self.feature_extractor.sampling_rate / self.feature_extractor.hop_length
         if not 0 <= start < end <= mel.shape[-1] / rate:
             raise ValueError(f"expected a part within 0 to {mel.shape[-1] / rate:.2f} s, got {start} to {end}")
@@ -138,7 +151,7 @@ class SongEditingMixin:
             seeds,
             **with_conditions(options, len(emotion), self.generator),
         )
-        return self._sung(mels, emotion, seeds, n_iter)  # type: ignore[attr-defined]
+        return self._sung(mels, emotion, seeds, n_iter, output_type)  # type: ignore[attr-defined]
 
     @torch.no_grad()
     def journey(
@@ -148,6 +161,8 @@ class SongEditingMixin:
         seconds: float = 60.0,
         seed: int | None = None,
         n_iter: int = 32,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "np",
         **options: Any,
     ) -> Any:
         """Make one song that goes through emotions, each for as long; each part is fitted to what is before it.
@@ -158,7 +173,10 @@ class SongEditingMixin:
             seconds: The duration of the song in s.
             seed: The seed of the song.
             n_iter: The number of Griffin-Lim iterations.
-            **options: See the class.
+            generator: A random generator from which the seed is drawn, instead of `seed`.
+            output_type: See `vary`.
+            **options: See the class, where a condition or a genre is one for the song or one for each emotion; and
+                `context` and `repeats` of the generator's `extend`.
 
         Returns:
             The song, of the mean emotion.
@@ -167,21 +185,27 @@ class SongEditingMixin:
             ValueError: The emotions are outside [-1, 1] or of unequal length, there are not as many seconds as an
                 emotion needs, or the generator cannot change songs.
         """
-        self._check_generator()
+        self._check_asked(output_type)
         emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
-        first, options = expand_seeds(seed, 1)[0], with_conditions(options, 1, self.generator)
+        first = song_seeds(seed, generator, 1)[0]
+        options = with_conditions(options, len(emotion), self.generator)
+        wishes = options.pop("conditions", None) or {}
+        parts = [{name: values[i : i + 1] for name, values in wishes.items()} for i in range(len(emotion))]
         ends = torch.linspace(0, self._frames("seconds", seconds), len(emotion) + 1).round().long()[1:].tolist()
-        mel = self.generator.generate(emotion[:1], seed=first, **options)[..., : ends[0]]
+        begun = {name: value for name, value in options.items() if name not in ("context", "repeats")}
+        mel = self.generator.generate(emotion[:1], seed=first, conditions=parts[0], **begun)[..., : ends[0]]
         for number, end in enumerate(ends):
             if (missing := end - mel.shape[-1]) > 0:
-                mel = self.generator.extend(mel, missing, emotion[number : number + 1], first + number, **options)
-        return self._sung(mel, emotion.mean(dim=0, keepdim=True), [first], n_iter)  # type: ignore[attr-defined]
+                asked = emotion[number : number + 1]
+                mel = self.generator.extend(mel, missing, asked, first + number, conditions=parts[number], **options)
+        emotion = emotion.mean(dim=0, keepdim=True)
+        return self._sung(mel, emotion, [first], n_iter, output_type)  # type: ignore[attr-defined]
 
     def _edited(
-        self, song: Any, valence: Any, arousal: Any, seed: Any, sampling_rate: Any
+        self, song: Any, valence: Any, arousal: Any, seed: Any, generator: Any, sampling_rate: Any, output_type: str
     ) -> tuple[torch.Tensor, list[int], torch.Tensor]:
         """Return checked emotions `(B, 2)`, B seeds, and B times the song, `(B, 1, n_mels, frames)`."""
-        self._check_generator()
+        self._check_asked(output_type)
         emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
         extractor = self.feature_extractor
         if isinstance(song, Song):
@@ -189,9 +213,11 @@ class SongEditingMixin:
         else:
             samples = torch.from_numpy(extractor.load(song, sampling_rate).samples)
             mel = normalise(log_mel(samples, extractor.settings), extractor.settings)
-        return emotion, expand_seeds(seed, len(emotion)), mel.float()[None, None].expand(len(emotion), -1, -1, -1)
+        seeds = song_seeds(seed, generator, len(emotion))
+        return emotion, seeds, mel.float()[None, None].expand(len(emotion), -1, -1, -1)
 
-    def _check_generator(self) -> None:
+    def _check_asked(self, output_type: str) -> None:
+        self._check_output_type(output_type)  # type: ignore[attr-defined]
         if not hasattr(self.generator, "infill"):
             raise ValueError(f"expected a generator that changes songs, a U-Net, got a {type(self.generator).__name__}")
 
@@ -201,6 +227,30 @@ class SongEditingMixin:
         if not 1 <= n_frames < 2**24:
             raise ValueError(f"expected {name} of at least one frame, and at most days, got {seconds}")
         return round(n_frames)
+
+
+def song_seeds(
+    seed: int | Sequence[int] | None, generator: torch.Generator | Sequence[torch.Generator] | None, n_songs: int
+) -> list[int]:
+    """Return the seed of each song, drawn from random generators where these are given.
+
+    Args:
+        seed: See `expand_seeds`.
+        generator: A random generator, or one for each song; None for the seeds.
+        n_songs: The number of songs.
+
+    Raises:
+        ValueError: Both are given, or there are neither one nor as many as songs.
+    """
+    if generator is None:
+        return expand_seeds(seed, n_songs)
+    if seed is not None:
+        raise ValueError("expected seed or generator, got both")
+    each = [generator] * n_songs if isinstance(generator, torch.Generator) else list(generator)
+    if len(each) != n_songs or not all(isinstance(one, torch.Generator) for one in each):
+        got = ", ".join(sorted({type(one).__name__ for one in each})) or "none"
+        raise ValueError(f"expected one torch.Generator, or {n_songs} of them, got {len(each)} ({got})")
+    return [int(torch.randint(2**31, (1,), generator=one, device=one.device)) for one in each]
 
 
 def with_conditions(options: Mapping[str, Any], n_songs: int, generator: Any) -> dict[str, Any]:

@@ -20,13 +20,14 @@ BIGVGAN_WEIGHTS = "bigvgan_generator.pt"
 SUBFOLDER = "vocoder"  # of a pipeline of diffusers
 
 
-def load_vocoder(path: str | Path, dtype: torch.dtype | None = None, **hub: Any) -> Any:
+def load_vocoder(path: str | Path, dtype: torch.dtype | None = None, variant: str | None = None, **hub: Any) -> Any:
     """Load a vocoder, or that of a pipeline such as AudioLDM's.
 
     Args:
         path: The folder or the repository of a `MusemoVocoder`, of a `SpeechT5HifiGan`, of a BigVGAN (with the package
             `bigvgan`), or of a pipeline of diffusers with such a component.
         dtype: The type of its weights (default: as stored).
+        variant: The name of the weights to load, such as "fp16", of a model of diffusers or transformers.
         **hub: Options of `hf_hub_download`, such as `revision`, `token` and `subfolder`.
 
     Returns:
@@ -41,9 +42,9 @@ def load_vocoder(path: str | Path, dtype: torch.dtype | None = None, **hub: Any)
     hub = {name: value for name, value in hub.items() if name != "subfolder"}
     try:
         if config.get("_class_name") == MusemoVocoder.__name__:
-            vocoder = _load_own(str(path), subfolder, dtype, hub)
+            vocoder = _load_own(str(path), subfolder, dtype, hub | {"variant": variant})
         elif config.get("model_type") == "speecht5_hifigan":
-            vocoder = _load_hifigan(str(path), subfolder, dtype, hub)
+            vocoder = _load_hifigan(str(path), subfolder, dtype, hub | {"variant": variant})
         elif {"num_mels", "upsample_rates", "activation"} <= set(config):
             vocoder = _load_bigvgan(str(path), subfolder, dtype, hub, config)
         else:

@@ -33,7 +33,11 @@ def take_weights(generator: MusemoUNetGenerator, folder: str | Path) -> None:
         ValueError: The trained generator has another shape, other conditions, other genres or other descriptors.
     """
     if not Path(folder).is_dir():
-        raise FileNotFoundError(f"expected the folder of a U-Net generator to begin with, found none at {folder}")
+        raise FileNotFoundError(
+            f"expected the folder of a U-Net generator to begin with, found none at {folder}: train that run first, "
+            "name another folder with --set unet_training.initial=FOLDER, or begin with new weights with "
+            "--set unet_training.initial=null"
+        )
     trained = MusemoUNetGenerator.from_pretrained(folder)
     had, wanted = ({name: _as_read(model.config[name]) for name in (*SHAPE, *ADDED)} for model in (trained, generator))
     differing = [name for name in had if had[name] != wanted[name] and (name not in ADDED or had[name])]

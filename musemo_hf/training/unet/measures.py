@@ -84,7 +84,10 @@ def shares_of(clips: Clips, genres: Sequence[str]) -> Tensor:
     known = {name.casefold() for name in genres}
     named = [[name for name in split_genres(text) if name.casefold() in known] for text in clips.genre or ()]
     if not any(named):
-        raise ValueError(f"expected clips with genres, of which some are {', '.join(genres)}, got none")
+        raise ValueError(
+            f"expected clips with genres, of which some are {', '.join(genres)}, got none: name songs with genres, "
+            'such as those of DEAM, with --data-dir, or train without genres with --set "unet.genres=[]"'
+        )
     return genre_shares(genres, named)
 
 
