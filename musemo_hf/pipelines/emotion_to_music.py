@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from numbers import Integral  # includes the integers of numpy
 from typing import Any
 
 import diffusers
@@ -20,9 +21,10 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion, expand_seeds
-from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, with_conditions
+from musemo_hf.pipelines.editing.song_editing import SongEditingMixin
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
+from musemo_hf.pipelines.steering import with_conditions
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 
@@ -307,6 +309,8 @@ def _seeds(seed: Any, generator: Any, n_songs: int) -> list[int]:
     if seed is not None:
         raise ValueError("expected seed or generator, got both")
     single = isinstance(generator, torch.Generator)
+    if not single and not isinstance(generator, Sequence):
+        raise ValueError(f"expected one torch.Generator, or {n_songs} of them, got {generator!r}")
     each = [generator] * n_songs if single else list(generator)
     if len(each) != n_songs or not all(isinstance(one, torch.Generator) for one in each):
         got = ", ".join(sorted({type(one).__name__ for one in each})) or "none"
@@ -320,8 +324,8 @@ def _output(songs: list[Song], output_type: str = "np") -> MusemoPipelineOutput:
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise ValueError(f"expected {name} of at least 1, got {value}")
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"expected {name} as an integer from 1 on, got {value!r}")
     return value
 
 
