@@ -24,7 +24,7 @@ from musemo_hf.models.flow.generation import check_emotion, expand_seeds
 from musemo_hf.pipelines.editing.song_editing import SongEditingMixin
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
-from musemo_hf.pipelines.steering import with_conditions
+from musemo_hf.pipelines.steering.steering import with_conditions
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 

@@ -34,19 +34,11 @@ def density():
 
 
 def test_presets_are_those_of_the_pipeline():
-    from presets import PRESETS as SHOWN
+    import presets
 
-    from musemo_hf.pipelines.emotion_to_music import PRESETS
+    from musemo_hf.pipelines.song import PRESETS, TYPICAL_PRESETS
 
-    assert SHOWN == PRESETS
-
-
-def test_ranges_of_conditions_are_those_of_the_model():
-    from abilities import RANGES
-
-    from musemo_hf.models.unet.conditions import SCALES
-
-    assert {name: (scale.low, scale.high, scale.unit) for name, scale in SCALES.items()} == RANGES
+    assert (presets.PRESETS, presets.TYPICAL_PRESETS) == (PRESETS, TYPICAL_PRESETS)
 
 
 def test_gain_is_fixed():

@@ -11,7 +11,7 @@ import torch
 from musemo_hf.audio.mel import log_mel, normalise
 from musemo_hf.models.flow.generation import expand_seeds, is_number
 from musemo_hf.pipelines.song import Song
-from musemo_hf.pipelines.steering import with_conditions
+from musemo_hf.pipelines.steering.steering import with_conditions
 
 
 class SongEditingMixin:
