@@ -150,7 +150,7 @@ def test_a_generator_says_what_it_can_do(checkpoints, tmp_path, monkeypatch):
         ({"valence": "0", "arousal": "nan"}, "between -1 and 1, got nan"),
         ({"valence": "0", "arousal": "0", "samples": "5"}, "1 to 4 samples"),
         ({"valence": "0", "arousal": "0", "seed": "1.5"}, "no number"),
-        ({"valence": "0", "arousal": "0", "tempo": "3000"}, "tempo between 40 and 240"),
+        ({"valence": "0", "arousal": "0", "tempo": "3000"}, "tempo from 40 to 240 beats per minute, got 3000"),
         ({"valence": "0", "arousal": "0", "genre": "Polka"}, "a genre out of Jazz, Rock, got Polka"),
     ],
 )

@@ -34,7 +34,7 @@ def check_emotion(emotion: Tensor | Sequence) -> Tensor:
 
 def is_number(value: Any, low: float, high: float = float("inf")) -> bool:
     """Return whether a value is a finite number from `low` to `high`, and no text, tensor or bool."""
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and low <= value <= high
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and low <= float(value) <= high
 
 
 def expand_seeds(seed: int | Sequence[int] | None, n_samples: int) -> list[int]:
@@ -50,10 +50,13 @@ def expand_seeds(seed: int | Sequence[int] | None, n_samples: int) -> list[int]:
     """
     if seed is None:
         seed = int(torch.randint(2**31, (1,)).item())
-    try:  # `index` takes the integers of numpy and torch, and refuses 1.5, which `int` would cut off
-        seeds = [int(seed) + i for i in range(n_samples)] if isinstance(seed, Integral) else [index(s) for s in seed]
-    except TypeError:
-        raise ValueError(f"expected seed as an integer from 0 on, or {n_samples} of them, got {seed!r}") from None
+    if isinstance(seed, Integral):
+        seeds = [int(seed) + i for i in range(n_samples)]
+    else:
+        try:  # `index` takes the integers of numpy and torch, and refuses 1.5, which `int` would cut off
+            seeds = [index(each) for each in seed]  # type: ignore[union-attr]
+        except TypeError:
+            raise ValueError(f"expected seed as an integer from 0 on, or {n_samples} of them, got {seed!r}") from None
     if len(seeds) != n_samples:
         raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
     if wrong := [each for each in seeds if not 0 <= each < 2**63]:
