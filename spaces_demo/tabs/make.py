@@ -103,7 +103,7 @@ class MakeTab:
         named = {"loudness": loudness, "brightness": brightness, "tempo": tempo}
         conditions = {name: value for name, value in named.items() if value is not None}
         self.abilities.check_conditions(conditions)
-        genre = self.abilities.find_genre(genre)
+        genre = self.abilities.find_genre(genre or None)  # an empty text field is no genre
         files, songs = [], []
         for sound, number in make_sounds(valence, arousal, seed, num_samples, conditions, genre):
             files.append(to_file(sound))
