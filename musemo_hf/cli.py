@@ -1,4 +1,4 @@
-"""`musemo generate | predict | pseudo-label | prepare | train | score | audit-labels | push | demo`."""
+"""The command `musemo`: `musemo generate`, `musemo predict` and the others of `COMMANDS`."""
 
 import argparse
 import io
@@ -10,10 +10,15 @@ from collections.abc import Sequence
 from musemo_hf import __version__
 from musemo_hf.commands import audit_labels, demo, generate, predict, prepare, pseudo_label, push, train
 from musemo_hf.commands.completion import SHELLS, PrintCompletion
+from musemo_hf.commands.editing import extend, infill, journey, vary
 from musemo_hf.commands.score import command as score
 
 COMMANDS = {
     "generate": generate,
+    "vary": vary,
+    "extend": extend,
+    "infill": infill,
+    "journey": journey,
     "predict": predict,
     "pseudo-label": pseudo_label,
     "prepare": prepare,

@@ -2,21 +2,18 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from studio import checkpoint
+
+from musemo_hf.pipelines.steering.condition_ranges import check_range
 
 log = logging.getLogger("musemo.space")
 
-# condition -> (least value, greatest value, unit), as in `musemo_hf.models.unet.conditions`. That module imports torch,
-# for which the page does not wait; a test keeps both equal.
-RANGES = {
-    "loudness": (-10, 50, "dB"),
-    "brightness": (100, 4000, "Hz"),
-    "tempo": (40, 240, "beats per minute"),
-}
 EDITORS = ("MusemoUNetGenerator",)  # the classes of generators that change songs
 
 
@@ -35,6 +32,33 @@ class Abilities:
     can_vary: bool = False
     conditions: tuple[str, ...] = ()
     genres: tuple[str, ...] = ()
+
+    def check_conditions(self, conditions: Mapping[str, float]) -> None:
+        """Check what is asked of the generator beside the emotion.
+
+        Raises:
+            gradio.Error: It cannot be asked for that, or a value is out of its range, or NaN.
+        """
+        for name, value in conditions.items():
+            if name not in self.conditions:
+                raise gr.Error(f"Expected no {name}: the generator of this page cannot be asked for it.")
+            try:
+                check_range(name, value)
+            except ValueError as error:
+                raise gr.Error(f"E{str(error)[1:]}.") from None
+
+    def find_genre(self, genre: str | None) -> str | None:
+        """Return the generator's own name of a genre, which may be given in any case; None for none.
+
+        Raises:
+            gradio.Error: The generator does not know it.
+        """
+        known = {name.casefold(): name for name in self.genres}
+        if genre is None or genre.casefold() in known:
+            return None if genre is None else known[genre.casefold()]
+        if not known:
+            raise gr.Error(f"Expected no genre: the generator of this page knows none, got {genre}.")
+        raise gr.Error(f"Expected a genre out of {', '.join(self.genres)}, got {genre}.")
 
 
 def read_abilities() -> Abilities:
@@ -63,8 +87,3 @@ def _name(path: str) -> str:
     if not sums.is_file():
         return path if not Path(path).is_dir() else Path(path).name
     return f"{Path(path).name}-{hashlib.sha256(sums.read_bytes()).hexdigest()[:8]}"
-
-
-def range_of(condition: str) -> tuple[float, float, str]:
-    """Return the least and the greatest value of a condition, and its unit."""
-    return RANGES.get(condition, (-1, 1, ""))

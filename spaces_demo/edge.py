@@ -1,5 +1,6 @@
 """The edge of the page: every wrong argument and every failure of a call is answered with a sentence."""
 
+import inspect
 import logging
 from typing import Any
 
@@ -21,7 +22,9 @@ class Page(gr.Blocks):
             gradio.Error: An argument has another type, or the call failed; the message says what to do.
         """
         try:
-            check_arguments(self.fns[block_fn] if isinstance(block_fn, int) else block_fn, inputs)
+            function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+            inputs = with_optional(function, inputs)
+            check_arguments(function, inputs)
             return await super().process_api(block_fn, inputs, *args, **kwargs)
         except gr.Error:
             raise
@@ -30,6 +33,21 @@ class Page(gr.Blocks):
             raise gr.Error(
                 f"The page could not answer this call ({type(error).__name__}). Another song or setting may work."
             ) from error
+
+
+def with_optional(block_fn: Any, inputs: Any) -> Any:
+    """Return the arguments of a call, with None for those at the end that are missing and may be left out."""
+    if not isinstance(inputs, list) or not _least(block_fn) <= len(inputs) < len(block_fn.inputs):
+        return inputs
+    return inputs + [None] * (len(block_fn.inputs) - len(inputs))
+
+
+def _least(block_fn: Any) -> int:
+    """Return how many arguments a call needs: in a named endpoint, those whose default is None may be left out."""
+    if block_fn.api_visibility != "public" or block_fn.fn is None:
+        return len(block_fn.inputs)
+    optional = [each for each in inspect.signature(block_fn.fn).parameters.values() if each.default is None]
+    return len(block_fn.inputs) - len(optional)
 
 
 def check_arguments(block_fn: Any, inputs: Any) -> None:
@@ -41,7 +59,8 @@ def check_arguments(block_fn: Any, inputs: Any) -> None:
     expected = block_fn.inputs
     if not isinstance(inputs, list) or len(inputs) != len(expected):
         got = len(inputs) if isinstance(inputs, list) else type(inputs).__name__
-        raise gr.Error(f"Expected {len(expected)} arguments, got {got}.")
+        least = f"{_least(block_fn)} to " if _least(block_fn) < len(expected) else ""
+        raise gr.Error(f"Expected {least}{len(expected)} arguments, got {got}.")
     for component, value in zip(expected, inputs, strict=True):
         if isinstance(component, (gr.Slider, gr.Number)):
             _check_number(component, value)

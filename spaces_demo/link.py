@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import gradio as gr
-from abilities import Abilities, range_of
+from abilities import Abilities
 from studio import check_settings
 
 
@@ -38,13 +38,8 @@ def read_link(query: Mapping[str, str], abilities: Abilities) -> Linked | None:
         raise gr.Error(f"This link asks for a sound with a value that is no number: {error}.") from None
     num_samples = 1 if num_samples is None else num_samples
     check_settings(valence, arousal, seed, num_samples)
-    for name, value in conditions.items():
-        low, high, _ = range_of(name)
-        if not low <= value <= high:
-            raise gr.Error(f"Expected {name} between {low:g} and {high:g}, got {value:g}.")
-    genre = query.get("genre") if abilities.genres else None
-    if genre is not None and genre not in abilities.genres:
-        raise gr.Error(f"Expected a genre out of {', '.join(abilities.genres)}, got {genre}.")
+    abilities.check_conditions(conditions)
+    genre = abilities.find_genre(query.get("genre")) if abilities.genres else None
     is_same = query.get("generator", abilities.name) == abilities.name
     return Linked(valence, arousal, seed, num_samples, conditions, is_same, genre)
 

@@ -1,7 +1,6 @@
-"""The five published points, in the order of the buttons.
+"""The five published points and the four where songs are, in the order of the buttons.
 
-A test keeps them equal to `musemo_hf.pipelines.emotion_to_music.PRESETS`. The page has its own copy so that it can
-appear before torch and diffusers are imported.
+A test keeps them equal to `PRESETS` and `TYPICAL_PRESETS` of `musemo_hf.pipelines.song`, whose order is another.
 """
 
 # name -> (valence, arousal)
@@ -12,6 +11,13 @@ PRESETS: dict[str, tuple[float, float]] = {
     "content & relaxed": (0.5, -0.5),
     "neutral": (0.0, 0.0),
 }
+TYPICAL_PRESETS: dict[str, tuple[float, float]] = {
+    "typical happy & energetic": (0.45, 0.40),
+    "typical angry & tense": (-0.38, 0.46),
+    "typical sad & calm": (-0.38, -0.58),
+    "typical content & relaxed": (0.15, -0.38),
+}
+POINTS = PRESETS | TYPICAL_PRESETS
 
 
 def nearest_preset(valence: float, arousal: float) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from numbers import Integral  # includes the integers of numpy
 from typing import Any
 
 import diffusers
@@ -21,9 +22,10 @@ from transformers import PreTrainedModel, SequenceFeatureExtractor
 from musemo_hf.audio.vocoder_grid import grid_of
 from musemo_hf.models.flow.generation import check_emotion
 from musemo_hf.pipelines.editing.emotion_walk import EmotionWalkMixin
-from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, song_seeds, with_conditions
+from musemo_hf.pipelines.editing.song_editing import SongEditingMixin, song_seeds
 from musemo_hf.pipelines.song import PRESETS as PRESETS
 from musemo_hf.pipelines.song import Song
+from musemo_hf.pipelines.steering.steering import with_conditions
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 NO_SCHEDULER = (
@@ -328,8 +330,8 @@ def _output(songs: list[Song], output_type: str) -> MusemoPipelineOutput:
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise ValueError(f"expected {name} of at least 1, got {value}")
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"expected {name} as an integer from 1 on, got {value!r}")
     return value
 
 

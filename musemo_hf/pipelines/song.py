@@ -13,8 +13,6 @@ from musemo_hf.files import atomic_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The five published points of the valence-arousal plane; here, since this module is quick to load. Data hardly reach
-# four of them: of DEAM's 1,615 songs 6, 4, 1 and 0 lie within 0.2 of them in this order, and 298 of the neutral one.
 PRESETS: dict[str, tuple[float, float]] = {
     "sad & calm": (-0.8, -0.6),
     "happy & energetic": (0.8, 0.7),
@@ -22,14 +20,23 @@ PRESETS: dict[str, tuple[float, float]] = {
     "content & relaxed": (0.5, -0.5),
     "neutral": (0.0, 0.0),
 }
-# Points where songs are: the median of the quarter of a quadrant's songs in DEAM that lies farthest from the centre.
-# Within 0.1 of them lie 54, 51, 10 and 17 songs.
+"""The five published points of the plane, name to (valence, arousal).
+
+Songs hardly reach four of them: of the 1,615 songs of DEAM 6, 4, 1 and 0 lie within 0.2 of them, in this order, and 298
+within 0.2 of the neutral one. What a generator makes there is extrapolated.
+"""
+
 TYPICAL_PRESETS: dict[str, tuple[float, float]] = {
     "typical sad & calm": (-0.38, -0.58),
     "typical happy & energetic": (0.45, 0.40),
     "typical angry & tense": (-0.38, 0.46),
     "typical content & relaxed": (0.15, -0.38),
 }
+"""Points where songs are, name to (valence, arousal).
+
+Each is the median of the quarter of a quadrant's songs in DEAM that lies farthest from the centre. Within 0.1 of them
+lie 54, 51, 10 and 17 songs, in this order.
+"""
 
 
 @dataclass

@@ -11,8 +11,8 @@ from listening import FORMATS, LENGTHS, excerpt, load_song, read_song, reading_h
 from markup import asset
 from plane import empty_plane
 from playback import LOUDNESS, cards, to_file
-from presets import PRESETS
-from studio import EXAMPLES, MAX_SEED, STUDIO, to_sound, vary
+from presets import POINTS
+from studio import EXAMPLES, MAX_SEED, STUDIO, check_settings, to_sound, vary
 
 DROP = '<div class="empty"><p>Drop a song, and see where it lies.</p></div>'
 OWN = "as recognised"
@@ -40,7 +40,8 @@ def vary_song(path: str | None, emotion: str, strength: float, seed: int | None)
     samples = read_song(path)
     extractor = STUDIO.get("generator").feature_extractor
     part, _ = excerpt(samples, STUDIO.get("recogniser").extractor.sampling_rate, extractor.seconds)
-    valence, arousal = recognise(part).mean.tolist() if emotion == OWN else PRESETS[emotion]
+    valence, arousal = recognise(part).mean.tolist() if emotion == OWN else POINTS[emotion]
+    check_settings(valence, arousal, seed, 1)
     return cards([vary(part, valence, arousal, strength, int(seed or 0))])
 
 
@@ -95,7 +96,7 @@ def _variation(audio: gr.Audio) -> gr.HTML:
     """Build what varies the song, and return where the variation is shown."""
     with gr.Group(elem_id="variation"):
         with gr.Row():
-            emotion = gr.Dropdown([OWN, *PRESETS], value=OWN, label="Emotion of a variation", min_width=140)
+            emotion = gr.Dropdown([OWN, *POINTS], value=OWN, label="Emotion of a variation", min_width=140)
             strength = gr.Slider(0, 1, 0.5, step=0.05, label="Strength", min_width=140, buttons=[])
             seed = gr.Number(0, minimum=0, maximum=MAX_SEED, precision=0, label="Seed of the variation", min_width=90)
         button = gr.Button("Vary this song", elem_id="vary", min_width=120)

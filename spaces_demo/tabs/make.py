@@ -7,19 +7,25 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from abilities import Abilities, range_of
+from abilities import Abilities
 from edge import CPU, PRIVATE
 from link import copy_link_js, read_link
 from markup import asset
 from plane import click_plane, found_on_plane, place
 from playback import LOUDNESS, REFERENCE_GAIN, Sound, cards, to_file
-from presets import PRESETS
-from studio import MAX_SAMPLES, MAX_SEED, make_sounds, predict_path, walk
+from presets import POINTS, PRESETS, TYPICAL_PRESETS
+from studio import MAX_SAMPLES, MAX_SEED, check_settings, make_sounds, predict_path, walk
+
+from musemo_hf.pipelines.steering.condition_ranges import RANGES, range_of
 
 WELCOME = '<div class="empty"><p>Click anywhere on the plane.<br>Its music appears here.</p></div>'
 RECOGNISED = (
     "The diamond is what the recogniser of “Listen” finds in the sound, with the half width of its 95 % interval. "
     "The plane is pale where few songs are that a generator could learn from."
+)
+TYPICAL = (
+    "Few songs are near the points above, so that a generator has hardly learnt what to make there. These lie amid the "
+    "real songs that go farthest in each direction, which is less far."
 )
 START = (0.0, 0.0)  # of a walk, where no other was chosen
 GENRE = "genre"
@@ -43,15 +49,6 @@ def recognised(sounds: list[tuple[Sound, Point, Point]]) -> gr.HTML:
             pairs += list(zip(on_the_way, path.emotion, strict=True))
         half = None if path.deviation is None else 1.96 * path.deviation.mean(axis=0)
     return gr.HTML(found=found_on_plane(pairs, half))
-
-
-def generate(valence: float, arousal: float, seed: int | None, num_samples: int) -> tuple[list[str], dict]:
-    """Answer the API's request for songs with WAV files at the page's gain and their description."""
-    files, songs = [], []
-    for sound, number in make_sounds(valence, arousal, seed, num_samples):
-        files.append(to_file(sound))
-        songs.append({"valence": valence, "arousal": arousal, "seed": number, "file_name": sound.file_name})
-    return files, {"songs": songs, "gain": REFERENCE_GAIN, "sampling_rate": sound.sampling_rate}
 
 
 class MakeTab:
@@ -83,6 +80,7 @@ class MakeTab:
         given = dict(zip(self.wishes, values, strict=True))
         genre = given.get(GENRE)
         wishes = {name: given[name] for name in self.abilities.conditions if name in asked}
+        self.abilities.check_conditions(wishes)
         take, sounds = str(time.time_ns()), []
         for sound, _ in make_sounds(valence, arousal, seed, num_samples, wishes, genre):
             sounds.append(sound)
@@ -90,9 +88,33 @@ class MakeTab:
         point = (valence, arousal)
         yield gr.skip(), recognised([(sound, point, point) for sound in sounds])
 
+    def generate(
+        self,
+        valence: float,
+        arousal: float,
+        seed: int | None,
+        num_samples: int,
+        loudness: float | None = None,
+        brightness: float | None = None,
+        tempo: float | None = None,
+        genre: str | None = None,
+    ) -> tuple[list[str], dict]:
+        """Answer the API's request for songs with WAV files at the page's gain and their description."""
+        named = {"loudness": loudness, "brightness": brightness, "tempo": tempo}
+        conditions = {name: value for name, value in named.items() if value is not None}
+        self.abilities.check_conditions(conditions)
+        genre = self.abilities.find_genre(genre or None)  # an empty text field is no genre
+        files, songs = [], []
+        for sound, number in make_sounds(valence, arousal, seed, num_samples, conditions, genre):
+            files.append(to_file(sound))
+            about = {"valence": valence, "arousal": arousal, "seed": number, "conditions": conditions, "genre": genre}
+            songs.append({**about, "file_name": sound.file_name})
+        return files, {"songs": songs, "gain": REFERENCE_GAIN, "sampling_rate": sound.sampling_rate}
+
     def take_walk(self, start: Point, valence: float, arousal: float, seed: int | None) -> Iterator[tuple[Any, Any]]:
         """Yield the cards of a walk from `start` to the point, and then the plane."""
         end = (valence, arousal)
+        check_settings(valence, arousal, seed, 1)
         if tuple(start) == end:
             raise gr.Error("The walk ends where it starts: choose another point, then press Walk.")
         sounds = walk(tuple(start), end, int(seed or 0))
@@ -127,6 +149,10 @@ class MakeTab:
                 self.plane = click_plane(valence, arousal, "plane")
                 with gr.Row(elem_classes="presets"):
                     self.presets = {name: gr.Button(name, size="sm", min_width=90) for name in PRESETS}
+                with gr.Accordion("Points where songs are", open=False, elem_classes="fold", elem_id="typical"):
+                    gr.Markdown(TYPICAL)
+                    with gr.Row(elem_classes="presets"):
+                        self.presets |= {name: gr.Button(name, size="sm", min_width=90) for name in TYPICAL_PRESETS}
                 with gr.Row(elem_classes="actions"):
                     self.go = gr.Button("Make music", variant="primary", elem_id="make-music", size="md", min_width=90)
                     self.again = gr.Button("New seed", elem_id="new-seed", size="md", min_width=80)
@@ -180,7 +206,7 @@ class MakeTab:
         draw = f"() => Math.floor(Math.random() * {MAX_SEED})"
         self.again.click(None, None, self.seed, js=draw, **PRIVATE).then(self.make, inputs, outputs, **compute)
         for name, button in self.presets.items():
-            v, a = PRESETS[name]
+            v, a = POINTS[name]
             js = f"() => [{v}, {a}, {json.dumps({'valence': v, 'arousal': a})}]"
             chosen = button.click(None, None, [*point, self.plane], js=js, **PRIVATE)
             chosen.then(self.make, inputs, outputs, **compute)
@@ -192,7 +218,9 @@ class MakeTab:
         copied.then(None, None, self.copy, js=later, **PRIVATE)
         page.load(self.open_link, None, [*outputs, *inputs], show_progress="hidden", **CPU, **PRIVATE)
         described = [gr.File(file_count="multiple", visible=False), gr.JSON(visible=False)]
-        gr.on([], generate, inputs[:4], described, api_name="generate", **CPU)
+        wishes = [gr.Number(None, label=name, visible=False) for name in RANGES]
+        asked = [*inputs[:4], *wishes, gr.Textbox(None, label=GENRE, visible=False)]
+        gr.on([], self.generate, asked, described, api_name="generate", **CPU)
 
 
 def _condition(name: str) -> gr.Slider:

@@ -26,6 +26,10 @@ def test_help_lists_every_command(musemo):
     assert status == 0
     assert set(COMMANDS) == {
         "generate",
+        "vary",
+        "extend",
+        "infill",
+        "journey",
         "predict",
         "pseudo-label",
         "prepare",
@@ -84,6 +88,22 @@ BAD = [
     ("generate --preset sad --guidance-scale nan --output x.wav", "--guidance-scale as a number from 0 on, got nan"),
     ("generate --preset sad --checkpoint none --output x.wav", "expected a generator's folder"),
     ("generate --preset sad --arrays --output x.wav", "a file that ends in .npy, got x.wav"),
+    ("generate --preset sad --tempo nan --output x.wav", "--tempo from 40 to 240 beats per minute, got nan"),
+    ("generate --preset sad --loudness 90 --output x.wav", "expected --loudness from -10 to 50 dB, got 90"),
+    ("generate --preset sad --brightness 3 --output x.wav", "expected --brightness from 100 to 4000 Hz, got 3"),
+    ("vary none.wav --preset sad --output x.wav", "expected an audio file, found none at none.wav"),
+    ("vary {here} --preset sad --strength nan --output x.wav", "expected --strength in [0, 1], got nan"),
+    ("vary {here} --valence 0 --output x.wav", "expected --valence and --arousal, or --preset, got --valence"),
+    ("vary {here} --preset sad --tempo 1000 --output x.wav", "--tempo from 40 to 240 beats per minute, got 1000"),
+    ("vary {here} --preset sad --output x.mid", "expected --output to be a file that ends in .wav, .flac, .ogg, .mp3"),
+    ("vary {here} --preset sad --checkpoint none --output x.wav", "expected a generator's folder"),
+    ("extend {here} --seconds -2 --preset sad --output x.wav", "expected --seconds as a positive number, got -2"),
+    ("extend {here} --seconds 2 --preset sad --seed -1 --output x.wav", "expected --seed as a number from 0 on"),
+    ("infill {here} --start 6 --end 4 --preset sad --output x.wav", "--start from 0 on, before --end, got 6 and 4"),
+    ("journey --preset sad furious --output x.wav", "expected --preset to be one of"),
+    ("journey --valence 0 0.1 --arousal 0 --output x.wav", "as many values of --valence as of --arousal, got 2 and 1"),
+    ("journey --valence 0 3 --arousal 0 0 --output x.wav", "expected --valence in [-1, 1], got 3"),
+    ("journey --preset sad neutral --seconds inf --output x.wav", "expected --seconds as a positive number, got inf"),
     ("score . . --confidence 3", "expected --confidence in [0, 1), got 3"),
     ("score . . --emotions none.csv", "expected a table as --emotions, found no file at none.csv"),
     ("score . . --emotions {here} --recogniser none", "expected a recogniser's folder"),
@@ -141,7 +161,7 @@ def test_bad_values_are_refused_before_anything_heavy_is_loaded():
 def test_a_shell_completes_commands_and_options(musemo, shell):
     status, out, err = musemo("--print-completion", shell)
     assert status == 0, err
-    for word in ("pseudo-label", "num-inference-steps", "print-completion"):
+    for word in ("pseudo-label", "num-inference-steps", "print-completion", "journey", "tempo"):
         assert word in out
 
 
@@ -160,6 +180,8 @@ def test_bash_completes(musemo, tmp_path):
     assert "generate" in completed("musemo", "gen")
     assert "--num-samples" in completed("musemo", "generate", "--num-s")
     assert "song one.wav" in completed("musemo", "predict", "so")
+    assert "song one.wav" in completed("musemo", "vary", "so")
+    assert "--strength" in completed("musemo", "vary", "--str")
 
 
 def test_help_is_made_of_sentences():

@@ -108,8 +108,8 @@ def test_walk_between_equal_seeds_is_a_walk_of_one_noise(pipe):
         ({"valence": [0, 0.1], "arousal": [0]}, r"as many values of valence as of arousal, got \(2,\) and \(1,\)"),
         ({"valence": [[0.1]], "arousal": [[0.1]]}, "as many values of valence as of arousal"),
         ({"valence": [], "arousal": []}, r"got \(0, 2\)"),
-        ({"valence": 0, "arousal": 0, "num_samples": 0}, "expected num_samples of at least 1, got 0"),
-        ({"valence": 0, "arousal": 0, "batch_size": 0}, "expected batch_size of at least 1, got 0"),
+        ({"valence": 0, "arousal": 0, "num_samples": 0}, "expected num_samples as an integer from 1 on, got 0"),
+        ({"valence": 0, "arousal": 0, "batch_size": 0}, "expected batch_size as an integer from 1 on, got 0"),
         ({"valence": 0, "arousal": 0, "seed": [1, 2]}, "expected one seed, or 1 of them, got 2"),
     ],
 )

@@ -22,7 +22,7 @@ def violations(page) -> list[str]:
 def test_axe_finds_nothing_serious(visit, url, screen, scheme):
     someone = visit(url, **screen, color_scheme=scheme)
     page = someone.page
-    for fold in ("Settings", "Walk between two points", "About these sounds"):
+    for fold in ("Points where songs are", "Settings", "Walk between two points", "About these sounds"):
         page.get_by_role("button", name=fold).click()
     someone.click_plane(0.2, 0.3)
     someone.finds()

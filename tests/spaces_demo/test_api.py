@@ -31,7 +31,8 @@ def test_endpoints_have_names(client):
     named = client.view_api(return_format="dict")["named_endpoints"]
     assert set(named) == {"/generate", "/predict", "/invert", "/report"}
     names = [parameter["parameter_name"] for parameter in named["/generate"]["parameters"]]
-    assert names == ["valence", "arousal", "seed", "num_samples"]
+    assert names[:4] == ["valence", "arousal", "seed", "num_samples"]
+    assert names[4:] == ["loudness", "brightness", "tempo", "genre"]
 
 
 def test_generate_keeps_true_loudness(client, checkpoints):

@@ -13,7 +13,7 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 from torch import Tensor
 
-from .generation import SeededGenerationMixin, check_emotion, evaluating
+from .generation import SeededGenerationMixin, check_emotion, evaluating, is_number
 from .modulation_transform import ModulationTransform
 from .patch_transform import PatchTransform
 from .principal_transform import PrincipalTransform
@@ -315,8 +315,8 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
         Raises:
             ValueError: The strength is out of its range, there is not one target for each clip, or see `generate`.
         """
-        if not 0 <= strength <= 1:
-            raise ValueError(f"expected a strength in [0, 1], got {strength}")
+        if not is_number(strength, 0, 1):
+            raise ValueError(f"expected a strength in [0, 1], got {strength!r}")
         steps, _ = self._sampling(num_inference_steps, 1.0)
         emotion, noise = self.prepare_inputs(emotion, seed, None)
         target = check_emotion(target).to(emotion)
@@ -339,8 +339,8 @@ class MusemoFlowGenerator(VerifiedModelMixin, SeededGenerationMixin, ModelMixin,
         """Return the number of steps and the guidance scale, with the defaults of the configuration, once checked."""
         steps = self.config.num_inference_steps if num_inference_steps is None else num_inference_steps
         guidance = self.config.guidance_scale if guidance_scale is None else guidance_scale
-        if not (isinstance(steps, Integral) and int(steps) >= 1 and 0 <= guidance < float("inf")):
-            raise ValueError(f"expected at least 1 step and a guidance scale from 0 on, got {steps} and {guidance}")
+        if not (isinstance(steps, Integral) and int(steps) >= 1 and is_number(guidance, 0)):
+            raise ValueError(f"expected at least 1 step and a guidance scale from 0 on, got {steps!r} and {guidance!r}")
         return int(steps), float(guidance)
 
     def _split_noise(self, noise: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,10 @@ The folders `flow` and `unet` link to this file of `gan`, because each folder is
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Integral  # includes the integers of numpy
+from math import isfinite
+from numbers import Integral, Real  # include the numbers of numpy
+from operator import index
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,24 +32,35 @@ def check_emotion(emotion: Tensor | Sequence) -> Tensor:
     return emotion
 
 
+def is_number(value: Any, low: float, high: float = float("inf")) -> bool:
+    """Return whether a value is a finite number from `low` to `high`, and no text, tensor or bool."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and low <= float(value) <= high
+
+
 def expand_seeds(seed: int | Sequence[int] | None, n_samples: int) -> list[int]:
     """Return one seed for each sample.
 
     Args:
-        seed: An integer gives sample i the seed `seed + i`, a sequence gives each sample its own seed, and None draws
-            a random integer.
+        seed: An integer from 0 on gives sample i the seed `seed + i`, a sequence gives each sample its own seed, and
+            None draws a random integer.
         n_samples: The number of samples.
 
     Raises:
-        ValueError: The sequence has another length.
+        ValueError: A seed is no integer, negative or beyond 63 bits, or the sequence has another length.
     """
     if seed is None:
         seed = int(torch.randint(2**31, (1,)).item())
     if isinstance(seed, Integral):
-        return [int(seed) + i for i in range(n_samples)]
-    seeds = [int(value) for value in seed]  # type: ignore[union-attr]
+        seeds = [int(seed) + i for i in range(n_samples)]
+    else:
+        try:  # `index` takes the integers of numpy and torch, and refuses 1.5, which `int` would cut off
+            seeds = [index(each) for each in seed]  # type: ignore[union-attr]
+        except TypeError:
+            raise ValueError(f"expected seed as an integer from 0 on, or {n_samples} of them, got {seed!r}") from None
     if len(seeds) != n_samples:
         raise ValueError(f"expected one seed, or {n_samples} of them, got {len(seeds)}")
+    if wrong := [each for each in seeds if not 0 <= each < 2**63]:
+        raise ValueError(f"expected seeds from 0 to 2**63 - 1, got {wrong[0]}")
     return seeds
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from .beat import find_beat
 from .flow_sampling import Sampling, guided, integrate
-from .generation import check_emotion, evaluating, expand_seeds
+from .generation import check_emotion, evaluating, expand_seeds, is_number
 
 
 class FlowEditingMixin:
@@ -47,14 +47,15 @@ class FlowEditingMixin:
             ValueError: The strength is outside [0, 1], there are not as many songs as emotions, the songs are not
                 normalised log-mels, or as in `generate`.
         """
-        if not 0 <= strength <= 1:
-            raise ValueError(f"expected a strength in [0, 1], got {strength}")
+        if not is_number(strength, 0, 1):
+            raise ValueError(f"expected a strength in [0, 1], got {strength!r}")
         asked, data = self._checked(spectrogram, emotion)
         whole = self.sampling(num_inference_steps, guidance_scale)
+        seeds = expand_seeds(seed, len(data))
+        self.network.conditions.check(conditions or {}, len(data))  # also where the songs stay as they are
         if strength == 0:
             return spectrogram.to(data).clone()
         sampling = Sampling(max(1, round(strength * whole.steps)), whole.guidance)
-        seeds = expand_seeds(seed, len(data))
         latents = torch.lerp(data, self._noise(data, seeds), strength)
         song = {} if strength == 1 else {"latents": data, "beat": find_beat(spectrogram.to(data))}
         others = self.wishes(conditions, asked, seeds, **song)

@@ -11,6 +11,8 @@ import torch
 from diffusers import UniPCMultistepScheduler
 from torch import Tensor
 
+from .generation import is_number
+
 Callback = Callable[[int, Tensor, Tensor], Tensor]
 LOGITS = (6.0, -4.5)  # of the first and of the last time at which the velocity is predicted
 
@@ -34,9 +36,9 @@ class Sampling:
     callback: Callback | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.steps, Integral) and self.steps >= 1 and 0 <= self.guidance < float("inf")):
+        if not (isinstance(self.steps, Integral) and self.steps >= 1 and is_number(self.guidance, 0)):
             raise ValueError(
-                f"expected at least 1 step and a guidance scale from 0 on, got {self.steps} and {self.guidance}"
+                f"expected at least 1 step and a guidance scale from 0 on, got {self.steps!r} and {self.guidance!r}"
             )
 
     def scheduler(self, start: float = 1.0) -> UniPCMultistepScheduler:

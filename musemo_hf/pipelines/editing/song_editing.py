@@ -3,15 +3,15 @@
 The class is pushed to the Hub with the pipeline's code.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from musemo_hf.audio.mel import log_mel, normalise
-from musemo_hf.models.flow.generation import expand_seeds
-from musemo_hf.models.unet.genres import genre_shares
+from musemo_hf.models.flow.generation import expand_seeds, is_number
 from musemo_hf.pipelines.song import Song
+from musemo_hf.pipelines.steering.steering import with_conditions
 
 
 class SongEditingMixin:
@@ -141,12 +141,18 @@ class SongEditingMixin:
         """
         emotion, seeds, mel = self._edited(song, valence, arousal, seed, generator, sampling_rate, output_type)
         rate = self.feature_extractor.sampling_rate / self.feature_extractor.hop_length
-        if not 0 <= start < end <= mel.shape[-1] / rate:
-            raise ValueError(f"expected a part within 0 to {mel.shape[-1] / rate:.2f} s, got {start} to {end}")
+        length = mel.shape[-1] / rate
+        if not (is_number(start, 0, length) and is_number(end, 0, length) and start < end):
+            raise ValueError(f"expected a part within 0 to {length:.2f} s, got {start!r} to {end!r}")
         place = (torch.arange(mel.shape[-1]) + 0.5) / rate
+        unknown = (place >= start) & (place < end)
+        if not unknown.any():
+            raise ValueError(
+                f"expected a part as long as a frame, {1 / rate:.3f} s, got {start} to {end}, in which no frame lies"
+            )
         mels = self.generator.infill(
             mel,
-            (place >= start) & (place < end),
+            unknown,
             emotion,
             seeds,
             **with_conditions(options, len(emotion), self.generator),
@@ -188,10 +194,17 @@ class SongEditingMixin:
         self._check_asked(output_type)
         emotion = self._emotions(valence, arousal)  # type: ignore[attr-defined]
         first = song_seeds(seed, generator, 1)[0]
+        n_frames, shortest = self._frames("seconds", seconds), self.generator.network.frame_multiple
+        if n_frames < shortest * len(emotion):
+            each = self._seconds(shortest)
+            raise ValueError(
+                f"expected at least {each:.2f} s for each of {len(emotion)} emotions, {each * len(emotion):.2f} s in "
+                f"all, got {seconds} s"
+            )
         options = with_conditions(options, len(emotion), self.generator)
         wishes = options.pop("conditions", None) or {}
         parts = [{name: values[i : i + 1] for name, values in wishes.items()} for i in range(len(emotion))]
-        ends = torch.linspace(0, self._frames("seconds", seconds), len(emotion) + 1).round().long()[1:].tolist()
+        ends = torch.linspace(0, n_frames, len(emotion) + 1).round().long()[1:].tolist()
         begun = {name: value for name, value in options.items() if name not in ("context", "repeats")}
         mel = self.generator.generate(emotion[:1], seed=first, conditions=parts[0], **begun)[..., : ends[0]]
         for number, end in enumerate(ends):
@@ -213,6 +226,11 @@ class SongEditingMixin:
         else:
             samples = torch.from_numpy(extractor.load(song, sampling_rate).samples)
             mel = normalise(log_mel(samples, extractor.settings), extractor.settings)
+        if mel.shape[-1] < (shortest := self.generator.network.frame_multiple):
+            got = f"{self._seconds(mel.shape[-1]):.2f} s ({mel.shape[-1]})"
+            raise ValueError(
+                f"expected a song of at least {self._seconds(shortest):.2f} s ({shortest} frames), got {got}"
+            )
         seeds = song_seeds(seed, generator, len(emotion))
         return emotion, seeds, mel.float()[None, None].expand(len(emotion), -1, -1, -1)
 
@@ -223,20 +241,21 @@ class SongEditingMixin:
 
     def _frames(self, name: str, seconds: float) -> int:
         extractor = self.feature_extractor
-        n_frames = seconds * extractor.sampling_rate / extractor.hop_length
-        if not 1 <= n_frames < 2**24:
-            raise ValueError(f"expected {name} of at least one frame, and at most days, got {seconds}")
-        return round(n_frames)
+        rate = extractor.sampling_rate / extractor.hop_length
+        if not is_number(seconds, 1 / rate, 2**24 / rate):
+            raise ValueError(f"expected {name} of at least one frame, and at most days, got {seconds!r}")
+        return round(seconds * rate)
+
+    def _seconds(self, n_frames: int) -> float:
+        return n_frames * self.feature_extractor.hop_length / self.feature_extractor.sampling_rate
 
 
-def song_seeds(
-    seed: int | Sequence[int] | None, generator: torch.Generator | Sequence[torch.Generator] | None, n_songs: int
-) -> list[int]:
+def song_seeds(seed: Any, generator: Any, n_songs: int) -> list[int]:
     """Return the seed of each song, drawn from random generators where these are given.
 
     Args:
         seed: See `expand_seeds`.
-        generator: A random generator, or one for each song; None for the seeds.
+        generator: A `torch.Generator`, or one for each song; None for the seeds.
         n_songs: The number of songs.
 
     Raises:
@@ -246,42 +265,11 @@ def song_seeds(
         return expand_seeds(seed, n_songs)
     if seed is not None:
         raise ValueError("expected seed or generator, got both")
-    each = [generator] * n_songs if isinstance(generator, torch.Generator) else list(generator)
+    single = isinstance(generator, torch.Generator)
+    if not single and not isinstance(generator, Sequence):
+        raise ValueError(f"expected one torch.Generator, or {n_songs} of them, got {generator!r}")
+    each = [generator] * n_songs if single else list(generator)
     if len(each) != n_songs or not all(isinstance(one, torch.Generator) for one in each):
         got = ", ".join(sorted({type(one).__name__ for one in each})) or "none"
         raise ValueError(f"expected one torch.Generator, or {n_songs} of them, got {len(each)} ({got})")
     return [int(torch.randint(2**31, (1,), generator=one, device=one.device)) for one in each]
-
-
-def with_conditions(options: Mapping[str, Any], n_songs: int, generator: Any) -> dict[str, Any]:
-    """Return options of a generator with each of its `conditions` as a tensor `(n_songs,)`, and the genre among them.
-
-    Args:
-        options: The options, in which a condition is one number or as many as songs, and `genre` one name or as many.
-        n_songs: The number of songs.
-        generator: The generator.
-
-    Raises:
-        ValueError: There are neither one value of a condition nor as many as songs, or the generator does not know the
-            genre.
-    """
-    options = dict(options)
-    genre = options.pop("genre", None)
-    conditions = {}
-    for name, value in (options.get("conditions") or {}).items():
-        values = torch.as_tensor(value, dtype=torch.float32)
-        if values.shape not in ((), (n_songs,)):
-            raise ValueError(f"expected one value of {name} or {n_songs}, one for each song, got {tuple(values.shape)}")
-        conditions[name] = values.expand(n_songs)
-    if genre is not None:
-        conditions["genre"] = _genre_shares(genre, n_songs, generator)
-    return {**options, "conditions": conditions} if conditions else options
-
-
-def _genre_shares(genre: str | Sequence[str | None], n_songs: int, generator: Any) -> torch.Tensor:
-    names = [genre] * n_songs if isinstance(genre, str) else list(genre)
-    if len(names) != n_songs:
-        raise ValueError(f"expected one genre or {n_songs}, one for each song, got {len(names)}")
-    if not (known := getattr(generator.config, "genres", ())):
-        raise ValueError(f"expected no genre for a generator that was trained without genres, got {genre!r}")
-    return genre_shares(known, names)

@@ -1,0 +1,1 @@
+"""Commands that change songs, and that make one song of several emotions."""

@@ -1,0 +1,1 @@
+"""What is asked of a generator beside the emotion: conditions with their ranges, and genres."""
