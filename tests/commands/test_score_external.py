@@ -212,7 +212,7 @@ def test_artists_are_on_one_side_and_held_out_clips_are_heard(musemo, folders, a
     by_artists = score(musemo, *sides, "--artists", artists(of_clip))
     assert "artists" not in by_artists["notes"]
     assert by_artists["external_n"]["reference"] == 50
-    for name in ("quality_score_interval", "external_skill_interval", "coverage_interval", "ladder_interval"):
+    for name in ("quality_score_interval", "ladder_interval", "detectability_interval"):
         assert by_artists[name] != by_clips[name], name
     assert by_artists["external_kid"] != by_clips["external_kid"]  # other halves
     held_out = score(musemo, *sides, "--held-out", folders / "held", "--artists", artists(of_clip))
