@@ -253,6 +253,7 @@ def test_a_teacher_with_external_data_labels_real_and_synthetic_songs_through_th
 
 
 def test_without_the_pretrained_model_only_the_arms_that_need_it_fail(songs, tmp_path, monkeypatch):
+    (tmp_path / "nothing").mkdir()
     monkeypatch.setenv("MUSEMO_PRETRAINED", str(tmp_path / "nothing"))
     monkeypatch.delitem(embedders._REGISTRY, YAMNET, raising=False)  # of a test before
     load_yamnet.cache_clear()
