@@ -3,8 +3,15 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
-from musemo_hf import MusemoFeatureExtractor, MusemoFlowGenerator, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
-from musemo_hf.pipelines.emotion_to_music import PRESETS
+from musemo_hf import (
+    MusemoFeatureExtractor,
+    MusemoFlowGenerator,
+    MusemoGanConfig,
+    MusemoGanGenerator,
+    MusemoPipeline,
+    embedded_checkpoint,
+)
+from musemo_hf.pipelines.song import PRESETS, TYPICAL_PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +242,12 @@ def test_a_bare_generator_folder_is_enough(pipe, tmp_path):
     np.testing.assert_allclose(song.audio, expected.audio, rtol=0, atol=1e-3 * np.abs(expected.audio).max())
     assert MusemoGanGenerator.from_pretrained(tmp_path).config.n_frames == 32
     assert MusemoFeatureExtractor.from_pretrained(tmp_path).n_frames == 32
+
+
+def test_the_packaged_flow_is_asked_for_another_emotion_by_each_preset():
+    generator = MusemoPipeline.from_pretrained(embedded_checkpoint("flow")).generator
+    points = torch.tensor([*PRESETS.values(), *TYPICAL_PRESETS.values()])
+    asked = generator.calibrated(points)
+    assert torch.pdist(asked).min() > 0.02
+    low, high = torch.tensor(generator.config.emotion_range).T
+    assert ((asked > low) & (asked < high)).all()
