@@ -41,6 +41,7 @@ _EXACT: dict[str, tuple[str, tuple[int, ...]]] = {
     "year": ("int16", ()),
 }
 _NAMES = ("artist", "genre")
+_KNOWN = {"format", "pack", "pack_hash", "shape", *_NAMES}  # the metadata of a pack
 
 
 class PackError(ValueError):
@@ -139,6 +140,8 @@ def read_pack(path: str | Path) -> tuple[SongArrays, Pack]:
                 raise PackError(
                     f"{path}: expected a file of `musemo prepare --pack` ({FORMAT}), got {metadata.get('format')!r}"
                 )
+            if unknown := sorted(set(metadata) - _KNOWN):
+                raise PackError(f"expected entries out of {', '.join(sorted(_KNOWN))}, got {', '.join(unknown)}")
             exact = {name: file.get_tensor(name) for name in _EXACT}
             coded = file.get_tensor("levels").tobytes()
         digest = hashlib.sha256(metadata["pack"].encode()).hexdigest()

@@ -156,10 +156,13 @@ def _measure(args: argparse.Namespace, sides: dict[str, Clips], held_out: Clips 
             metric.add_batch(predictions=clips)
             if conditioning is not None:
                 conditioning.add(names, clips)
-        more = {
-            "training": _features(metric, args.training, "training", n_frames, args.jobs),
-            "held_out": _features(metric, args.held_out, "held_out", n_frames, args.jobs, held_out),
-        }
+        more = {}
+        if args.training is not None:  # in the own space held-out clips are compared with those of the training
+            more["training"] = _features(metric, args.training, "training", n_frames, args.jobs)
+            more["held_out"] = _features(metric, args.held_out, "held_out", n_frames, args.jobs, held_out)
+        elif held_out is not None:
+            for _ in _progress(held_out, n_frames, normalised):
+                pass  # what cannot be read is left out before clips are chosen to be heard
         statistics = metric.reducer.statistics
         groups = None if artists is None else [artists[name] for name in sides["REAL"].names]
         options = {"confidence": confidence, "n_resamples": args.n_resamples, "seed": args.seed}
