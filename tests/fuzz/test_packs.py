@@ -69,6 +69,14 @@ def test_flipped_bits_never_pass(path, content, songs, answer_or_error, data, n_
         assert (answer[1].config_name, answer[1].labels, answer[1].n_skipped) == ("excerpt_10s", "corrected", 0)
 
 
+@pytest.mark.parametrize("name", ["pack_hasj", "note", "Genre"])
+def test_metadata_that_no_pack_has(path, content, name):
+    """A damaged name of the hash would be metadata that is not read, and a damaged description would pass."""
+    path.write_bytes(with_metadata(content, lambda metadata: metadata | {name: metadata["pack"]}))
+    with pytest.raises(PackError, match=f"expected entries out of artist, .*, got {name}"):
+        read_pack(path)
+
+
 @fuzz
 @given(content=st.binary(max_size=300), cut=st.integers(0, 2000), begin=st.booleans())
 def test_other_bytes(path, answer_or_error, content, cut, begin, request):
