@@ -56,13 +56,13 @@ def test_a_seam_is_compared_with_all_other_places():
 
 def test_seams_are_where_the_generator_begins_a_window(pipeline, monkeypatch):
     begun = []
-    infill = pipeline.generator._infill
+    infill = pipeline.generator.infill
 
     def seen(spectrogram, unknown, *others, **options):
         begun.append(int((~unknown).sum()))
         return infill(spectrogram, unknown, *others, **options)
 
-    monkeypatch.setattr(pipeline.generator, "_infill", seen)
+    monkeypatch.setattr(pipeline.generator, "infill", seen)
     song = torch.zeros(1, 1, 128, 200)
     pipeline.generator.extend(song, 300, [[0.0, 0.0]], seed=0)
     assert window_seams(200, 500, 256) == [200, 328, 456]

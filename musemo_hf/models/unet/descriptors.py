@@ -177,11 +177,12 @@ class DescriptorPrior(FullPrecision):
         moved = descriptors.double().clone()
         clips, known = self.clips.double(), self.known.double()  # a float32 product is rounded under `torch.autocast`
         clips, mean = clips - clips.mean(0), clips.mean(0)
+        to_values = torch.linalg.pinv(clips)
         for i, wanted in enumerate(self._wanted(like, others).double()):
             asked = ~wanted.isnan()
             values = known[:, asked]
             centred = values - values.mean(0)
-            place = values.mean(0) + (moved[i] - mean) @ (torch.linalg.pinv(clips) @ centred)
+            place = values.mean(0) + (moved[i] - mean) @ (to_values @ centred)
             moved[i] += (wanted[asked] - place) @ (torch.linalg.pinv(centred) @ clips)
         randoms = [torch.Generator().manual_seed(seed) for seed in seeds]
         return torch.stack([perturbed(*each) for each in zip(moved.to(descriptors), randoms, strict=True)])

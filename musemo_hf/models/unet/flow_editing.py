@@ -73,10 +73,11 @@ class FlowEditingMixin:
         guidance_scale: float | None = None,
         repeats: int = 4,
         conditions: Mapping[str, Tensor] | None = None,
+        keeps_emotion: bool = True,
     ) -> Tensor:
         """Make frames of songs anew so that they fit the frames that stay.
 
-        What is made has the descriptors and the beat of what stays, which outweigh the emotion. The frames that stay
+        What is made has the beat and the descriptors of what stays, which outweigh the emotion. The frames that stay
         are held on the straight path between data and noise while the others are sampled. After each step noise is
         added and removed again, so that both parts fit each other (RePaint, Lugmayr et al. 2022).
 
@@ -89,6 +90,8 @@ class FlowEditingMixin:
             guidance_scale: See `generate`.
             repeats: How often each step is made, at least 1; the time it takes grows with it.
             conditions: Further conditions by name, see `generate`.
+            keeps_emotion: Whether the descriptors of what stays are kept; False moves them to the emotion, as `extend`
+                does.
 
         Returns:
             The songs `(B, 1, n_mels, frames)`, whose known frames are those that were given.
@@ -97,23 +100,6 @@ class FlowEditingMixin:
             ValueError: The mask has another shape or no frame stays, the repeats are below 1, there are not as many
                 songs as emotions, the songs are not normalised log-mels, or as in `generate`.
         """
-        return self._infill(
-            spectrogram, unknown, emotion, seed, num_inference_steps, guidance_scale, repeats, conditions
-        )
-
-    def _infill(
-        self: Any,
-        spectrogram: Tensor,
-        unknown: Tensor,
-        emotion: Tensor | Sequence,
-        seed: int | Sequence[int] | None = None,
-        num_inference_steps: int | None = None,
-        guidance_scale: float | None = None,
-        repeats: int = 4,
-        conditions: Mapping[str, Tensor] | None = None,
-        keeps_emotion: bool = True,
-    ) -> Tensor:
-        """Make frames anew; unless `keeps_emotion`, what is made is like songs of the emotion, see `wishes`."""
         asked, data = self._checked(spectrogram, emotion)
         n_frames = spectrogram.shape[-1]
         if unknown.dtype != torch.bool or unknown.shape != (n_frames,) or unknown.all():
@@ -174,7 +160,7 @@ class FlowEditingMixin:
             new = window - known.shape[-1]  # always a whole window, of which the last may be too long
             unknown = torch.arange(window) >= known.shape[-1]
             padded = functional.pad(known, (0, new))
-            filled = self._infill(padded, unknown, emotion, seeds.tolist(), **options, keeps_emotion=False)
+            filled = self.infill(padded, unknown, emotion, seeds.tolist(), **{"keeps_emotion": False, **options})
             added = filled[..., known.shape[-1] :][..., :missing]
             spectrogram = torch.cat([spectrogram.to(added), added], dim=-1)
             seeds = (seeds + 1_000_003) % 2**31  # other noise for each window

@@ -134,7 +134,7 @@ class SongEditingMixin:
             n_iter: See `vary`.
             generator: See `vary`.
             output_type: See `vary`.
-            **options: See the class; and `repeats` of the generator's `infill`.
+            **options: See the class; and `repeats` and `keeps_emotion` of the generator's `infill`.
 
         Raises:
             ValueError: The part is not within the song or is all of it, or as in `vary`.
@@ -205,7 +205,7 @@ class SongEditingMixin:
         wishes = options.pop("conditions", None) or {}
         parts = [{name: values[i : i + 1] for name, values in wishes.items()} for i in range(len(emotion))]
         ends = torch.linspace(0, n_frames, len(emotion) + 1).round().long()[1:].tolist()
-        begun = {name: value for name, value in options.items() if name not in ("context", "repeats")}
+        begun = {name: value for name, value in options.items() if name not in ("context", "repeats", "keeps_emotion")}
         mel = self.generator.generate(emotion[:1], seed=first, conditions=parts[0], **begun)[..., : ends[0]]
         for number, end in enumerate(ends):
             if (missing := end - mel.shape[-1]) > 0:
