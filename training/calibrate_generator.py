@@ -21,7 +21,7 @@ from musemo_hf import MusemoUNetGenerator, MusemoViTForEmotionRegression
 from musemo_hf.evaluation.arrays import evenly_spaced
 from musemo_hf.files import atomic_write
 from musemo_hf.pipelines.generators import load_generator
-from musemo_hf.runner.argument_types import whole
+from musemo_hf.runner.argument_types import real, whole
 from musemo_hf.training.checkpoint import save_model
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.configuration import load_configuration
@@ -41,12 +41,17 @@ def main() -> None:
     parser.add_argument(
         "--n-songs", type=whole(0), default=64, help="The number of songs for the gains; 0 keeps the gains."
     )
+    parser.add_argument(
+        "--guidance", type=real(), help="The scale of guidance to calibrate for, which becomes the default of the model."
+    )
     parser.add_argument("--bfloat16", action="store_true", help="Compute products in bfloat16, which is faster.")
     parser.add_argument("--seed", type=whole(0), default=0, help="The seed of the emotions and of the clips.")
     arguments = parser.parse_args()
     generator = of_kind(parser, load_generator(arguments.generator), MusemoUNetGenerator)
     configuration = load_configuration(arguments.config)
     songs = hold_out(load_songs(configuration.data, arguments.data_dir, Accelerator())[0], arguments.hold_out)
+    if arguments.guidance is not None:
+        generator.register_to_config(guidance_scale=arguments.guidance)
     recogniser = MusemoViTForEmotionRegression.from_pretrained(arguments.recogniser)
     clips = Clips.of_songs(songs)
     with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):

@@ -4,6 +4,7 @@ import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ def start(script, runs, monkeypatch, *options, folder="generator"):
         ("measure_steps.py", ["--hold-out", "-1"], "--hold-out: expected a whole number of at least 0, got -1"),
         ("measure_conditions.py", ["--n-clips", "-1"], "--n-clips: expected a whole number of at least 0, got -1"),
         ("calibrate_generator.py", ["--n-clips", "1"], "--n-clips: expected a whole number of at least 2, got 1"),
+        ("calibrate_generator.py", ["--guidance", "-1"], "--guidance: expected a number of at least 0, got -1"),
         ("choose_noise_scale.py", ["--scales", "0"], "--scales: expected a number above 0, got 0"),
         ("examine_sound.py", ["--seeds", "0"], "--seeds: expected a whole number of at least 1, got 0"),
         ("measure_generator.py", ["--seeds", "-1"], "--seeds: expected a whole number of at least 0, got -1"),
@@ -90,6 +92,28 @@ def test_steps(runs, monkeypatch):
     assert (report["n_asked"], report["n_others"], report["held_out_fold"]) == (8, 16, 1)
     assert [row["steps"] for row in report["rows"]] == [2]
     assert (runs / "out" / "steps.md").read_text().startswith("| figure | 2 steps |")
+
+
+@pytest.mark.parametrize("scale", [None, 0.0, 2.5])
+def test_a_generator_is_calibrated_for_a_scale_of_guidance(runs, monkeypatch, tmp_path, scale):
+    copytree(runs / "generator", tmp_path / "generator")
+    fitted = []
+
+    def calibrate(generator, *others):  # a network that hardly learnt the emotion has no map of it
+        fitted.append((generator.config.guidance_scale, generator.config.prediction_gains is not None))
+        return {}
+
+    monkeypatch.setattr("musemo_hf.training.unet.emotion_calibration.calibrate", calibrate)
+    folders = [str(tmp_path / "generator"), str(embedded_checkpoint("recogniser"))]
+    sizes = ["--n-songs", "4", "--data-dir", str(runs / "songs.safetensors"), "--hold-out", "1"]
+    wanted = [] if scale is None else ["--guidance", str(scale)]
+    monkeypatch.setattr("sys.argv", ["calibrate_generator.py", *folders, *sizes, *wanted])
+    runpy.run_path(str(TRAINING / "calibrate_generator.py"), run_name="__main__")
+    expected = 1.0 if scale is None else scale
+    assert fitted == [(expected, True)]
+    config = MusemoUNetGenerator.from_pretrained(tmp_path / "generator").config
+    assert config.guidance_scale == expected
+    assert config.prediction_gains is not None
 
 
 def test_clips_without_their_descriptors(runs, monkeypatch, capsys):
