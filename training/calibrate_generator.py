@@ -42,7 +42,9 @@ def main() -> None:
         "--n-songs", type=whole(0), default=64, help="The number of songs for the gains; 0 keeps the gains."
     )
     parser.add_argument(
-        "--guidance", type=real(), help="The scale of guidance to calibrate for, which becomes the default of the model."
+        "--guidance",
+        type=real(),
+        help="The scale of guidance to calibrate for, which becomes the default of the model.",
     )
     parser.add_argument("--bfloat16", action="store_true", help="Compute products in bfloat16, which is faster.")
     parser.add_argument("--seed", type=whole(0), default=0, help="The seed of the emotions and of the clips.")
