@@ -80,6 +80,11 @@ def test_the_discriminator_takes_crops_and_codes_of_songs(generator):
         assert discriminator(torch.rand(2, 1, 128, n_frames), condition).logits.shape == (2,)
     with pytest.raises(ValueError, match=r"expected spectrogram of shape \(B, 1, 128, 384\), got \(2, 1, 128, 400\)"):
         discriminator(torch.rand(2, 1, 128, 400), condition)
+    mel, mean_song = torch.rand(2, 1, 128, 48), torch.cat([condition[:, :2], torch.zeros(2, 5)], dim=1)
+    torch.testing.assert_close(discriminator(mel, condition[:, :2]).logits, discriminator(mel, mean_song).logits)
+    for shape in ((2, 3), (2, 8), (2,)):
+        with pytest.raises(ValueError, match=r"expected emotion of shape \(B, 2\) or \(B, 7\), got"):
+            discriminator(mel, torch.zeros(shape))
 
 
 @pytest.mark.parametrize(

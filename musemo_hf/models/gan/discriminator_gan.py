@@ -211,13 +211,13 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
 
         Args:
             spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`; crops of them with the network "texture".
-            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1], with the code of a song beside them where
-                `song_dim` is set, `(B, 2 + song_dim)`.
+            emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1]. Where `song_dim` is set, codes of songs may
+                follow, `(B, 2 + song_dim)`; codes that are left out are 0, their mean over songs.
             output_features: Whether to return `features`.
             return_dict: Whether to return a `MusemoDiscriminatorOutput` and not a tuple (default: the configuration's).
 
         Raises:
-            ValueError: The spectrograms have another shape.
+            ValueError: The spectrograms or the emotions have another shape.
         """
         config = self.config
         crop = config.generator_network == "texture" and spectrogram.shape[-1] < config.n_frames
@@ -227,6 +227,10 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
                 f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
                 f"got {tuple(spectrogram.shape)}"
             )
+        if emotion.ndim != 2 or emotion.shape[1] not in (2, 2 + config.song_dim):
+            wanted = "(B, 2)" + (f" or (B, {2 + config.song_dim})" if config.song_dim else "")
+            raise ValueError(f"expected emotion of shape {wanted}, got {tuple(emotion.shape)}")
+        emotion = functional.pad(emotion, (0, 2 + config.song_dim - emotion.shape[1]))
         spectrogram, emotion = spectrogram.to(self.dtype), emotion.to(self.dtype)
         if self.frozen is None:
             logits, features = self._judged(spectrogram, emotion)
