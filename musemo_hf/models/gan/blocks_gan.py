@@ -134,7 +134,7 @@ class MusemoGanPreTrainedModel(VerifiedModelMixin, CompleteLoadingMixin, PreTrai
 
     @torch.no_grad()
     def _init_weights(self, module: Any) -> None:
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)):
             normed = parametrize.is_parametrized(module, "weight")
             init.orthogonal_(module.parametrizations.weight.original if normed else module.weight)  # type: ignore[union-attr]
             if module.bias is not None:

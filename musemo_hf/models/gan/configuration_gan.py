@@ -55,7 +55,8 @@ class MusemoGanConfig(PreTrainedConfig):
         preset: "enhanced" (default), "simple" or "modern"; it fills every value below that is None.
         n_mels: The number of mel bands, a multiple of 16.
         n_frames: The number of frames of a spectrogram, at least 16. The networks work on the next multiple of 16.
-        noise_dim: The length of the noise vector; with the network "texture", of its part for the clip as a whole.
+        noise_dim: The length of the noise vector; with the network "texture" or `column_noise_dim`, of its part for the
+            clip as a whole.
         noise_scale: The standard deviation of the noise that `generate` draws; it is 1 in training. Values above 1 make
             clips differ more, which compensates for a generator that follows the emotion too closely.
         emotion_dim: The length of the emotion embedding that is concatenated to the noise.
@@ -89,6 +90,9 @@ class MusemoGanConfig(PreTrainedConfig):
         transformer_heads: The number of attention heads, a divisor of `transformer_dim`.
         song_dim: The number of values of the noise in whose place a training gives the code of a real song, which the
             discriminator is told too; at most `noise_dim`. See `musemo_hf.training.gan.song_codes`.
+        column_noise_dim: The number of coarse noise values of each column of 16 frames, for the network "convolution";
+            with them it also has one at each place of four bands and four frames, and no arrangement in time is learnt
+            by heart. 0 makes the first map of the noise and emotion of the clip alone.
         local_noise_dim: The number of noise values at each place of 16 bands and 16 frames, for the network "texture".
         n_rhythms: The number of sines of time, of rates that noise and emotion decide, for the network "texture".
 
@@ -112,6 +116,7 @@ class MusemoGanConfig(PreTrainedConfig):
     transformer_layers: int = 4
     transformer_heads: int = 4
     song_dim: int = 0
+    column_noise_dim: int = 0
     local_noise_dim: int = 8
     n_rhythms: int = 8
     emotion_embedding: str | None = None
@@ -153,6 +158,11 @@ class MusemoGanConfig(PreTrainedConfig):
             raise ValueError(f"expected n_frames of at least 16, got {self.n_frames}")
         if not 0 <= self.song_dim <= self.noise_dim:
             raise ValueError(f"expected song_dim in [0, noise_dim = {self.noise_dim}], got {self.song_dim}")
+        if self.column_noise_dim < 0 or (self.column_noise_dim and self.generator_network != "convolution"):
+            raise ValueError(
+                'expected column_noise_dim of at least 0, and 0 unless generator_network is "convolution", got '
+                f'{self.column_noise_dim} with "{self.generator_network}"'
+            )
         if self.stem == "residual" and self.spectral_norm:
             raise ValueError('expected a discriminator with stem "residual" without spectral_norm, got both')
         if self.generator_network == "texture" and self.upsampling != "shuffle":

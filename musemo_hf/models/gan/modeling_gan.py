@@ -17,6 +17,7 @@ from .blocks_gan import (
     StyleGroupNorm,
     TransposedUpsampling,
 )
+from .columns_gan import NoiseColumns
 from .configuration_gan import MusemoGanConfig
 from .generation import SeededGenerationMixin, evaluating
 from .texture_gan import MelTexture
@@ -59,6 +60,7 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         self.to_style = nn.Sequential(nn.Linear(code_dim, style_dim), nn.LeakyReLU(0.2)) if style_dim else None
         self.transformer = MelTransformer(config, code_dim) if network == "transformer" else None
         self.texture = MelTexture(config, code_dim) if network == "texture" else None
+        self.columns: NoiseColumns | None = None
         if network == "convolution":
             self._add_convolutions(code_dim, style_dim)
         self.post_init()
@@ -67,7 +69,10 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         config = self.config
         channels, groups = config.stage_channels, config.group_norm_groups
         self.base_shape = (channels[0], config.n_mels // 16, config.padded_frames // 16)
-        self.project = nn.Linear(code_dim, self.base_shape[0] * self.base_shape[1] * self.base_shape[2])
+        if config.column_noise_dim:
+            self.columns = NoiseColumns(config, code_dim)
+        if self.columns is None:
+            self.project = nn.Linear(code_dim, self.base_shape[0] * self.base_shape[1] * self.base_shape[2])
         upsampling = TransposedUpsampling if config.upsampling == "transposed" else ResidualUpsampling
         self.stages = nn.ModuleList(upsampling(*widths, groups, style_dim) for widths in pairwise(channels))
         attended = config.attention_stage
@@ -86,7 +91,9 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
 
         Only a generator of the network "texture" makes samples of other lengths than the configuration's.
         """
-        return self.config.noise_dim if self.texture is None else self.texture.noise_dim(n_frames)
+        if self.texture is not None:
+            return self.texture.noise_dim(n_frames)
+        return self.config.noise_dim + (0 if self.columns is None else self.columns.noise_dim)
 
     @property
     def noise_scale(self) -> float:  # type: ignore[override]
@@ -118,18 +125,25 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         if self.texture is not None:
             raw = self.texture(embedded, noise, style)
         else:
-            raw = self._convolved(code, style) if self.transformer is None else self.transformer(code, style)
+            local = noise[:, self.config.noise_dim :]
+            raw = self._convolved(code, style, local) if self.transformer is None else self.transformer(code, style)
         output = MusemoGeneratorOutput(spectrogram=torch.tanh(raw)[..., : self.config.n_frames])
         return output if self.wants_dict(return_dict) else output.to_tuple()
 
-    def _convolved(self, code: Tensor, style: Tensor | None) -> Tensor:
-        hidden = self.project(code).reshape(-1, *self.base_shape)
+    def _convolved(self, code: Tensor, style: Tensor | None, local: Tensor) -> Tensor:
+        if self.columns is None:
+            hidden, fine = self.project(code).reshape(-1, *self.base_shape), None
+        else:
+            hidden, fine = self.columns(code, local)
         for index, stage in enumerate(self.stages):
             if self.attention is not None and index == self.config.attention_stage:
                 hidden = self.attention(hidden)
             hidden = stage(hidden, style)
+            if fine is not None and index == 1:
+                hidden = hidden + fine
         raw = self.to_mel(functional.relu(self.norm(hidden, style)))
-        return functional.pixel_shuffle(raw, 2) if self.config.upsampling == "shuffle" else raw
+        raw = functional.pixel_shuffle(raw, 2) if self.config.upsampling == "shuffle" else raw
+        return raw if self.columns is None else self.columns.crop(raw)
 
     def generate(
         self, emotion: Tensor | Sequence, seed: int | Sequence[int] | None = None, noise: Tensor | None = None
