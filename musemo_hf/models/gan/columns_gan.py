@@ -1,6 +1,5 @@
 """The first map of a generator of which each column has noise of its own, so that no layout in time is learnt."""
 
-import torch
 from torch import Tensor, nn
 
 from .configuration_gan import MusemoGanConfig
@@ -14,9 +13,9 @@ class NoiseColumns(nn.Module):
     """Makes the first map, and the fine noise of a later one, without knowing the time.
 
     A generator whose first layer is tied to every frame learns one arrangement in time, which the noise hardly changes.
-    Here the code of a clip decides what all columns share, and what happens when comes from the noise of a column (after
-    Bergmann et al. 2017). The noise holds, for one column after another, `config.column_noise_dim` coarse values and one
-    for each place of 4 bands and 4 frames.
+    Here the code of a clip decides what all columns share, and the noise of a column what happens there (after Bergmann
+    et al. 2017). The noise holds, for one column after another, `config.column_noise_dim` coarse values and one for
+    each place of 4 bands and 4 frames.
 
     Args:
         config: The configuration of the GAN.
