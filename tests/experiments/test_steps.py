@@ -7,7 +7,14 @@ import torch
 
 from musemo_hf import MusemoFeatureExtractor, MusemoPipeline, MusemoUNetGenerator
 from musemo_hf.audio.mel import denormalise
-from musemo_hf.experiments.model_reports.steps import SEED, divide_by_artist, measure_steps, steps_table
+from musemo_hf.evaluation.spaces.embedders import get_embedder
+from musemo_hf.experiments.model_reports.steps import (
+    SEED,
+    divide_by_artist,
+    embedder_report,
+    measure_steps,
+    steps_table,
+)
 from musemo_hf.metrics import metric_path
 from musemo_hf.pipelines.generators import sample_clips
 from musemo_hf.training.corpus import select
@@ -45,3 +52,17 @@ def test_the_figures_are_of_clips_made_in_that_many_steps(songs):
     table = steps_table([row, row]).splitlines()
     assert table[0] == "| figure | 3 steps | 3 steps |"
     assert f"| KID, arrays, `modulation-v1` | {row['kid']:.3g} | {row['kid']:.3g} |" in table
+    (seen,) = measure_steps(pipeline, asked, others, [3], embedder=get_embedder("modulation-v1"))
+    assert seen["embedder"]["kid"] == pytest.approx(row["kid"])
+    assert seen["embedder"]["coverage"] == pytest.approx(row["coverage"])
+    assert f"| coverage, the same | {row['coverage']:.2f} |" in steps_table([seen]).splitlines()
+
+
+def test_songs_are_near_songs_in_the_space_of_an_embedder(songs):
+    first, second = divide_by_artist(songs, 12, 12)
+    embedder = get_embedder("mel-statistics-v1")
+    near = embedder_report(second.spectrogram, first.spectrogram, embedder)
+    far = embedder_report(second.spectrogram / 4, first.spectrogram, embedder)  # much louder
+    assert near["name"] == far["name"] == "mel-statistics-v1"
+    assert near["kid"] < far["kid"]
+    assert far["coverage"] == 0 < near["coverage"]

@@ -12,6 +12,9 @@ from musemo_hf.audio.mel import denormalise
 from musemo_hf.data.arrays import SongArrays
 from musemo_hf.data.folds import artist_groups
 from musemo_hf.evaluation.arrays import evenly_spaced
+from musemo_hf.evaluation.distances.kernel import kernel_distance
+from musemo_hf.evaluation.distances.neighbours import prdc
+from musemo_hf.evaluation.spaces.embedders import Embedder, standardise
 from musemo_hf.experiments.sound_sets import SoundSets
 from musemo_hf.pipelines.emotion_to_music import MusemoPipeline
 from musemo_hf.pipelines.generators import sample_clips
@@ -59,6 +62,7 @@ def measure_steps(
     sounds: SoundSets | None = None,
     bfloat16: bool = False,
     guidance: Sequence[float | None] = (None,),
+    embedder: Embedder | None = None,
 ) -> list[dict[str, Any]]:
     """Measure the clips of a flow or a U-Net, sampled in several ways, one clip at the emotion of each song.
 
@@ -72,11 +76,12 @@ def measure_steps(
         bfloat16: Whether clips are generated with products in bfloat16.
         guidance: The scales of guidance, with each of which every number of steps is measured; None is the generator's
             own.
+        embedder: Another embedder of log-mels, in whose space arrays are compared with `asked` too; None leaves it out.
 
     Returns:
         For each number of `steps` and scale, named `steps` and `guidance_scale`: the array figures `skill` and
         `skill_interval`, `kid`, `coverage` and `recall`, and the whole `external_report` as `external` (None without
-        sounds); `seconds`, see `seconds_a_clip`.
+        sounds); `seconds`, see `seconds_a_clip`; and with an embedder `embedder`, see `embedder_report`.
     """
     generator, emotion, rows = pipeline.generator, torch.from_numpy(asked.emotion), []
 
@@ -90,8 +95,26 @@ def measure_steps(
             | {"seconds": seconds_a_clip(pipeline, n_steps, bfloat16, scale)}
             | {name: quality[name] for name in ("skill", "skill_interval", "kid", "kid_se", "coverage", "recall")}
             | {"external": None if sounds is None else external_report(made, asked, others, sounds)}
+            | ({} if embedder is None else {"embedder": embedder_report(made, asked.spectrogram, embedder)})
         )
     return rows
+
+
+def embedder_report(made: np.ndarray, songs: np.ndarray, embedder: Embedder) -> dict[str, Any]:
+    """Compare clips with songs in the space of an embedder, standardised by the songs.
+
+    Args:
+        made: The log-mels of the clips in dB `(N, 128, n_frames)`.
+        songs: Those of the songs.
+        embedder: The embedder of log-mels.
+
+    Returns:
+        Its `name`, and `kid`, `kid_se`, `precision`, `recall`, `density` and `coverage`.
+    """
+    songs_features, features = standardise(embedder.embed(songs), embedder.embed(made))
+    return (
+        {"name": embedder.name} | kernel_distance(songs_features, features)._asdict() | prdc(songs_features, features)
+    )
 
 
 def seconds_a_clip(
@@ -136,9 +159,21 @@ def steps_table(rows: Sequence[dict[str, Any]]) -> str:
         _line("KID, arrays, `modulation-v1`", [f"{row['kid']:.3g}" for row in rows]),
         _line("coverage, arrays", [f"{row['coverage']:.2f}" for row in rows]),
         _line("recall, arrays", [f"{row['recall']:.2f}" for row in rows]),
+        *_embedder_lines(rows),
         _line("seconds of one core a clip, with sound", [f"{row['seconds']:.2f}" for row in rows]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _embedder_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    if "embedder" not in rows[0]:
+        return []
+    reports = [row["embedder"] for row in rows]
+    kid = [f"{report['kid']:.3g} (standard error {report['kid_se']:.2g})" for report in reports]
+    lines = [_line(f"KID, arrays, `{reports[0]['name']}`", kid)]
+    return lines + [
+        _line(f"{name}, the same", [f"{each[name]:.2f}" for each in reports]) for name in ("coverage", "recall")
+    ]
 
 
 def _title(row: dict[str, Any]) -> str:
