@@ -74,7 +74,6 @@ def test_numbers_are_refused_when_they_are_parsed(monkeypatch, capsys, script, o
         ("examine_editing.py", ["generator"], "MusemoUNetGenerator"),
         ("extrapolate_unet.py", ["generator"], "MusemoUNetGenerator"),
         ("measure_conditions.py", ["generator"], "MusemoUNetGenerator"),
-        ("calibrate_generator.py", ["generator", "recogniser"], "MusemoUNetGenerator"),
         ("choose_noise_scale.py", ["flow"], "MusemoGanGenerator"),
     ],
 )
@@ -103,7 +102,7 @@ def test_a_generator_is_calibrated_for_a_scale_of_guidance(runs, monkeypatch, tm
         fitted.append((generator.config.guidance_scale, generator.config.prediction_gains is not None))
         return {}
 
-    monkeypatch.setattr("musemo_hf.training.unet.emotion_calibration.calibrate", calibrate)
+    monkeypatch.setattr("musemo_hf.training.recogniser.emotion_calibration.calibrate", calibrate)
     folders = [str(tmp_path / "generator"), str(embedded_checkpoint("recogniser"))]
     sizes = ["--n-songs", "4", "--data-dir", str(runs / "songs.safetensors"), "--hold-out", "1"]
     wanted = [] if scale is None else ["--guidance", str(scale)]
@@ -114,6 +113,14 @@ def test_a_generator_is_calibrated_for_a_scale_of_guidance(runs, monkeypatch, tm
     config = MusemoUNetGenerator.from_pretrained(tmp_path / "generator").config
     assert config.guidance_scale == expected
     assert config.prediction_gains is not None
+
+
+def test_a_gan_is_not_guided(monkeypatch, capsys):
+    folders = [str(embedded_checkpoint("generator")), str(embedded_checkpoint("recogniser"))]
+    monkeypatch.setattr("sys.argv", ["calibrate_generator.py", *folders, "--guidance", "2"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(TRAINING / "calibrate_generator.py"), run_name="__main__")
+    assert "expected a U-Net with --guidance, got" in capsys.readouterr().err
 
 
 def test_clips_without_their_descriptors(runs, monkeypatch, capsys):

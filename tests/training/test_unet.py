@@ -14,8 +14,8 @@ from musemo_hf.models.unet.descriptors import DESCRIPTORS
 from musemo_hf.training.checkpoint import checkpoints, read_state
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.log import read_statistics
+from musemo_hf.training.recogniser.emotion_calibration import _recognised_songs, calibrate
 from musemo_hf.training.unet.crops import AUGMENTATIONS, augment, crop, draw_augmentation, draw_starts
-from musemo_hf.training.unet.emotion_calibration import _recognised_songs, calibrate
 from musemo_hf.training.unet.extrapolation import extrapolate, own_clips
 from musemo_hf.training.unet.initial_weights import check_fold, take_weights
 from musemo_hf.training.unet.measures import brightness, draw_given, leave_out, loudness, measure, shares_of, tempo

@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from .emotion_map import check_emotion_map
 from .frozen_gan import pretrained_config
 
 logger = logging.getLogger(__name__)
@@ -95,10 +96,12 @@ class MusemoGanConfig(PreTrainedConfig):
             by heart. 0 makes the first map of the noise and emotion of the clip alone.
         local_noise_dim: The number of noise values at each place of 16 bands and 16 frames, for the network "texture".
         n_rhythms: The number of sines of time, of rates that noise and emotion decide, for the network "texture".
+        emotion_map: The calibration of the emotion that `generate` is asked for, see `map_emotion`; None for none.
+        emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
 
     Raises:
-        ValueError: The preset or a choice is unknown, a size does not fit the networks, or the pretrained model is of
-            another kind.
+        ValueError: The preset or a choice is unknown, a size does not fit the networks, the map of emotions has another
+            shape, or the pretrained model is of another kind.
     """
 
     model_type = "musemo_gan"
@@ -130,6 +133,8 @@ class MusemoGanConfig(PreTrainedConfig):
     generator_network: str | None = None
     pretrained_discriminator: str | None = None
     pretrained_config: dict[str, Any] | None = None
+    emotion_map: list[list[float]] | None = None
+    emotion_range: list[list[float]] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         for name in _REMOVED.keys() & kwargs.keys():
@@ -150,6 +155,7 @@ class MusemoGanConfig(PreTrainedConfig):
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} to be one of {choices}, got {getattr(self, name)!r}")
+        check_emotion_map(self.emotion_map, self.emotion_range)
         if not self.noise_scale > 0:
             raise ValueError(f"expected noise_scale above 0, got {self.noise_scale}")
         if self.n_mels % 16 or self.n_mels < 16:

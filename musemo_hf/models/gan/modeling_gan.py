@@ -19,6 +19,7 @@ from .blocks_gan import (
 )
 from .columns_gan import NoiseColumns
 from .configuration_gan import MusemoGanConfig
+from .emotion_map import map_emotion
 from .generation import SeededGenerationMixin, evaluating
 from .texture_gan import MelTexture
 from .transformer_gan import MelTransformer
@@ -150,6 +151,8 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
     ) -> Tensor:
         """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
+        Where the configuration has an `emotion_map`, the network is asked for what it makes of the emotions.
+
         Args:
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
             seed: The seed or seeds of the noise, see `sample_noise`. Sample i is the same in any batch.
@@ -162,5 +165,6 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
             ValueError: See `prepare_inputs`.
         """
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
+        emotion = map_emotion(emotion, self.config.emotion_map, self.config.emotion_range)
         with evaluating(self):
             return self(emotion=emotion, noise=noise).spectrogram

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from musemo_hf.evaluation.statistics.concordance import concordance_report
+from musemo_hf.models.gan import MusemoGanGenerator
 from musemo_hf.models.unet import MusemoUNetGenerator
 from musemo_hf.models.unet.emotion_map import fit_emotion_map
 from musemo_hf.models.vit import MusemoViTForEmotionRegression
@@ -22,7 +23,7 @@ EDGES = (0.01, 0.99)  # quantiles of the songs' emotions between which a generat
 
 
 def calibrate(
-    generator: MusemoUNetGenerator,
+    generator: MusemoUNetGenerator | MusemoGanGenerator,
     recogniser: MusemoViTForEmotionRegression,
     songs: Clips,
     artists: Sequence[str],
@@ -50,7 +51,7 @@ def calibrate(
     Raises:
         ValueError: The recogniser is of another kind, or see `fit_emotion_map`.
     """
-    generator.register_to_config(emotion_map=None, emotion_range=None)
+    _configure(generator, None, None)
     emotion = songs.emotion.float()
     known = emotion, _recognised_songs(recogniser, songs, artists)
     chosen = np.random.default_rng((seed, len(emotion))).choice(len(emotion), 2 * n_clips, replace=True)
@@ -58,7 +59,7 @@ def calibrate(
     recognised = predict(recogniser, sample_clips(generator, first, seed))
     emotion_map = fit_emotion_map(first, recognised, known)
     edges = torch.quantile(emotion, torch.tensor(EDGES), dim=0).T.tolist()
-    generator.register_to_config(emotion_map=emotion_map, emotion_range=edges)
+    _configure(generator, emotion_map, edges)
     again = predict(recogniser, sample_clips(generator, second, seed + n_clips))
     return {
         "n_clips": n_clips,
@@ -68,6 +69,14 @@ def calibrate(
         "after": _figures(again, second),
         "songs": _figures(known[1], known[0]),
     }
+
+
+def _configure(generator: Any, emotion_map: list | None, emotion_range: list | None) -> None:
+    values = {"emotion_map": emotion_map, "emotion_range": emotion_range}
+    if isinstance(generator, MusemoGanGenerator):
+        generator.config.update(values)
+    else:
+        generator.register_to_config(**values)
 
 
 def _recognised_songs(recogniser: MusemoViTForEmotionRegression, songs: Clips, artists: Sequence[str]) -> Tensor:

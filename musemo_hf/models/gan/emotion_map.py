@@ -1,0 +1,1 @@
+../unet/emotion_map.py
