@@ -13,7 +13,9 @@ MASKED_BANDS, MASKED_FRAMES = 0.125, 0.125  # the widest mask, of the bands and 
 GAIN = 0.06  # 3 dB on the normalised scale
 
 
-def diff_augment(spectrogram: Tensor, generator: torch.Generator, probability: float = 1.0) -> Tensor:
+def diff_augment(
+    spectrogram: Tensor, generator: torch.Generator, probability: float = 1.0, hides_frames: bool = True
+) -> Tensor:
     """Augment each clip at random, by differentiable operations.
 
     Each clip is rolled in time by any amount, moved by up to an eighth of its length with -60 dB behind it, loses one
@@ -23,6 +25,8 @@ def diff_augment(spectrogram: Tensor, generator: torch.Generator, probability: f
         spectrogram: Normalised log-mels `(B, 1, n_mels, n_frames)` in [-1, 1].
         generator: The random numbers, on the CPU.
         probability: The probability of each operation for each clip.
+        hides_frames: Whether clips are moved and lose frames. A generator may learn to leave single frames empty, since
+            a discriminator often sees empty ones (Karras et al. 2020, section 2.2, on augmentations that leak).
 
     Returns:
         Log-mels of the same shape in [-1, 1].
@@ -30,6 +34,7 @@ def diff_augment(spectrogram: Tensor, generator: torch.Generator, probability: f
     batch, _, n_mels, n_frames = spectrogram.shape
     draws = torch.rand(batch, 7, generator=generator)
     chosen = (torch.rand(batch, 5, generator=generator) < probability).float()
+    chosen[:, 2:4] *= hides_frames
     shifts = (draws[:, 0] * n_frames * chosen[:, 0]).long().tolist()
     rolled = torch.stack([torch.roll(clip, shift, -1) for clip, shift in zip(spectrogram, shifts, strict=True)])
     gain = GAIN * (2 * draws[:, 1] - 1) * chosen[:, 1]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 LOSSES = ("bce", "hinge", "rpgan")
 PENALTIES = ("exact", "finite_difference")
-AUGMENTATIONS = ("none", "diffaugment")
+AUGMENTATIONS = ("none", "diffaugment", "roll")
 
 
 @dataclass
@@ -31,7 +31,8 @@ class GanTraining:
             regularisation, Karras et al. 2020).
         penalty: "exact" (double backward) or "finite_difference" (the squared change of the logits under small noise,
             Lin et al. 2025), which needs no second derivative.
-        augmentation: "none" or "diffaugment" (random roll, crop, masks and gain of the discriminator's input).
+        augmentation: "none", "diffaugment" (random roll, crop, masks and gain of the discriminator's input), or "roll",
+            which is the same but for what leaves frames empty, the crop and the mask of frames.
         augmentation_probability: The probability of each augmentation of a clip.
         instance_noise: The standard deviation of the noise on the discriminator's input at the start; it falls linearly
             to 0 by the middle of the run (Sonderby et al. 2017).

@@ -136,8 +136,9 @@ class GanStep:
     def seen(self, spectrogram: Tensor, step: int, draws: torch.Generator) -> Tensor:
         """Augment clips and add the decaying instance noise, as the discriminator sees them."""
         training = self.training
-        if training.augmentation == "diffaugment":
-            spectrogram = diff_augment(spectrogram, draws, training.augmentation_probability)
+        if training.augmentation != "none":
+            hides_frames = training.augmentation == "diffaugment"
+            spectrogram = diff_augment(spectrogram, draws, training.augmentation_probability, hides_frames)
         share = 1 - step / max(1.0, NOISE_SHARE * self.steps)
         if training.instance_noise <= 0 or share <= 0:
             return spectrogram
