@@ -72,6 +72,18 @@ def test_masks_and_crops_are_at_most_an_eighth_each(music):
     assert 0.1 < bands.max() <= 0.125 + 1e-6
 
 
+def test_no_frame_is_empty_where_none_is_hidden(music):
+    empty = {hides: 0 for hides in (False, True)}
+    for seed in range(10):
+        for hides in empty:
+            changed = diff_augment(music, seeded(seed), hides_frames=hides)
+            empty[hides] += (changed == -1).all(dim=2).sum().item()
+    assert empty[False] == 0 < empty[True]
+    rolled = diff_augment(music, seeded(), hides_frames=False)
+    assert not torch.equal(rolled, music)
+    assert (rolled == -1).all(dim=3).any()  # bands are masked as ever
+
+
 def test_the_gain_is_at_most_3_db():
     quiet = torch.zeros(64, 1, 128, 64)
     levels = diff_augment(quiet, seeded()).amax(dim=(1, 2, 3))
