@@ -11,7 +11,7 @@ from musemo_hf.training.gan.trainer import GanTrainer
 pytestmark = pytest.mark.gpu
 EMOTIONS = torch.tensor([[0.8, 0.7], [-0.8, -0.6], [0.0, 0.0]])
 SMALL = {"preset": "modern", "n_frames": 32, "generator_channels": 32, "discriminator_channels": 8}
-RECIPES = {"convolution": {}, "texture": {"generator_network": "texture", "song_dim": 8, "stem": "residual"}}
+RECIPES = {"convolution": {}, "columns": {"column_noise_dim": 4, "song_dim": 8}}
 
 
 @pytest.mark.parametrize("name", ["generator", "flow"])

@@ -34,13 +34,13 @@ GENERATORS: dict[str, dict[str, Any]] = {
     "enhanced generator": {"preset": "enhanced"},
     "modern generator": {"preset": "modern"},
     "transformer generator": TRANSFORMER,
-    "texture generator": {"preset": "modern", "generator_network": "texture", "noise_dim": 16, "n_rhythms": 3},
+    "columns generator": {"preset": "modern", "column_noise_dim": 4, "noise_dim": 16, "song_dim": 5},
 }
 DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "simple discriminator": {"preset": "simple"},
     "enhanced discriminator": {"preset": "enhanced"},
     "modern discriminator": {"preset": "modern", "scales": 2},
-    "residual discriminator": {"preset": "modern", "stem": "residual", "conditioning": "both"},
+    "song discriminator": {"preset": "modern", "song_dim": 5, "conditioning": "both"},
     "pretrained discriminator": PRETRAINED,
 }
 

@@ -79,9 +79,30 @@ def test_it_is_the_same_after_saving(generator, tmp_path):
     torch.testing.assert_close(loaded.generate(EMOTION, seed=3), model.generate(EMOTION, seed=3))
 
 
-@pytest.mark.parametrize("changes", [{"column_noise_dim": -1}, {"column_noise_dim": 4, "generator_network": "texture"}])
+@pytest.mark.parametrize(
+    "changes", [{"column_noise_dim": -1}, {"column_noise_dim": 4, "generator_network": "transformer"}]
+)
 def test_values_that_do_not_go_together(gan_config, changes):
     with pytest.raises(
         ValueError, match='expected column_noise_dim of at least 0, and 0 unless generator_network is "con'
     ):
         gan_config(**({"preset": "modern"} | changes))
+
+
+def test_the_discriminator_takes_codes_of_songs(generator):
+    config = generator(n_frames=48, song_dim=5, conditioning="both").config
+    discriminator = MusemoGanDiscriminator(config)
+    condition, mel = torch.randn(2, 2 + 5), torch.rand(2, 1, 128, 48)
+    assert discriminator(mel, condition).logits.shape == (2,)
+    mean_song = torch.cat([condition[:, :2], torch.zeros(2, 5)], dim=1)
+    torch.testing.assert_close(discriminator(mel, condition[:, :2]).logits, discriminator(mel, mean_song).logits)
+    for shape in ((2, 3), (2, 8), (2,)):
+        with pytest.raises(ValueError, match=r"expected emotion of shape \(B, 2\) or \(B, 7\), got"):
+            discriminator(mel, torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"expected spectrogram of shape \(B, 1, 128, 48\), got \(2, 1, 128, 32\)"):
+        discriminator(mel[..., :32], condition)
+
+
+def test_more_song_values_than_noise_are_refused(gan_config):
+    with pytest.raises(ValueError, match=r"expected song_dim in \[0, noise_dim = 100\], got 101"):
+        gan_config(preset="modern", song_dim=101)

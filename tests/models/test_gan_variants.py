@@ -43,7 +43,6 @@ VARIANTS = {
     "patch stem": {"stem": "patch"},
     "transformer": {"generator_network": "transformer"},
     "columns": {"preset": "modern", "column_noise_dim": 4},
-    "texture": {"preset": "modern", "generator_network": "texture", "conditioning": "both", "stem": "residual"},
 }
 
 

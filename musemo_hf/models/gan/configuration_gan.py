@@ -42,11 +42,12 @@ _CHOICES = {
     "emotion_embedding": ("linear", "mlp"),
     "upsampling": ("transposed", "residual", "shuffle"),
     "conditioning": ("map", "projection", "both"),
-    "generator_network": ("convolution", "transformer", "texture"),
+    "generator_network": ("convolution", "transformer"),
     "scales": (1, 2, 3),
-    "stem": ("strided", "patch", "residual"),
+    "stem": ("strided", "patch"),
 }
-_REMOVED = {"emotion_hidden_dim": 128, "style_dim": 64}  # settings of earlier versions, and the values that are left
+# settings of earlier versions, and the values that are left
+_REMOVED = {"emotion_hidden_dim": 128, "style_dim": 64, "local_noise_dim": 8, "n_rhythms": 8}
 
 
 class MusemoGanConfig(PreTrainedConfig):
@@ -56,8 +57,7 @@ class MusemoGanConfig(PreTrainedConfig):
         preset: "enhanced" (default), "simple" or "modern"; it fills every value below that is None.
         n_mels: The number of mel bands, a multiple of 16.
         n_frames: The number of frames of a spectrogram, at least 16. The networks work on the next multiple of 16.
-        noise_dim: The length of the noise vector; with the network "texture" or `column_noise_dim`, of its part for the
-            clip as a whole.
+        noise_dim: The length of the noise vector; with `column_noise_dim`, of its part for the clip as a whole.
         noise_scale: The standard deviation of the noise that `generate` draws; it is 1 in training. Values above 1 make
             clips differ more, which compensates for a generator that follows the emotion too closely.
         emotion_dim: The length of the emotion embedding that is concatenated to the noise.
@@ -76,16 +76,14 @@ class MusemoGanConfig(PreTrainedConfig):
         conditioning: How the discriminator receives the emotion: "map" (a second input map), "projection" (an inner
             product with its last features, Miyato & Koyama 2018), or "both".
         stem: The first layers of the discriminator: "strided" (two strided convolutions), "patch" (one convolution
-            over 4 x 4 patches folded into channels, Liu et al. 2022), which avoids the two largest maps, or
-            "residual", which is "patch" with a residual block after each of the three layers.
+            over 4 x 4 patches folded into channels, Liu et al. 2022), which avoids the two largest maps.
         scales: The number of discriminators, each at half the resolution of the one before (Wang et al. 2018).
         pretrained_discriminator: The folder or Hub name of a pretrained model of spectrograms (an Audio Spectrogram
             Transformer, or our recogniser) or of waveforms (Wav2Vec2, HuBERT or WavLM) on whose frozen features the
             discriminator works (Sauer et al. 2021).
         pretrained_config: The configuration of that model; read from the folder when None. With it a checkpoint, which
             contains the frozen weights, loads without the folder.
-        generator_network: "convolution", "transformer" over patches of 16 x 16, or "texture" (convolutions only, with
-            noise at every place, so that no arrangement in time is learnt by heart; after Bergmann et al. 2017).
+        generator_network: "convolution", or "transformer" over patches of 16 x 16.
         transformer_dim: The width of the transformer's tokens.
         transformer_layers: The number of transformer blocks.
         transformer_heads: The number of attention heads, a divisor of `transformer_dim`.
@@ -94,8 +92,6 @@ class MusemoGanConfig(PreTrainedConfig):
         column_noise_dim: The number of coarse noise values of each column of 16 frames, for the network "convolution";
             with them it also has one at each place of four bands and four frames, and no arrangement in time is learnt
             by heart. 0 makes the first map of the noise and emotion of the clip alone.
-        local_noise_dim: The number of noise values at each place of 16 bands and 16 frames, for the network "texture".
-        n_rhythms: The number of sines of time, of rates that noise and emotion decide, for the network "texture".
         emotion_map: The calibration of the emotion that `generate` is asked for, see `map_emotion`; None for none.
         emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
 
@@ -120,8 +116,6 @@ class MusemoGanConfig(PreTrainedConfig):
     transformer_heads: int = 4
     song_dim: int = 0
     column_noise_dim: int = 0
-    local_noise_dim: int = 8
-    n_rhythms: int = 8
     emotion_embedding: str | None = None
     upsampling: str | None = None
     attention_stage: int | None = None
@@ -169,10 +163,6 @@ class MusemoGanConfig(PreTrainedConfig):
                 'expected column_noise_dim of at least 0, and 0 unless generator_network is "convolution", got '
                 f'{self.column_noise_dim} with "{self.generator_network}"'
             )
-        if self.stem == "residual" and self.spectral_norm:
-            raise ValueError('expected a discriminator with stem "residual" without spectral_norm, got both')
-        if self.generator_network == "texture" and self.upsampling != "shuffle":
-            raise ValueError(f'expected upsampling "shuffle" with the network "texture", got {self.upsampling!r}')
         if self.attention_stage not in (-1, 0, 1, 2):
             raise ValueError(f"expected attention_stage to be -1 (none), 0, 1 or 2, got {self.attention_stage}")
         coarsest = min(self.n_mels, self.padded_frames) // 2 ** (self.scales - 1)  # type: ignore[operator]
@@ -211,7 +201,5 @@ class MusemoGanConfig(PreTrainedConfig):
 
         With "shuffle" the last of these is absent, and the one before it is twice as wide.
         """
-        if self.generator_network == "texture":
-            return [self.generator_channels // divisor for divisor in (1, 1, 2, 4)]
         divisors = (1, 1, 2, 2) if self.upsampling == "shuffle" else (1, 1, 2, 4, 8)
         return [self.generator_channels // divisor for divisor in divisors]

@@ -36,19 +36,6 @@ class MusemoDiscriminatorOutput(ModelOutput):
     features: tuple[Tensor, ...] | None = None
 
 
-class ResidualBlock(nn.Module):
-    """Adds two 3x3 convolutions to their input."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the same shape, `(B, C, H, W)`; the scale keeps the variance of the sum."""
-        return (hidden + self.conv2(functional.leaky_relu(self.conv1(hidden), 0.2))) * 0.5**0.5
-
-
 class Critic(nn.Module):
     """Holds the layers of one scale: strided 4x4 convolutions (or a patch stem) and a linear head.
 
@@ -68,9 +55,6 @@ class Critic(nn.Module):
         stages: list[nn.Module] = [nn.Conv2d(*pair, 4, stride=2, padding=1) for pair in pairwise(widths)]
         if config.stem != "strided":  # in the place of the first two, to the same size and width
             stages[:2] = [nn.Conv2d(16 * widths[0], widths[2], 3, padding=1)]
-        if config.stem == "residual":
-            blocks = [ResidualBlock(width) for width in widths[2:]]
-            stages = [layer for pair in zip(stages, blocks, strict=True) for layer in pair]
         self.stages = nn.ModuleList(normed(stage) for stage in stages)
         self.last = normed(nn.Conv2d(widths[-1], widths[-1], 3, padding=1))
         self.read_out = normed(nn.Linear(widths[-1], 1))
@@ -210,7 +194,7 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
         """Judge clips.
 
         Args:
-            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`; crops of them with the network "texture".
+            spectrogram: The normalised log-mels `(B, 1, n_mels, n_frames)`.
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1]. Where `song_dim` is set, codes of songs may
                 follow, `(B, 2 + song_dim)`; codes that are left out are 0, their mean over songs.
             output_features: Whether to return `features`.
@@ -220,9 +204,7 @@ class MusemoGanDiscriminator(MusemoGanPreTrainedModel):
             ValueError: The spectrograms or the emotions have another shape.
         """
         config = self.config
-        crop = config.generator_network == "texture" and spectrogram.shape[-1] < config.n_frames
-        n_frames = spectrogram.shape[-1] if crop else config.n_frames
-        if spectrogram.shape[1:] != (1, config.n_mels, n_frames):
+        if spectrogram.shape[1:] != (1, config.n_mels, config.n_frames):
             raise ValueError(
                 f"expected spectrogram of shape (B, 1, {config.n_mels}, {config.n_frames}), "
                 f"got {tuple(spectrogram.shape)}"

@@ -21,7 +21,6 @@ from .columns_gan import NoiseColumns
 from .configuration_gan import MusemoGanConfig
 from .emotion_map import map_emotion
 from .generation import SeededGenerationMixin, evaluating
-from .texture_gan import MelTexture
 from .transformer_gan import MelTransformer
 
 EMOTION_HIDDEN_DIM = 128  # of the perceptron that embeds the emotion
@@ -60,7 +59,6 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         style_dim = STYLE_DIM if config.modulation or network != "convolution" else 0
         self.to_style = nn.Sequential(nn.Linear(code_dim, style_dim), nn.LeakyReLU(0.2)) if style_dim else None
         self.transformer = MelTransformer(config, code_dim) if network == "transformer" else None
-        self.texture = MelTexture(config, code_dim) if network == "texture" else None
         self.columns: NoiseColumns | None = None
         if network == "convolution":
             self._add_convolutions(code_dim, style_dim)
@@ -85,15 +83,6 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
     @property
     def noise_dim(self) -> int:  # type: ignore[override]
         """The length of the noise vector of one sample."""
-        return self.noise_length(self.config.n_frames)
-
-    def noise_length(self, n_frames: int) -> int:
-        """Return the length of the noise vector of a sample of so many frames.
-
-        Only a generator of the network "texture" makes samples of other lengths than the configuration's.
-        """
-        if self.texture is not None:
-            return self.texture.noise_dim(n_frames)
         return self.config.noise_dim + (0 if self.columns is None else self.columns.noise_dim)
 
     @property
@@ -123,11 +112,8 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         embedded = self.embed_emotion(emotion)
         code = torch.cat([noise[:, : self.config.noise_dim], embedded], dim=1)
         style = None if self.to_style is None else self.to_style(code)
-        if self.texture is not None:
-            raw = self.texture(embedded, noise, style)
-        else:
-            local = noise[:, self.config.noise_dim :]
-            raw = self._convolved(code, style, local) if self.transformer is None else self.transformer(code, style)
+        local = noise[:, self.config.noise_dim :]
+        raw = self._convolved(code, style, local) if self.transformer is None else self.transformer(code, style)
         output = MusemoGeneratorOutput(spectrogram=torch.tanh(raw)[..., : self.config.n_frames])
         return output if self.wants_dict(return_dict) else output.to_tuple()
 

@@ -15,8 +15,6 @@ class GanTraining:
         steps: The number of iterations. In each one, discriminator and generator update as the balance allows.
         epochs: The number of passes over the songs, which replaces `steps`; None to use `steps`.
         batch_size: The number of clips per iteration, over all processes.
-        crop_frames: The number of consecutive frames of each clip that an iteration uses, a multiple of 16; None for
-            whole clips. Only a generator of the network "texture" makes crops.
         generator_lr: The generator's learning rate of Adam (two time-scale update rule, Heusel et al. 2017).
         discriminator_lr: The discriminator's learning rate.
         betas: The decay rates of Adam's moments.
@@ -61,7 +59,6 @@ class GanTraining:
     steps: int = 1000
     epochs: float | None = None
     batch_size: int = 24
-    crop_frames: int | None = None
     generator_lr: float = 2e-4
     discriminator_lr: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -106,10 +103,6 @@ class GanTraining:
             raise ValueError(f"expected gamma_decay in (0, 1], got {self.gamma_decay}")
         if self.penalty_every < 1:
             raise ValueError(f"expected penalty_every of at least 1, got {self.penalty_every}")
-        if self.crop_frames is not None and (self.crop_frames < 16 or self.crop_frames % 16):
-            raise ValueError(f"expected crop_frames to be a multiple of 16, or None, got {self.crop_frames}")
-        if self.crop_frames is not None and (self.cycle_weight or self.perceptual_weight):
-            raise ValueError("expected whole clips (crop_frames None) with cycle_weight or perceptual_weight")
         if self.cycle_weight and self.recogniser is None:
             raise ValueError("expected the folder of a recogniser for cycle_weight, got None")
         if self.perceptual_weight and self.recogniser is None and self.perceptual_model is None:

@@ -20,7 +20,6 @@ from musemo_hf.training.identity import data_identity
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
 from musemo_hf.training.sampler import batch_indices, seed_step, step_generator, total_steps
-from musemo_hf.training.unet.crops import crop, draw_starts
 
 from .balance import UpdateBalance
 from .red_flags import RedFlags, published_reading
@@ -45,8 +44,7 @@ class GanTrainer(TrainingLoop):
         origin: Where the clips come from, see `origin_of`.
 
     Raises:
-        ValueError: Crops are asked for with a generator of another network than "texture", or there are too few clips
-            for `song_dim`.
+        ValueError: There are too few clips for `song_dim`.
     """
 
     def __init__(
@@ -64,11 +62,6 @@ class GanTrainer(TrainingLoop):
         checks, reads = training.check_every, training.balance_window
         super().__init__("gan", training, steps, run_dir, parallel, check_every=checks, read_every=reads)
         self.training, self.clips = training, clips.to(parallel.device)
-        if training.crop_frames is not None and config.generator_network != "texture":
-            raise ValueError(
-                f'expected a generator_network "texture" with crop_frames {training.crop_frames}, got '
-                f'"{config.generator_network}", which makes whole clips only'
-            )
         self.song_codes = song_codes(self.clips, config.song_dim) if config.song_dim else None
         seed_step(training.seed, 0)
         self.updates = GanStep(config, training, steps, parallel)
@@ -118,14 +111,10 @@ class GanTrainer(TrainingLoop):
         training, step, parallel = self.training, self.step, self.parallel
         index = parallel.share(batch_indices(len(self.clips), training.batch_size, step, training.seed))
         chosen = torch.from_numpy(index).to(parallel.device)
-        draws, clip_frames = step_generator(training.seed, step), self.clips.spectrogram.shape[-1]
-        n_frames = training.crop_frames or clip_frames
         spectrogram, emotion = self.clips.spectrogram[chosen], self.clips.emotion[chosen]
-        noise = torch.randn(training.batch_size, self.averaged_model.noise_length(n_frames), generator=draws)
+        draws = step_generator(training.seed, step)
+        noise = torch.randn(training.batch_size, self.averaged_model.noise_dim, generator=draws)
         noise = parallel.share(noise).to(emotion)
-        if n_frames < clip_frames:
-            starts = draw_starts(training.batch_size, clip_frames, n_frames, draws)
-            spectrogram = crop(spectrogram, parallel.share(starts).to(parallel.device), n_frames)
         codes = None if self.song_codes is None else self.song_codes[chosen]
         if codes is not None:
             noise[:, : codes.shape[1]] = codes
