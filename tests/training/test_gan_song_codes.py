@@ -5,7 +5,7 @@ import torch
 
 from musemo_hf import MusemoGanConfig
 from musemo_hf.training.gan.song_codes import song_codes
-from musemo_hf.training.gan.trainer import GanTrainer
+from musemo_hf.training.gan.trainer import GanTrainer, without_fade
 
 COLUMNS = {"preset": "modern", "column_noise_dim": 4, "conditioning": "both"}
 SMALL = {"n_frames": 32, "generator_channels": 16, "discriminator_channels": 4, "group_norm_groups": 2, "song_dim": 6}
@@ -52,3 +52,22 @@ def test_a_run_that_is_cut_off_goes_on_to_the_same_weights(trainer, state, asser
     made = resumed.train()
     assert_same(state(whole), state(resumed))
     assert made.generate(torch.zeros(2, 2), seed=0).shape == (2, 1, 128, 32)
+
+
+def test_silence_at_the_beginning_is_taken_out(trainer, clips):
+    run = trainer(fade_frames=3)
+    mended, frames = run.clips.spectrogram, clips.spectrogram
+    assert torch.equal(mended[..., 3:], frames[..., 3:])
+    for place in range(3):
+        assert torch.equal(mended[..., place], frames[..., 5 - place])
+    assert torch.equal(run._batch().spectrogram, mended[[_index(run.clips, each) for each in run._batch().emotion]])
+    assert torch.equal(without_fade(clips, 0).spectrogram, frames)
+    with pytest.raises(ValueError, match="expected clips of at least 34 frames for fade_frames 17, got 32"):
+        trainer(fade_frames=17)
+    with pytest.raises(ValueError, match="expected fade_frames of at least 0, got -1"):
+        trainer(fade_frames=-1)
+
+
+def _index(clips, emotion):
+    (song,) = (clips.emotion == emotion).all(dim=1).nonzero()[:, 0]
+    return song.item()

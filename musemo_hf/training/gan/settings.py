@@ -15,6 +15,8 @@ class GanTraining:
         steps: The number of iterations. In each one, discriminator and generator update as the balance allows.
         epochs: The number of passes over the songs, which replaces `steps`; None to use `steps`.
         batch_size: The number of clips per iteration, over all processes.
+        fade_frames: The number of first frames of each clip that are replaced by those after them, in reverse order.
+            Excerpts that fade in begin with silence, which a roll would move into the clip as a gap.
         generator_lr: The generator's learning rate of Adam (two time-scale update rule, Heusel et al. 2017).
         discriminator_lr: The discriminator's learning rate.
         betas: The decay rates of Adam's moments.
@@ -59,6 +61,7 @@ class GanTraining:
     steps: int = 1000
     epochs: float | None = None
     batch_size: int = 24
+    fade_frames: int = 0
     generator_lr: float = 2e-4
     discriminator_lr: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -101,6 +104,8 @@ class GanTraining:
                 raise ValueError(f"expected {name} in [0, 1], got {getattr(self, name)}")
         if not 0 < self.gamma_decay <= 1:
             raise ValueError(f"expected gamma_decay in (0, 1], got {self.gamma_decay}")
+        if self.fade_frames < 0:
+            raise ValueError(f"expected fade_frames of at least 0, got {self.fade_frames}")
         if self.penalty_every < 1:
             raise ValueError(f"expected penalty_every of at least 1, got {self.penalty_every}")
         if self.cycle_weight and self.recogniser is None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class GanTrainer(TrainingLoop):
         origin: Where the clips come from, see `origin_of`.
 
     Raises:
-        ValueError: There are too few clips for `song_dim`.
+        ValueError: There are too few clips for `song_dim`, or too few frames for `fade_frames`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class GanTrainer(TrainingLoop):
         steps = total_steps(training.steps, training.epochs, len(clips), training.batch_size)
         checks, reads = training.check_every, training.balance_window
         super().__init__("gan", training, steps, run_dir, parallel, check_every=checks, read_every=reads)
-        self.training, self.clips = training, clips.to(parallel.device)
+        self.training, self.clips = training, without_fade(clips.to(parallel.device), training.fade_frames)
         self.song_codes = song_codes(self.clips, config.song_dim) if config.song_dim else None
         seed_step(training.seed, 0)
         self.updates = GanStep(config, training, steps, parallel)
@@ -119,6 +119,23 @@ class GanTrainer(TrainingLoop):
         if codes is not None:
             noise[:, : codes.shape[1]] = codes
         return Batch(spectrogram, emotion, noise, codes)
+
+
+def without_fade(clips: Clips, n_frames: int) -> Clips:
+    """Replace the first frames of clips by those after them, in reverse order.
+
+    Args:
+        clips: The clips.
+        n_frames: The number of frames, at most half of those of a clip.
+
+    Raises:
+        ValueError: The clips are too short.
+    """
+    if 2 * n_frames > (total := clips.spectrogram.shape[-1]):
+        raise ValueError(f"expected clips of at least {2 * n_frames} frames for fade_frames {n_frames}, got {total}")
+    spectrogram = clips.spectrogram.clone()
+    spectrogram[..., :n_frames] = clips.spectrogram[..., n_frames : 2 * n_frames].flip(-1)
+    return replace(clips, spectrogram=spectrogram)
 
 
 def _decibels(spectrogram: Tensor) -> np.ndarray:
