@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from musemo_hf import MusemoGanConfig
+from musemo_hf.training.clips import Clips
 from musemo_hf.training.gan.song_codes import song_codes
-from musemo_hf.training.gan.trainer import GanTrainer, without_fade
+from musemo_hf.training.gan.trainer import GanTrainer, fade_of, without_fade
 
 COLUMNS = {"preset": "modern", "column_noise_dim": 4, "conditioning": "both"}
 SMALL = {"n_frames": 32, "generator_channels": 16, "discriminator_channels": 4, "group_norm_groups": 2, "song_dim": 6}
@@ -66,6 +67,24 @@ def test_silence_at_the_beginning_is_taken_out(trainer, clips):
         trainer(fade_frames=17)
     with pytest.raises(ValueError, match="expected fade_frames of at least 0, got -1"):
         trainer(fade_frames=-1)
+
+
+def test_clips_fade_in_as_songs_do(trainer, clips):
+    faded = Clips(clips.spectrogram.clone(), clips.emotion)
+    faded.spectrogram[..., 0], faded.spectrogram[..., 1] = -1.0, faded.spectrogram[..., 2] - 0.25
+    fade = fade_of(faded, 2)
+    expected = [(-1 - faded.spectrogram[..., 3]).mean().item(), -0.25]
+    assert fade == pytest.approx(expected, abs=1e-5)
+    config = MusemoGanConfig(**(SMALL | COLUMNS), fade_in=fade)
+    generator = trainer().averaged_model
+    plain = generator.generate(torch.zeros(2, 2), seed=0)
+    generator.config = config
+    made = generator.generate(torch.zeros(2, 2), seed=0)
+    assert torch.equal(made[..., 2:], plain[..., 2:])
+    torch.testing.assert_close(made[..., :2], (plain[..., :2] + torch.tensor(fade)).clamp(-1, 1))
+    assert trainer("faded", fade_frames=2).averaged_model.config.fade_in == fade_of(clips, 2)
+    with pytest.raises(ValueError, match="expected fade_in of at most 32 frames, got 33"):
+        MusemoGanConfig(**SMALL, fade_in=[0.0] * 33)
 
 
 def _index(clips, emotion):

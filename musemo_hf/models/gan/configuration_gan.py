@@ -94,6 +94,8 @@ class MusemoGanConfig(PreTrainedConfig):
             by heart. 0 makes the first map of the noise and emotion of the clip alone.
         emotion_map: The calibration of the emotion that `generate` is asked for, see `map_emotion`; None for none.
         emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
+        fade_in: What `generate` adds to the first frames of a clip, on the normalised scale, because the songs of the
+            training fade in; None for nothing. A network that does not know where a clip begins cannot learn it.
 
     Raises:
         ValueError: The preset or a choice is unknown, a size does not fit the networks, the map of emotions has another
@@ -129,6 +131,7 @@ class MusemoGanConfig(PreTrainedConfig):
     pretrained_config: dict[str, Any] | None = None
     emotion_map: list[list[float]] | None = None
     emotion_range: list[list[float]] | None = None
+    fade_in: list[float] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         for name in _REMOVED.keys() & kwargs.keys():
@@ -150,6 +153,8 @@ class MusemoGanConfig(PreTrainedConfig):
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} to be one of {choices}, got {getattr(self, name)!r}")
         check_emotion_map(self.emotion_map, self.emotion_range)
+        if len(self.fade_in or []) > self.n_frames:
+            raise ValueError(f"expected fade_in of at most {self.n_frames} frames, got {len(self.fade_in)}")  # type: ignore[arg-type]
         if not self.noise_scale > 0:
             raise ValueError(f"expected noise_scale above 0, got {self.noise_scale}")
         if self.n_mels % 16 or self.n_mels < 16:

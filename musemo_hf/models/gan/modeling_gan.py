@@ -137,7 +137,8 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
     ) -> Tensor:
         """Generate clips without gradient, in evaluation mode; the mode is restored afterwards.
 
-        Where the configuration has an `emotion_map`, the network is asked for what it makes of the emotions.
+        Where the configuration has an `emotion_map`, the network is asked for what it makes of the emotions, and where
+        it has a `fade_in`, that is added to what the network makes.
 
         Args:
             emotion: The emotions `(B, 2)` (valence, arousal) in [-1, 1].
@@ -153,4 +154,8 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
         emotion = map_emotion(emotion, self.config.emotion_map, self.config.emotion_range)
         with evaluating(self):
-            return self(emotion=emotion, noise=noise).spectrogram
+            spectrogram = self(emotion=emotion, noise=noise).spectrogram
+            if self.config.fade_in:
+                fade = torch.tensor(self.config.fade_in).to(spectrogram)
+                spectrogram[..., : len(fade)] = (spectrogram[..., : len(fade)] + fade).clamp(-1, 1)
+        return spectrogram

@@ -35,7 +35,7 @@ class GanTrainer(TrainingLoop):
     """Trains a generator and a discriminator on clips.
 
     Args:
-        config: The configuration of the networks.
+        config: The configuration of the networks, whose `fade_in` is set where the training has `fade_frames`.
         training: The settings of the training.
         clips: The real clips.
         run_dir: The folder of the checkpoints and of `gan.jsonl`.
@@ -62,6 +62,8 @@ class GanTrainer(TrainingLoop):
         checks, reads = training.check_every, training.balance_window
         super().__init__("gan", training, steps, run_dir, parallel, check_every=checks, read_every=reads)
         self.training, self.clips = training, without_fade(clips.to(parallel.device), training.fade_frames)
+        if training.fade_frames:
+            config.fade_in = fade_of(clips, training.fade_frames)
         self.song_codes = song_codes(self.clips, config.song_dim) if config.song_dim else None
         seed_step(training.seed, 0)
         self.updates = GanStep(config, training, steps, parallel)
@@ -136,6 +138,12 @@ def without_fade(clips: Clips, n_frames: int) -> Clips:
     spectrogram = clips.spectrogram.clone()
     spectrogram[..., :n_frames] = clips.spectrogram[..., n_frames : 2 * n_frames].flip(-1)
     return replace(clips, spectrogram=spectrogram)
+
+
+def fade_of(clips: Clips, n_frames: int) -> list[float]:
+    """Return how much each of the first frames is below what `without_fade` puts in its place, on average."""
+    first, without = clips.spectrogram[..., :n_frames], without_fade(clips, n_frames).spectrogram[..., :n_frames]
+    return (first - without).mean(dim=(0, 1, 2)).tolist()
 
 
 def _decibels(spectrogram: Tensor) -> np.ndarray:
