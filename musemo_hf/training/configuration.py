@@ -20,8 +20,8 @@ from musemo_hf.training.unet.settings import UNetTraining
 GENERATOR_KINDS = ("gan", "flow", "unet")
 # keys of earlier versions, and the value that each had unless a file said otherwise: the only one that still loads
 REMOVED: dict[str, dict[str, Any]] = {
-    "gan_training": {"instance_noise_share": 0.5, "feature_matching_weight": 0.0},
-    "generator": {"emotion_hidden_dim": 128, "style_dim": 64},
+    "gan_training": {"instance_noise_share": 0.5, "feature_matching_weight": 0.0, "crop_frames": None},
+    "generator": {"emotion_hidden_dim": 128, "style_dim": 64, "local_noise_dim": 8, "n_rhythms": 8},
     "flow": {"detail": True, "mlp_ratio": 4.0},
     "flow_training": {
         "betas": [0.9, 0.99],

@@ -46,13 +46,13 @@ def test_the_gan_alone_knows_a_pretrained_recogniser(tmp_path, vit_config):
 
 
 REMOVED = {
-    "gan": {"emotion_hidden_dim": 128, "style_dim": 64},
+    "gan": {"emotion_hidden_dim": 128, "style_dim": 64, "local_noise_dim": 8, "n_rhythms": 8},
     "vit": {"stem": "patch", "pooling": "mean", "read_outs": "one", "statistics_read_out": False, "statistics_size": 64}
     | {"head_dropout": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02},
     "flow": {"detail": True, "mlp_ratio": 4.0},
 }
 OTHER = {
-    "gan": {"emotion_hidden_dim": 64, "style_dim": 8},
+    "gan": {"emotion_hidden_dim": 64, "style_dim": 8, "local_noise_dim": 4, "n_rhythms": 0},
     "vit": {"stem": "convolution", "read_outs": "two", "initializer_range": 0.1},
     "flow": {"detail": False, "mlp_ratio": 2.0},
 }

@@ -246,7 +246,7 @@ REMOVED_KEYS = [(section, key) for section, keys in REMOVED.items() for key in k
 
 @pytest.mark.parametrize(("section", "key"), REMOVED_KEYS)
 def test_a_removed_key_loads_with_its_former_default_and_no_other(yaml_file, section, key):
-    path = yaml_file(f"{section}: {{{key}: {REMOVED[section][key]}}}")
+    path = yaml_file(json.dumps({section: {key: REMOVED[section][key]}}))  # JSON, whose null is None
     with pytest.warns(FutureWarning, match=rf"run\.yaml: {section}: {key} was removed"):
         assert load_configuration(path) == Configuration()
     with pytest.raises(ValueError, match=rf"{section}: {key} was removed: expected its former default .*, got 7"):

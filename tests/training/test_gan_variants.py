@@ -158,7 +158,7 @@ def test_a_relativistic_run_learns_the_level_of_the_music(variant, clips, gan_tr
     [
         ({"loss": "wgan"}, r"expected loss to be one of \('bce', 'hinge', 'rpgan'\), got 'wgan'"),
         ({"penalty": "none"}, "expected penalty to be one of"),
-        ({"augmentation": "flip"}, r"expected augmentation to be one of \('none', 'diffaugment'\), got 'flip'"),
+        ({"augmentation": "flip"}, r"expected augmentation to be one of \('none', 'diffaugment', 'roll'\), got 'flip'"),
         ({"augmentation_probability": 1.5}, r"expected augmentation_probability in \[0, 1\], got 1.5"),
         ({"r1_gamma": -1.0}, "expected r1_gamma of at least 0, got -1.0"),
         ({"gamma_decay": 0.0}, r"expected gamma_decay in \(0, 1\], got 0.0"),
