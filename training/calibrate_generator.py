@@ -4,7 +4,8 @@ r"""Calibrate a U-Net or a GAN on songs of its training: the predictions of a U-
         --config training/configs/unet_10s.yaml --data-dir DEAM --hold-out 1
 
 Both must have been trained without the fold. The gains of a U-Net's predictions (see `prediction_gains`) are fitted to
-training songs; a GAN has none. Then the script generates clips of training songs' emotions, and finds what has to be
+training songs; a GAN has none. With `--fade-frames` a U-Net's clips then begin as those songs do on average, who often
+fade in; a GAN has learnt this where its training was told so. Then the script generates clips of training songs' emotions, and finds what has to be
 asked for so that clips are recognised as songs of the wanted emotion are. It writes this map into the generator's
 config.json, and prints how requested and recognised emotion agree before and after, on other clips, and how labels and
 recognised emotion of songs agree. The same is written to `calibration.json` beside it.
@@ -28,6 +29,7 @@ from musemo_hf.training.configuration import load_configuration
 from musemo_hf.training.corpus import hold_out, load_songs
 from musemo_hf.training.launch import generator_parser, of_kind
 from musemo_hf.training.recogniser.emotion_calibration import calibrate
+from musemo_hf.training.unet.fade_fit import fit_fade_in
 from musemo_hf.training.unet.gain_fit import fit_gains
 
 
@@ -46,6 +48,12 @@ def main() -> None:
         type=real(),
         help="The scale of guidance to calibrate a U-Net for, which becomes its default.",
     )
+    parser.add_argument(
+        "--fade-frames",
+        type=whole(0),
+        default=0,
+        help="The number of first frames of a U-Net's clips to let fade in as songs do; 0 leaves them as they are.",
+    )
     parser.add_argument("--bfloat16", action="store_true", help="Compute products in bfloat16, which is faster.")
     parser.add_argument("--seed", type=whole(0), default=0, help="The seed of the emotions and of the clips.")
     arguments = parser.parse_args()
@@ -53,6 +61,8 @@ def main() -> None:
     is_gan = isinstance(generator, MusemoGanGenerator)
     if is_gan and arguments.guidance is not None:
         parser.error(f"expected a U-Net with --guidance, got {arguments.generator}, a GAN, which is not guided")
+    if is_gan and arguments.fade_frames:
+        parser.error(f"expected a U-Net with --fade-frames, got {arguments.generator}, a GAN; train it with fade_frames")
     configuration = load_configuration(arguments.config)
     songs = hold_out(load_songs(configuration.data, arguments.data_dir, Accelerator())[0], arguments.hold_out)
     if arguments.guidance is not None:
@@ -64,6 +74,9 @@ def main() -> None:
             some = clips[torch.from_numpy(evenly_spaced(np.arange(len(clips)), arguments.n_songs))]
             gains = fit_gains(generator, some.spectrogram, some.emotion, arguments.seed)
             generator.register_to_config(prediction_gains=gains)
+        if arguments.fade_frames:
+            fade_in = fit_fade_in(generator, clips, arguments.fade_frames, arguments.n_clips, arguments.seed)
+            generator.register_to_config(fade_in=fade_in)
         figures = calibrate(generator, recogniser, clips, songs.artist, arguments.n_clips, arguments.seed)
     save_model(generator, arguments.generator)
     atomic_write(arguments.generator / "calibration.json", json.dumps(figures, indent=1))

@@ -105,7 +105,7 @@ def test_a_generator_is_calibrated_for_a_scale_of_guidance(runs, monkeypatch, tm
     monkeypatch.setattr("musemo_hf.training.recogniser.emotion_calibration.calibrate", calibrate)
     folders = [str(tmp_path / "generator"), str(embedded_checkpoint("recogniser"))]
     sizes = ["--n-songs", "4", "--data-dir", str(runs / "songs.safetensors"), "--hold-out", "1"]
-    wanted = [] if scale is None else ["--guidance", str(scale)]
+    wanted = [] if scale is None else ["--guidance", str(scale), "--fade-frames", "3", "--n-clips", "4"]
     monkeypatch.setattr("sys.argv", ["calibrate_generator.py", *folders, *sizes, *wanted])
     runpy.run_path(str(TRAINING / "calibrate_generator.py"), run_name="__main__")
     expected = 1.0 if scale is None else scale
@@ -113,14 +113,16 @@ def test_a_generator_is_calibrated_for_a_scale_of_guidance(runs, monkeypatch, tm
     config = MusemoUNetGenerator.from_pretrained(tmp_path / "generator").config
     assert config.guidance_scale == expected
     assert config.prediction_gains is not None
+    assert (config.fade_in is None) if scale is None else (len(config.fade_in) == 3)
 
 
-def test_a_gan_is_not_guided(monkeypatch, capsys):
+@pytest.mark.parametrize("option", ["--guidance", "--fade-frames"])
+def test_what_is_for_a_unet_alone_is_refused_with_a_gan(monkeypatch, capsys, option):
     folders = [str(embedded_checkpoint("generator")), str(embedded_checkpoint("recogniser"))]
-    monkeypatch.setattr("sys.argv", ["calibrate_generator.py", *folders, "--guidance", "2"])
+    monkeypatch.setattr("sys.argv", ["calibrate_generator.py", *folders, option, "2"])
     with pytest.raises(SystemExit):
         runpy.run_path(str(TRAINING / "calibrate_generator.py"), run_name="__main__")
-    assert "expected a U-Net with --guidance, got" in capsys.readouterr().err
+    assert f"expected a U-Net with {option}, got" in capsys.readouterr().err
 
 
 def test_clips_without_their_descriptors(runs, monkeypatch, capsys):

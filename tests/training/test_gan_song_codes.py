@@ -6,7 +6,8 @@ import torch
 from musemo_hf import MusemoGanConfig
 from musemo_hf.training.clips import Clips
 from musemo_hf.training.gan.song_codes import song_codes
-from musemo_hf.training.gan.trainer import GanTrainer, fade_of, without_fade
+from musemo_hf.training.fade import fade_of, without_fade
+from musemo_hf.training.gan.trainer import GanTrainer
 
 COLUMNS = {"preset": "modern", "column_noise_dim": 4, "conditioning": "both"}
 SMALL = {"n_frames": 32, "generator_channels": 16, "discriminator_channels": 4, "group_norm_groups": 2, "song_dim": 6}

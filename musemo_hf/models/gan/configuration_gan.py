@@ -7,6 +7,7 @@ from transformers import PreTrainedConfig
 
 from .emotion_map import check_emotion_map
 from .frozen_gan import pretrained_config
+from .generation import check_fade_in
 
 logger = logging.getLogger(__name__)
 
@@ -153,8 +154,7 @@ class MusemoGanConfig(PreTrainedConfig):
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} to be one of {choices}, got {getattr(self, name)!r}")
         check_emotion_map(self.emotion_map, self.emotion_range)
-        if len(self.fade_in or []) > self.n_frames:
-            raise ValueError(f"expected fade_in of at most {self.n_frames} frames, got {len(self.fade_in)}")  # type: ignore[arg-type]
+        check_fade_in(self.fade_in, self.n_frames)
         if not self.noise_scale > 0:
             raise ValueError(f"expected noise_scale above 0, got {self.noise_scale}")
         if self.n_mels % 16 or self.n_mels < 16:

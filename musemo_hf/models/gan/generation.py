@@ -64,6 +64,28 @@ def expand_seeds(seed: int | Sequence[int] | None, n_samples: int) -> list[int]:
     return seeds
 
 
+def check_fade_in(fade_in: Sequence[float] | None, n_frames: int) -> None:
+    """Refuse a `fade_in` that is no list of numbers, or longer than a clip.
+
+    Raises:
+        ValueError: So it is.
+    """
+    if fade_in is None:
+        return
+    if not isinstance(fade_in, list | tuple) or not all(is_number(value, -2, 2) for value in fade_in):
+        raise ValueError(f"expected fade_in as numbers from -2 to 2, one for each of the first frames, got {fade_in!r}")
+    if len(fade_in) > n_frames:
+        raise ValueError(f"expected fade_in of at most {n_frames} frames, got {len(fade_in)}")
+
+
+def add_fade_in(spectrogram: Tensor, fade_in: Sequence[float] | None) -> Tensor:
+    """Add `fade_in` to the first frames of normalised log-mels `(B, 1, n_mels, n_frames)`, in place, and return them."""
+    if fade_in:
+        first = spectrogram[..., : len(fade_in)]
+        first.add_(torch.tensor(fade_in).to(first)).clamp_(-1, 1)
+    return spectrogram
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into evaluation mode without gradient, and restore its mode afterwards."""

@@ -20,7 +20,7 @@ from .blocks_gan import (
 from .columns_gan import NoiseColumns
 from .configuration_gan import MusemoGanConfig
 from .emotion_map import map_emotion
-from .generation import SeededGenerationMixin, evaluating
+from .generation import SeededGenerationMixin, add_fade_in, evaluating
 from .transformer_gan import MelTransformer
 
 EMOTION_HIDDEN_DIM = 128  # of the perceptron that embeds the emotion
@@ -154,8 +154,4 @@ class MusemoGanGenerator(SeededGenerationMixin, MusemoGanPreTrainedModel):
         emotion, noise = self.prepare_inputs(emotion, seed, noise)
         emotion = map_emotion(emotion, self.config.emotion_map, self.config.emotion_range)
         with evaluating(self):
-            spectrogram = self(emotion=emotion, noise=noise).spectrogram
-            if self.config.fade_in:
-                fade = torch.tensor(self.config.fade_in).to(spectrogram)
-                spectrogram[..., : len(fade)] = (spectrogram[..., : len(fade)] + fade).clamp(-1, 1)
-        return spectrogram
+            return add_fade_in(self(emotion=emotion, noise=noise).spectrogram, self.config.fade_in)

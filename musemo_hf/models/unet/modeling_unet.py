@@ -16,7 +16,7 @@ from .descriptors import DESCRIPTORS, DescriptorPrior, seeds_of
 from .emotion_map import check_emotion_map, map_emotion
 from .flow_editing import FlowEditingMixin
 from .flow_sampling import Callback, Sampling, integrate
-from .generation import SeededGenerationMixin, evaluating
+from .generation import SeededGenerationMixin, add_fade_in, check_fade_in, evaluating
 from .latents import BandStandardisation, PatchCosines
 from .prediction_gains import apply_gains, check_gains
 from .unet_velocity import UNetVelocity
@@ -64,9 +64,11 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
             none.
         emotion_map: The calibration of the emotion, see `map_emotion`; None for none.
         emotion_range: The (least, greatest) valence and arousal of the training songs, see `map_emotion`.
+        fade_in: What `generate` adds to the first frames of a clip, on the normalised scale, because the songs of the
+            training fade in; None for nothing. A network that learns from crops does not know where a clip begins.
 
     Raises:
-        ValueError: The sizes do not fit each other.
+        ValueError: The sizes do not fit each other, or a calibration has another shape.
     """
 
     config_name = "config.json"
@@ -92,12 +94,14 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         prediction_gains: tuple[tuple[float, ...], ...] | None = None,
         emotion_map: tuple[tuple[float, ...], ...] | None = None,
         emotion_range: tuple[tuple[float, float], ...] | None = None,
+        fade_in: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__()
         if n_frames < 1:
             raise ValueError(f"expected at least 1 frame, got {n_frames}")
         check_emotion_map(emotion_map, emotion_range)
         check_gains(prediction_gains)
+        check_fade_in(fade_in, n_frames)
         if beat and not n_descriptors:
             raise ValueError("expected descriptors with a beat, which is drawn with them, got n_descriptors 0")
         names = ("valence", "arousal", *conditions, *augmentations)
@@ -241,7 +245,7 @@ class MusemoUNetGenerator(VerifiedModelMixin, SeededGenerationMixin, FlowEditing
         others = self.wishes(conditions, emotion, seeds_of(noise))
         with evaluating(self):
             latents = integrate(self, latents, emotion, others, sampling)
-            return self.decode(latents)
+            return add_fade_in(self.decode(latents), self.config.fade_in)
 
     def predict(
         self,

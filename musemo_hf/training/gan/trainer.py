@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from musemo_hf.models.gan import MusemoGanConfig
 from musemo_hf.pipelines.generators import sample_clips
 from musemo_hf.training.checkpoint import shape_of
 from musemo_hf.training.clips import Clips
+from musemo_hf.training.fade import fade_of, without_fade
 from musemo_hf.training.identity import data_identity
 from musemo_hf.training.loop import TrainingLoop
 from musemo_hf.training.parallel import Parallel
@@ -121,29 +122,6 @@ class GanTrainer(TrainingLoop):
         if codes is not None:
             noise[:, : codes.shape[1]] = codes
         return Batch(spectrogram, emotion, noise, codes)
-
-
-def without_fade(clips: Clips, n_frames: int) -> Clips:
-    """Replace the first frames of clips by those after them, in reverse order.
-
-    Args:
-        clips: The clips.
-        n_frames: The number of frames, at most half of those of a clip.
-
-    Raises:
-        ValueError: The clips are too short.
-    """
-    if 2 * n_frames > (total := clips.spectrogram.shape[-1]):
-        raise ValueError(f"expected clips of at least {2 * n_frames} frames for fade_frames {n_frames}, got {total}")
-    spectrogram = clips.spectrogram.clone()
-    spectrogram[..., :n_frames] = clips.spectrogram[..., n_frames : 2 * n_frames].flip(-1)
-    return replace(clips, spectrogram=spectrogram)
-
-
-def fade_of(clips: Clips, n_frames: int) -> list[float]:
-    """Return how much each of the first frames is below what `without_fade` puts in its place, on average."""
-    first, without = clips.spectrogram[..., :n_frames], without_fade(clips, n_frames).spectrogram[..., :n_frames]
-    return (first - without).mean(dim=(0, 1, 2)).tolist()
 
 
 def _decibels(spectrogram: Tensor) -> np.ndarray:
