@@ -1,8 +1,11 @@
-"""Latency of one 30 s clip at the default size: python -m benchmarks generator."""
+"""Latency of one clip, 30 s at the default size of a GAN, 10 s of the packaged ones: python -m benchmarks generator."""
 
-from benchmarks.timing import seconds, threads
-from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline
+from benchmarks.timing import quiet_and_busy, seconds, threads
+from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline, embedded_checkpoint
 from musemo_hf.models.gan import PRESETS
+
+PACKAGED = {"flow": (20, 8, 4, 2, 1), "generator": (None,)}  # numbers of sampling steps; None for a GAN
+REQUEST = {"valence": 0.2, "arousal": 0.1, "seed": 0}
 
 
 def main():
@@ -22,6 +25,16 @@ def main():
             f"128 x {config.n_frames} (30 s), {threads()}: spectrogram {spectrogram:.2f} s, with audio {song:.2f} s, "
             f"{30 / song:.1f} s of music a second"
         )
+    for name, numbers in PACKAGED.items():
+        pipe = MusemoPipeline.from_pretrained(embedded_checkpoint(name))
+        pipe.set_progress_bar_config(disable=True)
+        for steps in numbers:
+            options = REQUEST if steps is None else REQUEST | {"num_inference_steps": steps}
+            ((whole, halved),) = quiet_and_busy(lambda pipe=pipe, options=options: pipe(**options), repeats=3)
+            label = name if steps is None else f"{name}, {steps} step{'s' * (steps > 1)}"
+            print(
+                f"packaged {label}, one clip of 10 s with audio, {threads()}: {whole:.2f} s, {halved:.2f} s beside a busy core"
+            )
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ def main() -> None:
     if is_gan and arguments.guidance is not None:
         parser.error(f"expected a U-Net with --guidance, got {arguments.generator}, a GAN, which is not guided")
     if is_gan and arguments.fade_frames:
-        parser.error(f"expected a U-Net with --fade-frames, got {arguments.generator}, a GAN; train it with fade_frames")
+        parser.error(
+            f"expected a U-Net with --fade-frames, got {arguments.generator}, a GAN; train it with fade_frames"
+        )
     configuration = load_configuration(arguments.config)
     songs = hold_out(load_songs(configuration.data, arguments.data_dir, Accelerator())[0], arguments.hold_out)
     if arguments.guidance is not None:

@@ -266,3 +266,38 @@ def test_a_calibrated_model_asks_for_another_emotion_and_keeps_its_map(unet, tmp
 def test_calibrations_that_cannot_be(requested, recognised, message):
     with pytest.raises(ValueError, match=message):
         fit_emotion_map(requested, recognised)
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+@pytest.mark.parametrize(("n_clips", "guidance"), [(3, 1.0), (1, 2.0), (5, 2.0)])
+def test_threads_over_clips_change_nothing(unet, bfloat16, n_clips, guidance):
+    model, threads, made = unet(), torch.get_num_threads(), []
+    seen = []
+    model.network.register_forward_pre_hook(lambda _, inputs: seen.append((len(inputs[0]), torch.get_num_threads())))
+    try:
+        for number in (1, 4):
+            torch.set_num_threads(number)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                made.append(model.generate(EMOTIONS.repeat(2, 1)[:n_clips], 0, None, 1, guidance))
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    size = n_clips * (1 if guidance == 1 else 2)
+    assert seen[0] == (size, 1)
+    parts = min(4, size)
+    assert len(seen) == 1 + parts
+    assert sum(clips for clips, _ in seen[1:]) == size
+    assert {number for _, number in seen[1:]} == {4 // parts}
+    torch.testing.assert_close(made[0], made[1], atol=2e-2 if bfloat16 else 1e-5, rtol=0)
+
+
+def test_an_error_within_a_thread_is_raised_and_leaves_the_threads_of_torch(unet, monkeypatch):
+    model, threads = unet(), torch.get_num_threads()
+    monkeypatch.setattr(model, "predict", lambda *_: 1 / 0)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            model.generate(EMOTIONS, seed=0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
