@@ -4,11 +4,12 @@ r"""Calibrate a U-Net or a GAN on songs of its training: the predictions of a U-
         --config training/configs/unet_10s.yaml --data-dir DEAM --hold-out 1
 
 Both must have been trained without the fold. The gains of a U-Net's predictions (see `prediction_gains`) are fitted to
-training songs; a GAN has none. With `--fade-frames` a U-Net's clips then begin as those songs do on average, who often
-fade in; a GAN has learnt this where its training was told so. Then the script generates clips of training songs' emotions, and finds what has to be
-asked for so that clips are recognised as songs of the wanted emotion are. It writes this map into the generator's
-config.json, and prints how requested and recognised emotion agree before and after, on other clips, and how labels and
-recognised emotion of songs agree. The same is written to `calibration.json` beside it.
+training songs; a GAN has none. With `--fade-frames` a U-Net's clips begin as those songs do on average, most of which
+fade in; a GAN's `fade_in` comes from its training (`gan_training.fade_frames`). Then the script generates clips of
+training songs' emotions, and finds what has to be asked for so that clips are recognised as songs of the wanted emotion
+are. It writes this map into the generator's config.json, and prints how requested and recognised emotion agree before
+and after, on other clips, and how labels and recognised emotion of songs agree. The same is written to
+`calibration.json` beside it.
 """
 
 import json

@@ -5,8 +5,8 @@ import torch
 
 from musemo_hf import MusemoGanConfig
 from musemo_hf.training.clips import Clips
-from musemo_hf.training.gan.song_codes import song_codes
 from musemo_hf.training.fade import fade_of, without_fade
+from musemo_hf.training.gan.song_codes import song_codes
 from musemo_hf.training.gan.trainer import GanTrainer
 
 COLUMNS = {"preset": "modern", "column_noise_dim": 4, "conditioning": "both"}

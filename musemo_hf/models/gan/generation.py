@@ -79,7 +79,7 @@ def check_fade_in(fade_in: Sequence[float] | None, n_frames: int) -> None:
 
 
 def add_fade_in(spectrogram: Tensor, fade_in: Sequence[float] | None) -> Tensor:
-    """Add `fade_in` to the first frames of normalised log-mels `(B, 1, n_mels, n_frames)`, in place, and return them."""
+    """Add `fade_in` to the first frames of log-mels `(B, 1, n_mels, n_frames)` in place, and return them."""
     if fade_in:
         first = spectrogram[..., : len(fade_in)]
         first.add_(torch.tensor(fade_in).to(first)).clamp_(-1, 1)

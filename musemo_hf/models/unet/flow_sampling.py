@@ -93,13 +93,11 @@ def guided(
 ) -> Tensor:
     """Return the velocity with classifier-free guidance, at twice the time unless its scale is 1."""
     if guidance == 1:
-        return _predict(
-            model, latents, t, emotion, torch.zeros(len(latents), dtype=torch.bool, device=latents.device), others
-        )
-    twice = [value.repeat(2, *[1] * (value.ndim - 1)) for value in (latents, t, emotion)]
+        return _predict(model, latents, t, emotion, torch.zeros_like(t, dtype=torch.bool), others)
     drop_mask = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
+    latents, t, emotion = (torch.cat([value, value]) for value in (latents, t, emotion))
     others = {name: torch.cat([value, value]) for name, value in others.items()}
-    conditional, unconditional = _predict(model, *twice, drop_mask, others).chunk(2)
+    conditional, unconditional = _predict(model, latents, t, emotion, drop_mask, others).chunk(2)
     return torch.lerp(unconditional, conditional, guidance)
 
 
