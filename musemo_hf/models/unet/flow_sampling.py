@@ -122,8 +122,11 @@ def _predict(
         with torch.no_grad(), torch.autocast("cpu", dtype, enabled=autocast):
             return model.predict(latents[part], t[part], emotion[part], drop_mask[part], given)
 
+    *first, last = torch.arange(len(latents)).tensor_split(n_parts)
     try:
-        with ThreadPoolExecutor(n_parts) as pool:
-            return torch.cat(list(pool.map(predict, torch.arange(len(latents)).tensor_split(n_parts))))
+        with ThreadPoolExecutor(n_parts - 1) as pool:
+            begun = [pool.submit(predict, part) for part in first]
+            own = predict(last)
+            return torch.cat([*(each.result() for each in begun), own])
     finally:
-        torch.set_num_threads(threads)  # what a thread sets holds for threads that begin later
+        torch.set_num_threads(threads)  # also of threads that begin later
