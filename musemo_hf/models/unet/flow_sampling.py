@@ -93,15 +93,15 @@ def guided(
 ) -> Tensor:
     """Return the velocity with classifier-free guidance, at twice the time unless its scale is 1."""
     if guidance == 1:
-        return _predict(model, latents, t, emotion, torch.zeros_like(t, dtype=torch.bool), others)
+        return predict_in_parts(model, latents, t, emotion, torch.zeros_like(t, dtype=torch.bool), others)
     drop_mask = torch.arange(2 * len(latents), device=latents.device) >= len(latents)
     latents, t, emotion = (torch.cat([value, value]) for value in (latents, t, emotion))
     others = {name: torch.cat([value, value]) for name, value in others.items()}
-    conditional, unconditional = _predict(model, latents, t, emotion, drop_mask, others).chunk(2)
+    conditional, unconditional = predict_in_parts(model, latents, t, emotion, drop_mask, others).chunk(2)
     return torch.lerp(unconditional, conditional, guidance)
 
 
-def _predict(
+def predict_in_parts(
     model: Any, latents: Tensor, t: Tensor, emotion: Tensor, drop_mask: Tensor, others: Mapping[str, Tensor]
 ) -> Tensor:
     """Return the velocity; on a CPU by threads over parts of the batch, which share torch's threads.
