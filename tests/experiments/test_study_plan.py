@@ -110,5 +110,5 @@ def test_the_budgets_differ_in_sizes_and_lengths_and_not_in_what_they_compare():
                 for name, variant in study.variants.items()
             }
         )
-    assert len(changes[0]) == 23
+    assert len(changes[0]) == 24
     assert changes[0] == changes[1] == changes[2]
