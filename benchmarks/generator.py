@@ -2,13 +2,19 @@
 
 from unittest.mock import patch
 
+import torch
+
 from benchmarks.timing import CONDITIONS, quiet_and_busy, seconds, threads
 from musemo_hf import MusemoFeatureExtractor, MusemoGanConfig, MusemoGanGenerator, MusemoPipeline, embedded_checkpoint
 from musemo_hf.models.gan import PRESETS
 from musemo_hf.models.unet import flow_sampling
 from musemo_hf.pipelines.generators import load_generator
 
-PACKAGED = {"flow": (20, 8, 4, 2, 1), "generator": (None,)}  # numbers of sampling steps; None for a GAN
+PACKAGED = (  # name, precision, numbers of sampling steps (None for a GAN)
+    ("flow", torch.float32, (20, 8, 4, 2, 1)),
+    ("flow", torch.bfloat16, (20, 8)),
+    ("generator", torch.float32, (None,)),
+)
 REQUEST_POINT = (0.2, 0.1)
 REQUEST = {"valence": REQUEST_POINT[0], "arousal": REQUEST_POINT[1], "seed": 0}
 
@@ -30,13 +36,15 @@ def main():
             f"128 x {config.n_frames} (30 s), {threads()}: spectrogram {spectrogram:.2f} s, with audio {song:.2f} s, "
             f"{30 / song:.1f} s of music a second"
         )
-    for name, numbers in PACKAGED.items():
-        pipe = MusemoPipeline.from_pretrained(embedded_checkpoint(name))
+    for name, dtype, numbers in PACKAGED:
+        pipe = MusemoPipeline.from_pretrained(embedded_checkpoint(name), torch_dtype=dtype)
         pipe.set_progress_bar_config(disable=True)
         for steps in numbers:
             options = REQUEST if steps is None else REQUEST | {"num_inference_steps": steps}
             ((quiet, busy),) = quiet_and_busy(lambda pipe=pipe, options=options: pipe(**options), repeats=3)
-            label = name if steps is None else f"{name}, {steps} step{'s' * (steps > 1)}"
+            label = f"{name}, {str(dtype).removeprefix('torch.')}"
+            if steps is not None:
+                label += f", {steps} step{'s' * (steps > 1)}"
             print(
                 f"packaged {label}, one clip of 10 s with audio, {threads()}: {quiet:.2f} s, beside a busy core "
                 f"{busy:.2f} s"
