@@ -23,7 +23,7 @@ MAX_SEED = 2**31 - 1 - MAX_SAMPLES  # sample i has the seed `seed + i`
 WINDOWS_AT_ONCE = 8
 WALK_STEPS = 4  # emotions on the way
 WALK_SECONDS = 24.0  # of one song, which stays 6 s at each emotion
-EXAMPLES = ("happy & energetic", "sad & calm", "angry & tense")
+EXAMPLES = tuple(PRESETS)[:3]  # a colour goes by the place of its button, as on the other tab
 
 
 def checkpoint(name: str) -> str:
