@@ -107,7 +107,8 @@ def predict_in_parts(
     """Return the velocity; on a CPU by threads over parts of the batch, which share torch's threads.
 
     torch's own threads share every single operation and wait for each other after it in a loop that keeps a core busy.
-    Beside another job on the same cores they wait most of the time, and a batch takes several times as long.
+    Beside another job on the same cores they wait most of the time, and a batch takes several times as long. Log-mels
+    are computed in the same way (`musemo_hf/audio/clip_threads.py`), which the folder of a model may not import.
     """
     threads = torch.get_num_threads()
     n_parts = min(threads, len(latents))
